@@ -1,0 +1,54 @@
+/**
+ * What `npm pack` packs: a copy of the checkout under dist/ with the types stripped, because Node runs no
+ * TypeScript below node_modules. `prepack` makes it, `postpack` (`--clean`) removes it.
+ *
+ * A line of dist is the line of the source: types become spaces, so a stack trace from the field fits the
+ * checkout. Relative names that end in `.ts` become `.js` wherever they are quoted: imports, workers, children.
+ * Neighbours: package.json (files, bin), test/setup/pack.test.ts.
+ */
+
+import {
+  chmodSync,
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import { dirname, join } from 'node:path'
+import { argv } from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+
+/** Folders that an installed Weft is made of; package.json is read by `weft --version`. */
+const packed = [
+  '{southbound,dataplane,controller,topologies,bin}/**/*.{ts,yaml,json}',
+  'package.json',
+]
+
+/** The JavaScript of one module, line for line. */
+export function strip(source: string): string {
+  return stripTypeScriptTypes(source).replace(/(['"`])(\.{1,2}\/[^'"`\n]*)\.ts\1/g, '$1$2.js$1')
+}
+
+function build(): void {
+  for (const file of globSync(packed, { cwd: root })) {
+    const target = join(dist, file)
+    mkdirSync(dirname(target), { recursive: true })
+    if (file.endsWith('.ts')) {
+      writeFileSync(target.replace(/\.ts$/, '.js'), strip(readFileSync(join(root, file), 'utf8')))
+    } else {
+      copyFileSync(join(root, file), target)
+    }
+  }
+  chmodSync(join(dist, 'bin', 'weft.js'), 0o755)
+}
+
+if (import.meta.main) {
+  rmSync(dist, { recursive: true, force: true })
+  if (!argv.includes('--clean')) build()
+}

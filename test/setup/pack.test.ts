@@ -1,0 +1,96 @@
+/** `npm pack`: the one place where types are stripped, and a tarball that works where there is nothing else. */
+
+import { existsSync, globSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { version } from 'node:process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { strip } from '../../bin/pack.ts'
+import { copyCheckout, emptyFolder, machinePath, runIn, which } from './checkout.ts'
+
+describe('npm pack', () => {
+  const folder = emptyFolder()
+  const checkout = join(folder.path, 'weft')
+  const elsewhere = join(folder.path, 'elsewhere')
+  const binaries = join(checkout, 'node_modules', '.bin')
+
+  beforeAll(async () => {
+    copyCheckout(checkout, { packages: true })
+    const packed = await runIn(checkout, machinePath, ['npm', 'pack', '--pack-destination', '..'])
+    expect(packed.stderr).not.toContain('npm error')
+    expect(packed.code).toBe(0)
+    await runIn(folder.path, machinePath, ['mkdir', elsewhere])
+    const tarball = join(folder.path, 'weft-0.1.0.tgz')
+    const installed = await runIn(elsewhere, machinePath, [
+      'npm',
+      'install',
+      '--prefer-offline',
+      tarball,
+    ])
+    expect(installed.code, installed.stderr).toBe(0)
+  })
+  afterAll(folder.remove)
+
+  test('leaves nothing in the checkout', () => {
+    expect(existsSync(join(checkout, 'dist'))).toBe(false)
+    expect(globSync('*.tgz', { cwd: checkout })).toEqual([])
+  })
+
+  test('packs JavaScript and documents, no TypeScript and no tests', () => {
+    const weft = join(elsewhere, 'node_modules', 'weft')
+    expect(readdirSync(weft).sort()).toEqual(
+      ['LICENSE', 'README.md', 'dist', 'package.json'].filter(
+        (name) => name !== 'README.md' || existsSync(join(checkout, name)),
+      ),
+    )
+    expect(globSync('**/*.ts', { cwd: weft })).toEqual([])
+    expect(existsSync(join(weft, 'dist', 'test'))).toBe(false)
+  })
+
+  test('npx weft --version works in the folder that installed the tarball', async () => {
+    const { code, stdout } = await runIn(elsewhere, machinePath, ['npx', 'weft', '--version'])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '0.1.0\n' })
+  })
+
+  test('every module of the tarball that a subcommand needs loads', async () => {
+    const names = ['serve', 'lab'].map((name) => `weft/dist/bin/commands/${name}.js`)
+    const program = `for (const name of ${JSON.stringify(names)}) console.log(Object.keys(await import(name)))`
+    const path = `${binaries}:${machinePath}`
+    const { code, stdout, stderr } = await runIn(elsewhere, path, ['node', '-e', program])
+    expect(stderr).toBe('')
+    expect(stdout).toContain("'serve'")
+    expect(stdout).toContain("'lab'")
+    expect(code).toBe(0)
+  })
+
+  test('an older Node than 24 is told in one sentence what to do', async ({ skip }) => {
+    const own = await runIn(elsewhere, machinePath, [which('node') ?? 'node', '--version'])
+    const recent = Number.parseInt(own.stdout.slice(1), 10) >= 24
+    skip(recent, `this machine's own Node is ${own.stdout.trim()}, no older one is there`)
+    const { code, stderr } = await runIn(elsewhere, machinePath, ['npx', 'weft', 'lab', '--check'])
+    expect(stderr).toContain(`weft: needs Node 24 or newer, this is ${own.stdout.trim().slice(1)}:`)
+    expect(code).toBe(1)
+    expect(version).not.toBe(own.stdout.trim())
+  })
+})
+
+describe('stripping types', () => {
+  test('keeps every line in its place and names the .js beside it', () => {
+    const source = [
+      "import { a, type B } from './a.ts'",
+      "import type { C } from '../c.ts'",
+      'export interface D {',
+      '  e: B',
+      '}',
+      'export const f = (g: number): C => a(g)',
+      "new Worker(new URL('./h.ts', import.meta.url))",
+      "const text = 'a.ts'",
+    ]
+    const lines = strip(source.join('\n')).split('\n')
+    expect(lines).toHaveLength(source.length)
+    expect(lines[0]).toMatch(/^import { a, +} from '.\/a.js'$/)
+    expect(lines[1]?.trim()).toBe('')
+    expect(lines[5]).toMatch(/^export const f = \(g +\) +=> a\(g\)$/)
+    expect(lines[6]).toBe("new Worker(new URL('./h.js', import.meta.url))")
+    expect(lines[7]).toBe("const text = 'a.ts'")
+  })
+})
