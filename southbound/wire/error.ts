@@ -1,0 +1,15 @@
+/**
+ * The one error that decoders throw. Bad bytes are an answer, not a crash: whoever feeds bytes of a
+ * peer to a decoder catches this and nothing else. Neighbours: struct.ts, record.ts.
+ */
+
+/** Malformed bytes or text; `at` is the offset (bytes, or characters of a text) where it was seen. */
+export class WireError extends Error {
+  readonly at: number
+
+  constructor(message: string, at: number, options?: ErrorOptions) {
+    super(`${message} (at byte ${at})`, options)
+    this.name = 'WireError'
+    this.at = at
+  }
+}
