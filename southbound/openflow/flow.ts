@@ -1,0 +1,61 @@
+/**
+ * A flow is its bytes: match and instructions are encoded once, where the flow is made; a flow-mod
+ * copies them, diffing compares them, text is decoded on demand. Identity is (table, priority,
+ * match). Neighbours: match.ts, instruction.ts, message.ts (flow_mod), text.ts (formatFlow).
+ */
+import { encodeInstructions, type Instruction } from './instruction.ts'
+import { encodeMatch, type Match } from './match.ts'
+
+export interface FlowBytes {
+  readonly table_id: number
+  readonly priority: number
+  readonly cookie: bigint
+  /** Canonical OXM TLVs (match.ts). */
+  readonly match: Uint8Array
+  /** Canonical instructions (instruction.ts). */
+  readonly instructions: Uint8Array
+}
+
+/** A flow as values. */
+export interface Flow {
+  readonly table_id: number
+  readonly priority: number
+  readonly cookie: bigint
+  readonly match: Match
+  readonly instructions: readonly Instruction[]
+}
+
+export function encodeFlow(flow: Flow): FlowBytes {
+  return {
+    table_id: flow.table_id,
+    priority: flow.priority,
+    cookie: flow.cookie,
+    match: encodeMatch(flow.match),
+    instructions: encodeInstructions(flow.instructions),
+  }
+}
+
+/** Identity within a bridge: a latin1 string of table, priority and match bytes, for use as a key. */
+export function flowKey(flow: Pick<FlowBytes, 'table_id' | 'priority' | 'match'>): string {
+  const { table_id, priority, match } = flow
+  const head = String.fromCharCode(table_id, priority >>> 8, priority & 255)
+  return head + latin1(match)
+}
+
+/** Whether two flows of the same identity also do the same under the same cookie. */
+export const sameFlow = (a: FlowBytes, b: FlowBytes): boolean =>
+  a.cookie === b.cookie && sameBytes(a.instructions, b.instructions)
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true
+  const { length } = a
+  if (length !== b.length) return false
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+function latin1(bytes: Uint8Array): string {
+  let out = ''
+  for (let i = 0; i < bytes.length; i++) out += String.fromCharCode(bytes[i] as number)
+  return out
+}

@@ -1,0 +1,52 @@
+/**
+ * Framer: cuts a byte stream into messages by the length in their header, without copying where a
+ * message lies whole in one chunk. Holds at most one message. Neighbours: connection.ts.
+ */
+import { WireError } from '../wire/error.ts'
+
+const HEADER = 8
+/** OpenFlow 1.0 to 1.5 are 1 to 6; anything else is no OpenFlow and its length means nothing. */
+const LAST_VERSION = 6
+
+export class Framer {
+  #chunks: Uint8Array[] = []
+  #size = 0
+
+  /**
+   * Calls `onMessage` for each whole message; it may return false to stop. The bytes are views.
+   * WireError on a version or length that no message has.
+   */
+  push(
+    chunk: Uint8Array,
+    onMessage: (bytes: Uint8Array, start: number, end: number) => boolean,
+  ): void {
+    this.#chunks.push(chunk)
+    this.#size += chunk.length
+    // Joined only when the message is whole: bytes are copied once, however they trickle in.
+    const [head] = this.#chunks
+    if (head !== chunk && this.#size < HEADER) return
+    if (head && head !== chunk && head.length >= 4 && this.#size < lengthAt(head, 0)) return
+    const joined = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks)
+    // A plain Uint8Array: slice() of a Buffer would not copy.
+    const bytes = new Uint8Array(joined.buffer, joined.byteOffset, joined.length)
+    let at = 0
+    const version = bytes[0] as number
+    if (version === 0 || version > LAST_VERSION) throw new WireError(`version ${version}`, 0)
+    while (bytes.length - at >= HEADER) {
+      const length = lengthAt(bytes, at)
+      if (length < HEADER) throw new WireError(`message of ${length} bytes`, at + 2)
+      if (bytes.length - at < length) break
+      if (!onMessage(bytes, at, at + length)) return this.clear()
+      at += length
+    }
+    this.#size = bytes.length - at
+    this.#chunks = this.#size > 0 ? [bytes.subarray(at)] : []
+  }
+
+  clear(): void {
+    this.#chunks = []
+    this.#size = 0
+  }
+}
+
+const lengthAt = (b: Uint8Array, at: number) => ((b[at + 2] as number) << 8) | (b[at + 3] as number)

@@ -1,0 +1,243 @@
+/**
+ * Match: which packets a flow takes, as values and as bytes. The canonical bytes are the OXM TLVs
+ * alone (no ofp_match header, no padding), in the order of rankOf(), without masks that are all
+ * ones and without fields that are wholly wildcarded: equal matches are equal bytes, which is what
+ * flow identity and diffing compare. Source: OpenFlow 1.3.5 §7.2.3. Neighbours: oxm.ts, flow.ts.
+ */
+import { WireError } from '../wire/error.ts'
+import type { Part } from '../wire/record.ts'
+import { Writer } from '../wire/writer.ts'
+import {
+  type FieldName,
+  type FieldValue,
+  fieldByHeader,
+  fieldOf,
+  type OxmField,
+  rankOf,
+} from './oxm.ts'
+
+/** Fields that must be equal, or equal under a mask. Up to 48 bits a number, wider a bigint. */
+export type Match = {
+  readonly [K in FieldName]?: FieldValue<K> | readonly [value: FieldValue<K>, mask: FieldValue<K>]
+}
+
+type Value = number | bigint
+const isZero = (value: Value) => value === 0 || value === 0n
+
+/** One OXM TLV at `at` of some bytes; `field` is undefined when no row declares it. */
+export interface Tlv {
+  readonly at: number
+  readonly end: number
+  readonly header: number
+  readonly masked: boolean
+  readonly field: OxmField | undefined
+  /** Where the value is; the mask, if any, follows it. */
+  readonly value: number
+}
+
+/** The TLV at `at`, checked to be whole and as long as its row says; WireError otherwise. */
+export function tlvAt(bytes: Uint8Array, at: number, end: number): Tlv {
+  if (end - at < 4) throw new WireError('truncated OXM', at)
+  const length = bytes[at + 3] as number
+  const stop = at + 4 + length
+  if (stop > end) throw new WireError(`OXM of ${length} bytes goes past the match`, at + 3)
+  const header = headerAt(bytes, at)
+  const masked = (header & 0x100) !== 0
+  let field = fieldByHeader(header)
+  if (field?.prefix) {
+    const owner = length >= 4 ? headerAt(bytes, at + 4) : -1
+    if (owner !== field.experimenter) field = undefined
+  }
+  if (field && length !== field.prefix + (masked ? 2 : 1) * field.size) {
+    throw new WireError(`${field.name}: bad OXM length ${length}`, at + 3)
+  }
+  return { at, end: stop, header, masked, field, value: at + 4 + (field?.prefix ?? 0) }
+}
+
+const headerAt = (b: Uint8Array, at: number): number =>
+  (((b[at] as number) << 24) |
+    ((b[at + 1] as number) << 16) |
+    ((b[at + 2] as number) << 8) |
+    (b[at + 3] as number)) >>>
+  0
+
+/** Appends one field; `mask` undefined or all ones is an exact match. */
+export function writeField(writer: Writer, field: OxmField, value: Value, mask?: Value): void {
+  const masked = mask !== undefined && mask !== field.ones
+  if (value < 0 || value > field.ones || (mask !== undefined && (mask < 0 || mask > field.ones))) {
+    throw new RangeError(`${field.name} has ${field.bits} bits, not ${value}/${mask}`)
+  }
+  if (masked && !field.maskable) throw new RangeError(`${field.name} takes no mask`)
+  const { size, prefix } = field
+  const at = writer.reserve(4 + prefix + (masked ? 2 * size : size))
+  const { bytes } = writer
+  writer.patch16(at, field.class)
+  bytes[at + 2] = (field.field << 1) | (masked ? 1 : 0)
+  bytes[at + 3] = writer.length - at - 4
+  if (prefix) {
+    writer.patch16(at + 4, (field.experimenter ?? 0) >>> 16)
+    writer.patch16(at + 6, (field.experimenter ?? 0) & 0xffff)
+  }
+  field.set(bytes, at + 4 + prefix, value)
+  if (masked) field.set(bytes, at + 4 + prefix + size, mask)
+}
+
+const scratch = new Writer(256)
+const order: OxmField[] = []
+
+/**
+ * The canonical bytes of a match. A value with bits outside its mask is cut to the mask. Throws
+ * RangeError on an unknown field or a value that does not fit: both are a programmer's errors.
+ */
+export function encodeMatch(match: Match): Uint8Array {
+  order.length = 0
+  for (const name in match) {
+    if (match[name as FieldName] === undefined) continue
+    const field = fieldOf[name as FieldName]
+    if (field === undefined) throw new RangeError(`no match field is called ${name}`)
+    // Insertion sort: a match has a handful of fields.
+    let i = order.length
+    while (i > 0 && (order[i - 1] as OxmField).rank > field.rank) {
+      order[i] = order[i - 1] as OxmField
+      i--
+    }
+    order[i] = field
+  }
+  scratch.length = 0
+  for (let i = 0; i < order.length; i++) {
+    const field = order[i] as OxmField
+    const entry = match[field.name] as Value | readonly [Value, Value]
+    if (typeof entry !== 'object') {
+      writeField(scratch, field, entry)
+    } else if (!isZero(entry[1])) {
+      writeField(scratch, field, and(field, entry[0], entry[1]), entry[1])
+    }
+  }
+  return scratch.copy()
+}
+
+function and(field: OxmField, value: Value, mask: Value): Value {
+  if (typeof value === 'bigint') return value & (mask as bigint)
+  if (field.bits <= 32) return (value & (mask as number)) >>> 0
+  return Number(BigInt(value) & BigInt(mask))
+}
+
+/** The fields of canonical (or any) TLVs. WireError on a malformed or unknown field. */
+export function decodeMatch(tlvs: Uint8Array): Match {
+  const match: Record<string, Value | readonly [Value, Value]> = {}
+  for (let at = 0; at < tlvs.length; ) {
+    const tlv = tlvAt(tlvs, at, tlvs.length)
+    const { field } = tlv
+    if (!field) throw new WireError(`no field has OXM header 0x${tlv.header.toString(16)}`, at)
+    if (match[field.name] !== undefined) throw new WireError(`${field.name} is there twice`, at)
+    const value = field.get(tlvs, tlv.value)
+    match[field.name] = tlv.masked ? [value, field.get(tlvs, tlv.value + field.size)] : value
+    at = tlv.end
+  }
+  return match as Match
+}
+
+/**
+ * The canonical bytes of TLVs as a peer sent them; a view of the same bytes when they already are.
+ * Unknown fields are kept. WireError when malformed or when a field is there twice.
+ */
+export function canonicalMatch(tlvs: Uint8Array): Uint8Array {
+  let before = -1
+  let plain = true
+  for (let at = 0; at < tlvs.length; ) {
+    if (tlvs.length - at < 4) throw new WireError('truncated OXM', at)
+    const header = headerAt(tlvs, at)
+    const rank = rankOf(header)
+    if (rank <= before || (header & 0x100) !== 0 || header >>> 16 === 0xffff) {
+      plain = false
+      break
+    }
+    before = rank
+    const { length } = tlvs
+    at += 4 + (header & 0xff)
+    if (at > length) throw new WireError('OXM goes past the match', at)
+  }
+  return plain ? tlvs : sorted(tlvs)
+}
+
+function sorted(tlvs: Uint8Array): Uint8Array {
+  const all: Tlv[] = []
+  for (let at = 0; at < tlvs.length; at = (all.at(-1) as Tlv).end) {
+    all.push(tlvAt(tlvs, at, tlvs.length))
+  }
+  all.sort((a, b) => rankOf(a.header) - rankOf(b.header))
+  const writer = new Writer(tlvs.length)
+  let before = ''
+  for (const tlv of all) {
+    const { field } = tlv
+    const key = `${tlv.header >>> 9}${(tlv.header >>> 16) === 0xffff ? `,${headerAt(tlvs, tlv.at + 4)}` : ''}`
+    if (key === before) throw new WireError('an OXM field is there twice', tlv.at)
+    before = key
+    if (!field || !tlv.masked) {
+      writer.append(tlvs.subarray(tlv.at, tlv.end))
+      continue
+    }
+    const mask = field.get(tlvs, tlv.value + field.size)
+    const value = field.get(tlvs, tlv.value)
+    if (mask > field.ones || value > field.ones) {
+      writer.append(tlvs.subarray(tlv.at, tlv.end))
+    } else if (!isZero(mask)) {
+      writer.append(mask === field.ones ? exact(field, value) : tlvs.subarray(tlv.at, tlv.end))
+    }
+  }
+  return writer.copy()
+}
+
+function exact(field: OxmField, value: Value): Uint8Array {
+  const writer = new Writer(24)
+  writeField(writer, field, value)
+  return writer.copy()
+}
+
+/**
+ * The prerequisite that a match does not meet, as a sentence; undefined when all are met
+ * (OpenFlow 1.3.5 §7.2.3.8, error OFPBMC_BAD_PREREQ).
+ */
+export function missingPrerequisite(match: Match): string | undefined {
+  for (const name in match) {
+    const { needs } = fieldOf[name as FieldName]
+    for (const other in needs) {
+      const allowed = needs[other] as readonly number[]
+      const entry = match[other as FieldName]
+      const value = typeof entry === 'object' ? entry[0] : entry
+      if (value !== undefined && (allowed.length === 0 || allowed.includes(Number(value)))) continue
+      const wanted = allowed.length
+        ? `=${allowed.map((v) => `0x${v.toString(16)}`).join(' or ')}`
+        : ''
+      return `${name} needs ${other}${wanted}`
+    }
+  }
+  return undefined
+}
+
+const OXM_MATCH = 1
+
+/** The ofp_match of a message: type, length, TLVs, padding to 8; its value is the canonical TLVs. */
+export const matchPart: Part<Uint8Array> = {
+  end(bytes, start, end) {
+    if (end - start < 8) throw new WireError('truncated match', start)
+    const length = ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number)
+    if (length < 4 || start + ((length + 7) & ~7) > end) {
+      throw new WireError(`bad match length ${length}`, start + 2)
+    }
+    return start + ((length + 7) & ~7)
+  },
+  read(bytes, start) {
+    const type = ((bytes[start] as number) << 8) | (bytes[start + 1] as number)
+    if (type !== OXM_MATCH) throw new WireError(`match type ${type} is not OXM`, start)
+    const length = ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number)
+    return canonicalMatch(bytes.subarray(start + 4, start + length))
+  },
+  write(writer, tlvs) {
+    const at = writer.reserve(4)
+    writer.append(tlvs)
+    writer.patch16(at, OXM_MATCH)
+    writer.patch16(at + 2, writer.length - at)
+    writer.align(at, 8)
+  },
+}
