@@ -1,0 +1,112 @@
+/**
+ * The five atomic types of OVSDB, one row each: how an atom looks on the wire (RFC 7047 §5.1
+ * `<atom>`), what it is by default, how it is read back from a map key, and its constraints.
+ *
+ * Neighbour: codec.ts builds scalars, optionals, sets and maps from these.
+ */
+import { ovsdbError } from './error.ts'
+import type { Atom, AtomType, BaseType } from './schema.ts'
+
+/** Resolves the uuid-name of an insert operation; throws OvsdbError for a name it refuses. */
+export type Names = (uuidName: string) => string
+
+export interface AtomCodec {
+  /** RFC 7047 §5.2.1: what a column holds that an insert does not mention. */
+  readonly initial: Atom
+  /** Throws OvsdbError 'syntax error' for another type. Unconstrained: see checkAtom. */
+  decode(wire: unknown, names?: Names): Atom
+  /** The wire form of a decoded atom; throws OvsdbError for another type. */
+  encode(atom: unknown): unknown
+  /** A decoded map's key, which is a property name, as an atom. */
+  fromKey(key: string): Atom
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const ID = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+
+/** RFC 4122 text form in lower case. */
+export function isUuid(text: unknown): text is string {
+  return typeof text === 'string' && UUID.test(text)
+}
+/** RFC 7047 §3.1 `<id>`, the form of a uuid-name. */
+export function isId(text: unknown): text is string {
+  return typeof text === 'string' && ID.test(text)
+}
+
+function wrong(type: string, value: unknown): never {
+  const shown = (JSON.stringify(value) ?? String(value)).slice(0, 80)
+  throw ovsdbError('syntax error', `expected ${type}, found ${shown}`)
+}
+const decodeInteger = (wire: unknown): number =>
+  typeof wire === 'number' && Number.isInteger(wire) ? wire + 0 : wrong('integer', wire)
+const decodeReal = (wire: unknown): number =>
+  typeof wire === 'number' && Number.isFinite(wire) ? wire + 0 : wrong('real', wire)
+const decodeBoolean = (wire: unknown): boolean =>
+  typeof wire === 'boolean' ? wire : wrong('boolean', wire)
+const decodeString = (wire: unknown): string =>
+  typeof wire === 'string' ? wire : wrong('string', wire)
+
+function decodeUuid(wire: unknown, names?: Names): string {
+  if (!Array.isArray(wire) || wire.length !== 2) return wrong('uuid', wire)
+  const [tag, text] = wire
+  if (tag === 'uuid') {
+    if (isUuid(text)) return text
+    if (typeof text === 'string' && isUuid(text.toLowerCase())) return text.toLowerCase()
+  } else if (tag === 'named-uuid' && names && isId(text)) return names(text)
+  return wrong('uuid', wire)
+}
+function encodeUuid(atom: unknown): readonly string[] {
+  if (isUuid(atom)) return ['uuid', atom]
+  return isId(atom) ? ['named-uuid', atom] : wrong('uuid or uuid-name', atom)
+}
+
+export const atoms: Readonly<Record<AtomType, AtomCodec>> = {
+  integer: { initial: 0, decode: decodeInteger, encode: decodeInteger, fromKey: Number },
+  real: { initial: 0, decode: decodeReal, encode: decodeReal, fromKey: Number },
+  boolean: {
+    initial: false,
+    decode: decodeBoolean,
+    encode: decodeBoolean,
+    fromKey: (key) => key === 'true',
+  },
+  string: { initial: '', decode: decodeString, encode: decodeString, fromKey: (key) => key },
+  uuid: {
+    initial: '00000000-0000-0000-0000-000000000000',
+    decode: decodeUuid,
+    encode: encodeUuid,
+    fromKey: (key) => key,
+  },
+}
+
+/** Order within a column: numbers by value, false before true, text by UTF-16 code unit. */
+export function compareAtoms(a: Atom, b: Atom): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Throws OvsdbError 'constraint violation' with the value and what would be allowed. */
+export function checkAtom(base: BaseType, atom: Atom): void {
+  const violated = (expected: string): never => {
+    throw ovsdbError('constraint violation', `${JSON.stringify(atom)} is not ${expected}`)
+  }
+  if (base.enum && !base.enum.includes(atom)) {
+    violated(`one of the allowed values (${base.enum.join(', ')})`)
+  }
+  if (base.type === 'integer') {
+    const { minInteger = Number.MIN_SAFE_INTEGER, maxInteger = Number.MAX_SAFE_INTEGER } = base
+    if ((atom as number) < minInteger || (atom as number) > maxInteger) {
+      violated(`in the valid range ${minInteger} to ${maxInteger}`)
+    }
+  } else if (base.type === 'real') {
+    const { minReal = -Infinity, maxReal = Infinity } = base
+    if ((atom as number) < minReal || (atom as number) > maxReal) {
+      violated(`in the valid range ${minReal} to ${maxReal}`)
+    }
+  } else if (base.type === 'string') {
+    const { minLength = 0, maxLength = Infinity } = base
+    if (minLength === 0 && maxLength === Infinity) return
+    const length = [...(atom as string)].length
+    if (length < minLength || length > maxLength) {
+      violated(`${minLength} to ${maxLength} characters long`)
+    }
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * From a draft to a committed change, or to the error that refuses all of it.
+ *
+ * The deferred checks of RFC 7047 §3.2, in the order of ovsdb-server: strong references to rows that
+ * are not there are refused, rows that nothing refers to strongly any more are collected, weak
+ * references to rows that are not there are removed, then row counts and unique indexes. Reference counts are kept, so that the cost
+ * follows the change and not the database; a cycle of rows outside the roots is never collected,
+ * as in ovsdb-server. Neighbours: table.ts below, database.ts above.
+ */
+import type { AnyRow } from './codec.ts'
+import { ovsdbError } from './error.ts'
+import type { Atom } from './schema.ts'
+import { type Draft, indexKey, type ReferenceColumn, type Table, tableOf } from './table.ts'
+
+/** One row before and after a commit. */
+export interface AnyChange {
+  readonly table: string
+  readonly uuid: string
+  readonly before: AnyRow | undefined
+  readonly after: AnyRow | undefined
+}
+
+/** Applies the draft and returns its changes; throws OvsdbError and changes nothing. */
+export function commitDraft(draft: Draft, newUuid: () => string): readonly AnyChange[] {
+  dropUnchanged(draft)
+  const counts = settleReferences(draft)
+  checkMaxRows(draft)
+  checkIndexes(draft)
+  return apply(draft, counts, newUuid)
+}
+
+function* changesOf(draft: Draft) {
+  for (const [table, rows] of draft.changed) {
+    for (const [uuid, after] of rows) yield { table, uuid, before: table.rows.get(uuid), after }
+  }
+}
+
+function dropUnchanged(draft: Draft): void {
+  for (const { table, uuid, before, after } of changesOf(draft)) {
+    const same =
+      before === after ||
+      (before !== undefined && after !== undefined && equal(table, before, after))
+    if (same) draft.changed.get(table)?.delete(uuid)
+  }
+}
+function equal(table: Table, a: AnyRow, b: AnyRow): boolean {
+  for (const codec of table.codec.columns.values()) {
+    if (!codec.equal(a[codec.name], b[codec.name])) return false
+  }
+  return true
+}
+
+function targets(row: AnyRow, { codec, part }: ReferenceColumn): readonly Atom[] {
+  return codec.elements(row[codec.name])[part] ?? []
+}
+
+// ---- references -------------------------------------------------------------------------------
+
+/** Changes of strong reference counts, target table -> target uuid -> difference. */
+type Counts = Map<Table, Map<string, number>>
+
+function countOf(counts: Counts, table: Table, uuid: string): number {
+  return (table.strongCounts.get(uuid) ?? 0) + (counts.get(table)?.get(uuid) ?? 0)
+}
+
+/**
+ * Checks strong references, then collects garbage and strips dangling weak references until
+ * neither changes anything. In this order a row that only garbage still refers to cannot be deleted.
+ */
+function settleReferences(draft: Draft): Counts {
+  const counts: Counts = new Map()
+  const suspects: [Table, string][] = []
+  const account = (table: Table, row: AnyRow | undefined, sign: 1 | -1) => {
+    if (!row) return
+    for (const column of table.references) {
+      if (column.weak) continue
+      const target = tableOf(draft.tables, column.refTable)
+      let differences = counts.get(target)
+      if (!differences) {
+        differences = new Map()
+        counts.set(target, differences)
+      }
+      for (const atom of targets(row, column)) {
+        const uuid = atom as string
+        if (uuid === row._uuid) continue // "from a different row", RFC 7047 §3.2 isRoot
+        differences.set(uuid, (differences.get(uuid) ?? 0) + sign)
+        if (sign < 0) suspects.push([target, uuid])
+      }
+    }
+  }
+  const unchecked: [Table, string][] = []
+  for (const { table, uuid, before, after } of changesOf(draft)) {
+    account(table, before, -1)
+    account(table, after, 1)
+    if (!before) suspects.push([table, uuid])
+    unchecked.push([table, uuid])
+  }
+  checkStrong(draft, counts)
+  while (suspects.length > 0 || unchecked.length > 0) {
+    const suspect = suspects.pop()
+    if (suspect) {
+      const [table, uuid] = suspect
+      const row = table.isRoot ? undefined : draft.get(table, uuid)
+      if (row && countOf(counts, table, uuid) === 0) {
+        draft.put(table, uuid, undefined)
+        account(table, row, -1)
+        unchecked.push(suspect)
+      }
+      continue
+    }
+    const [table, uuid] = unchecked.pop() as [Table, string]
+    const row = draft.get(table, uuid)
+    if (!row) {
+      for (const [referrer, from] of table.weakReferrers.get(uuid) ?? []) {
+        if (draft.get(from, referrer)) unchecked.push([from, referrer])
+      }
+      // Rows of this very draft that point at the row that goes are not in the index yet.
+      for (const [from, rows] of draft.changed) {
+        const columns = from.references.filter((c) => c.weak && c.refTable === table.name)
+        for (const [referrer, after] of columns.length > 0 ? rows : []) {
+          if (after && columns.some((column) => targets(after, column).includes(uuid))) {
+            unchecked.push([from, referrer])
+          }
+        }
+      }
+      continue
+    }
+    const stripped = stripWeak(draft, table, row)
+    if (stripped === row) continue
+    account(table, row, -1)
+    account(table, stripped, 1)
+    draft.put(table, uuid, stripped)
+  }
+  return counts
+}
+
+function stripWeak(draft: Draft, table: Table, row: AnyRow): AnyRow {
+  let result = row
+  for (const column of table.references) {
+    if (!column.weak) continue
+    const target = tableOf(draft.tables, column.refTable)
+    const atoms = targets(result, column)
+    const alive = atoms.map((atom) => draft.get(target, atom as string) !== undefined)
+    if (alive.every(Boolean)) continue
+    const { name } = column.codec
+    const { keys, values } = column.codec.elements(result[name])
+    const kept = { keys: keys.filter((_, i) => alive[i]) }
+    const value = column.codec.fromElements(
+      values ? { ...kept, values: values.filter((_, i) => alive[i]) } : kept,
+    )
+    result = { ...result, [name]: value }
+  }
+  return result
+}
+
+function checkStrong(draft: Draft, counts: Counts): void {
+  for (const [table, differences] of counts) {
+    for (const uuid of differences.keys()) {
+      if (draft.get(table, uuid) || countOf(counts, table, uuid) === 0) continue
+      if (!table.rows.has(uuid)) {
+        const details = `reference to nonexistent row ${uuid} in table ${table.name}`
+        throw ovsdbError('referential integrity violation', details)
+      }
+    }
+  }
+  for (const { table, uuid, before, after } of changesOf(draft)) {
+    const remaining = before && !after ? countOf(counts, table, uuid) : 0
+    if (remaining === 0) continue
+    const details = `cannot delete ${table.name} row ${uuid} because of ${remaining} remaining reference(s)`
+    throw ovsdbError('referential integrity violation', details)
+  }
+}
+
+// ---- other deferred constraints ---------------------------------------------------------------
+
+function checkMaxRows(draft: Draft): void {
+  for (const [table, rows] of draft.changed) {
+    const { maxRows } = table.codec.schema
+    if (maxRows === Infinity) continue
+    let size = table.rows.size
+    for (const [uuid, after] of rows) size += (after ? 1 : 0) - (table.rows.has(uuid) ? 1 : 0)
+    if (size <= maxRows) continue
+    const details = `transaction causes "${table.name}" table to contain ${size} rows, greater than the schema-defined limit of ${maxRows} row(s)`
+    throw ovsdbError('constraint violation', details)
+  }
+}
+
+function checkIndexes(draft: Draft): void {
+  for (const [table, rows] of draft.changed) {
+    for (const { columns, held } of table.indexes) {
+      const added = new Map<string, string>()
+      for (const [uuid, after] of rows) {
+        if (!after) continue
+        const key = indexKey(columns, after)
+        const holder = added.get(key) ?? held.get(key)
+        if (holder !== undefined && holder !== uuid && (added.has(key) || !rows.has(holder))) {
+          const names = columns.map((codec) => `"${codec.name}"`).join(', ')
+          const details = `Transaction causes multiple rows in "${table.name}" table to have identical values (${key}) for index on column ${names}: ${holder} and ${uuid}`
+          throw ovsdbError('constraint violation', details)
+        }
+        added.set(key, uuid)
+      }
+    }
+  }
+}
+
+// ---- making it real ---------------------------------------------------------------------------
+
+function apply(draft: Draft, counts: Counts, newUuid: () => string): readonly AnyChange[] {
+  const changes: AnyChange[] = []
+  for (const { table, uuid, before, after } of changesOf(draft)) {
+    if (!before && !after) continue // inserted and collected in one transaction
+    const row = after && seal(after, newUuid())
+    changes.push(Object.freeze({ table: table.name, uuid, before, after: row }))
+    if (row) table.rows.set(uuid, row)
+    else table.rows.delete(uuid)
+    for (const { columns, held } of table.indexes) {
+      const key = before && indexKey(columns, before)
+      if (key !== undefined && held.get(key) === uuid) held.delete(key)
+      if (row) held.set(indexKey(columns, row), uuid)
+    }
+    for (const column of table.references) {
+      if (!column.weak) continue
+      const { weakReferrers } = tableOf(draft.tables, column.refTable)
+      for (const target of before ? targets(before, column) : []) {
+        weakReferrers.get(target as string)?.delete(uuid)
+        if (weakReferrers.get(target as string)?.size === 0) weakReferrers.delete(target as string)
+      }
+    }
+    if (row) addWeakReferrers(draft, table, row)
+  }
+  for (const [table, differences] of counts) {
+    for (const [uuid, difference] of differences) {
+      const count = (table.strongCounts.get(uuid) ?? 0) + difference
+      if (count === 0) table.strongCounts.delete(uuid)
+      else table.strongCounts.set(uuid, count)
+    }
+  }
+  return Object.freeze(changes)
+}
+
+/** Rows of a draft are new objects that nobody else has: no copy is needed. */
+function seal(row: AnyRow, version: string): AnyRow {
+  return Object.freeze(Object.assign(row, { _version: version }))
+}
+
+/** After all removals of the row: two columns may point at the same target. */
+function addWeakReferrers(draft: Draft, table: Table, row: AnyRow): void {
+  for (const column of table.references) {
+    if (!column.weak) continue
+    const { weakReferrers } = tableOf(draft.tables, column.refTable)
+    for (const target of targets(row, column)) {
+      const referrers = weakReferrers.get(target as string) ?? new Map<string, Table>()
+      weakReferrers.set(target as string, referrers.set(row._uuid, table))
+    }
+  }
+}

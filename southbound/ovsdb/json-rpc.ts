@@ -1,0 +1,261 @@
+/**
+ * JSON-RPC 1.0 between two equal ends of any Duplex, as OVSDB speaks it (RFC 7047 §4).
+ *
+ * Both ends may request and notify; who dialled whom does not matter. `echo` is answered here. Back
+ * pressure works both ways: while the peer does not read our replies we do not read its requests,
+ * and a queue of more than `maxQueueBytes` (a monitor that does not read) ends the connection.
+ * Everything is handled in the order of arrival, synchronously, so that a reply read after an
+ * update finds the update done.
+ *
+ * Neighbours: framer.ts cuts the stream; client.ts and session.ts give the methods their meaning.
+ */
+import { Buffer } from 'node:buffer'
+import type { Duplex } from 'node:stream'
+import { WireError } from '../wire/error.ts'
+import { OvsdbError, ovsdbError } from './error.ts'
+import { type FramerLimits, type JsonFramer, jsonFramer } from './framer.ts'
+
+/** A request of the peer; reply or fail must be called once, now or later. */
+export interface Call {
+  readonly method: string
+  readonly params: readonly unknown[]
+  /** The peer's id, any JSON value. */
+  readonly id: unknown
+  reply(result: unknown): void
+  /** An OvsdbError goes out as its `<error>` object; any other value as it is. */
+  fail(error: unknown): void
+}
+
+export interface JsonRpcHandlers {
+  /** Absent: every request but echo is answered 'unknown method'. */
+  onCall?(call: Call): void
+  onNotify?(method: string, params: readonly unknown[]): void
+}
+
+export interface JsonRpcOptions extends Partial<FramerLimits> {
+  /** Bytes queued for a peer that does not read, at which the connection is closed; 64 MiB. */
+  maxQueueBytes?: number
+  /** Ask a silent peer for an echo after this long, close after twice; 0 = never (default). */
+  probeIntervalMs?: number
+}
+
+export interface RequestOptions<T> {
+  signal: AbortSignal
+  /** Runs when the reply arrives, before anything that arrived after it; what it throws rejects. */
+  read?: (result: unknown) => T
+  /** Runs when the signal ends the request early, with the id that was sent. */
+  onAbort?: (id: number) => void
+}
+
+interface Pending {
+  settle(error: unknown, result: unknown): void
+  fail(error: Error): void
+}
+
+/** Bytes queued in our socket above which no further request of the peer is read. */
+const HIGH_WATER = 1024 * 1024
+/** How long a closed connection may take to flush. */
+const FLUSH_MS = 1000
+
+/** One JSON-RPC connection; it owns the duplex and its timers. */
+export class JsonRpc {
+  /** Resolves once, with the reason, or undefined when either side ended it in good order. */
+  readonly closed: Promise<Error | undefined>
+  readonly #duplex: Duplex
+  readonly #handlers: JsonRpcHandlers
+  readonly #maxQueueBytes: number
+  readonly #pending = new Map<number, Pending>()
+  readonly #framer: JsonFramer
+  readonly #inbox: Uint8Array[] = []
+  #nextId = 1
+  #ended: { reason: Error | undefined } | undefined
+  #resolveClosed: (reason: Error | undefined) => void = () => {}
+  #probe: NodeJS.Timeout | undefined
+  #heard = true
+
+  constructor(duplex: Duplex, handlers: JsonRpcHandlers, options: JsonRpcOptions = {}) {
+    const { maxQueueBytes = 64 * 1024 * 1024, probeIntervalMs = 0, ...limits } = options
+    this.#duplex = duplex
+    this.#handlers = handlers
+    this.#maxQueueBytes = maxQueueBytes
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+    this.#framer = jsonFramer(limits, (message) => this.#dispatch(message))
+    duplex.on('data', (chunk: Uint8Array) => {
+      // An in-memory duplex delivers inside the peer's write, perhaps inside its commit; a
+      // microtask later nobody is in the middle of anything.
+      if (this.#inbox.push(chunk) === 1) queueMicrotask(() => this.#receive())
+    })
+    duplex.on('drain', () => {
+      this.#receive()
+      if (!this.#congested()) duplex.resume()
+    })
+    duplex.on('end', () => this.#onEnd())
+    duplex.on('error', (error) => this.close(error))
+    duplex.on('close', () => this.#onEnd())
+    if (duplex.destroyed) this.close()
+    else if (probeIntervalMs > 0) {
+      this.#probe = setInterval(() => this.#onProbe(probeIntervalMs), probeIntervalMs)
+    }
+  }
+
+  /** Bytes waiting for the peer to read. */
+  get queuedBytes(): number {
+    return this.#duplex.writableLength
+  }
+
+  /** Rejects with OvsdbError (the peer's error, or 'connection closed') or the signal's reason. */
+  request<T = unknown>(
+    method: string,
+    params: readonly unknown[],
+    { signal, read, onAbort }: RequestOptions<T>,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      signal.throwIfAborted()
+      if (this.#ended) throw closedError(this.#ended.reason)
+      const id = this.#nextId++
+      const abort = () => {
+        this.#pending.delete(id)
+        if (!this.#ended) onAbort?.(id)
+        reject(signal.reason)
+      }
+      const fail = (error: Error) => {
+        signal.removeEventListener('abort', abort)
+        reject(error)
+      }
+      const settle = (error: unknown, result: unknown) => {
+        if (error !== null && error !== undefined) {
+          fail(peerError(error))
+          return
+        }
+        signal.removeEventListener('abort', abort)
+        try {
+          resolve(read ? read(result) : (result as T))
+        } catch (cause) {
+          reject(cause)
+        }
+      }
+      signal.addEventListener('abort', abort, { once: true })
+      this.#pending.set(id, { settle, fail })
+      this.#send({ id, method, params })
+    })
+  }
+
+  /** A request that has no reply; dropped when the connection is closed. */
+  notify(method: string, params: readonly unknown[]): void {
+    this.#send({ id: null, method, params })
+  }
+
+  /** Without a reason: flushes what is queued first. With one: at once. Idempotent. */
+  close(reason?: Error): void {
+    if (this.#ended) return
+    this.#ended = { reason }
+    clearInterval(this.#probe)
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const request of pending) request.fail(closedError(reason))
+    this.#resolveClosed(reason)
+    const duplex = this.#duplex
+    if (reason || duplex.destroyed) {
+      duplex.destroy()
+      return
+    }
+    const timer = setTimeout(() => duplex.destroy(), FLUSH_MS)
+    duplex.once('close', () => clearTimeout(timer))
+    duplex.end(() => duplex.destroy())
+  }
+
+  #receive(): void {
+    const chunks = this.#inbox.splice(0)
+    if (chunks.length > 0) this.#heard = true
+    try {
+      for (const [i, chunk] of chunks.entries()) {
+        if (this.#ended) return
+        if (this.#congested()) {
+          this.#duplex.pause()
+          this.#inbox.unshift(...chunks.slice(i))
+          return
+        }
+        this.#framer.push(chunk)
+      }
+    } catch (error) {
+      if (!(error instanceof WireError || error instanceof OvsdbError)) throw error
+      this.close(error)
+    }
+  }
+
+  /** Only whoever answers requests stops reading: two ends that both did would wait for ever. */
+  #congested(): boolean {
+    return this.#handlers.onCall !== undefined && this.#duplex.writableLength > HIGH_WATER
+  }
+
+  #onEnd(): void {
+    this.#receive()
+    this.close()
+  }
+
+  #send(message: object): void {
+    if (this.#ended) return
+    this.#duplex.write(Buffer.from(JSON.stringify(message)))
+    if (this.#duplex.writableLength > this.#maxQueueBytes) {
+      const details = `peer left ${this.#duplex.writableLength} bytes unread`
+      this.close(ovsdbError('resources exhausted', details))
+    }
+  }
+
+  #onProbe(intervalMs: number): void {
+    if (!this.#heard) {
+      this.close(ovsdbError('timed out', `peer silent for ${2 * intervalMs} ms`))
+      return
+    }
+    this.#heard = false
+    this.#send({ id: 'echo', method: 'echo', params: [] })
+  }
+
+  #dispatch(message: Record<string, unknown>): void {
+    if (this.#ended) return
+    const { method, params, id = null } = message
+    if (method === undefined || method === null) this.#onReply(message)
+    else if (typeof method !== 'string' || !Array.isArray(params)) {
+      throw ovsdbError('syntax error', 'a request needs a method name and an array of params')
+    } else if (id === null) this.#handlers.onNotify?.(method, params)
+    else this.#onRequest(method, params, id)
+  }
+
+  #onReply({ id, error, result }: Record<string, unknown>): void {
+    if (error === undefined && result === undefined) {
+      throw ovsdbError('syntax error', 'a message that is neither request nor reply')
+    }
+    // Ids not pending: the echo of a probe, or a request that was aborted.
+    const pending = typeof id === 'number' ? this.#pending.get(id) : undefined
+    if (pending === undefined) return
+    this.#pending.delete(id as number)
+    pending.settle(error, result)
+  }
+
+  #onRequest(method: string, params: readonly unknown[], id: unknown): void {
+    const reply = (result: unknown) => this.#send({ id, result, error: null })
+    const fail = (error: unknown) => this.#send({ id, result: null, error })
+    if (method === 'echo') reply(params)
+    else if (this.#handlers.onCall) this.#handlers.onCall({ method, params, id, reply, fail })
+    else fail(unknownMethod)
+  }
+}
+
+/** What ovsdb-server answers; its clients look for this very string to fall back. */
+export const unknownMethod = 'unknown method'
+
+function closedError(reason: Error | undefined): OvsdbError {
+  return ovsdbError('connection closed', reason?.message, reason)
+}
+
+/** The peer's `error` member, whatever JSON it is, as an OvsdbError. */
+function peerError(error: unknown): OvsdbError {
+  if (typeof error === 'string') return new OvsdbError(error)
+  const { error: tag, details } = Object(error)
+  return new OvsdbError(
+    typeof tag === 'string' ? tag : 'syntax error',
+    typeof details === 'string' ? details : JSON.stringify(error),
+  )
+}
