@@ -1,0 +1,157 @@
+/**
+ * What one schema cannot see, on the draft with all edits in it, so that the order of edits does
+ * not matter. Here are the checks that follow from the tables (indexes.ts, collections.ts):
+ * uniqueness, references, what cannot change, what is still in use; rules.ts has those of one
+ * collection. Each costs by the object, through the indexes, never by the site.
+ */
+import { subnetRange } from './cidr.ts'
+import { collections, splitKey } from './collections.ts'
+import { type Problem, problem } from './errors.ts'
+import { addressValue, entryBounds, indexRowsOf } from './indexes.ts'
+import { type Context, rules } from './rules.ts'
+import type { Collection, Declared, Objects, Subnet } from './schema.ts'
+import type { View } from './snapshot.ts'
+import { hint } from './suggest.ts'
+
+/** Everything that is wrong with an object that a commit puts. */
+export function checkPut<C extends Declared>(
+  collection: C,
+  key: string,
+  object: Objects[C],
+  before: Objects[C] | undefined,
+  at: Context,
+): Problem[] {
+  return [
+    ...checkFixed(collection, object, before),
+    ...checkReferences(collection, object, at.view),
+    ...checkUnique(collection, key, object, at.view),
+    ...rules[collection].flatMap((rule) => rule(object, key, at)),
+  ].map((each) => Object.freeze({ collection, key, ...each }))
+}
+
+/** What still needs an object that a commit deletes. */
+export function checkDelete<C extends Collection>(
+  collection: C,
+  key: string,
+  before: Objects[C],
+  view: View,
+): Problem[] {
+  const references = [...referrersOf(collection, key, before, view)]
+  if (references.length === 0) return []
+  const [first] = references
+  const by = references.length === 1 ? `${first}` : `${first} and ${references.length - 1} more`
+  return [
+    problem('in_use', {
+      pointer: '',
+      value: `${collection} ${key}`,
+      by,
+      expected: 'what refers to it to be deleted first',
+      references: Object.freeze(references),
+      collection,
+      key,
+    }),
+  ]
+}
+
+function* referrersOf<C extends Collection>(
+  collection: C,
+  key: string,
+  before: Objects[C],
+  view: View,
+): Generator<string> {
+  let left = 100
+  for (const referrer of view.find('referrer', `${collection} ${key}`)) {
+    if (left-- > 0) yield referrer
+  }
+  if (collection !== 'subnet') return
+  for (const port of portsIn(view, before as Subnet)) if (left-- > 0) yield `port ${port}`
+}
+
+function* portsIn(view: View, subnet: Subnet): Generator<string> {
+  const { first, last } = subnetRange(subnet)
+  const network = `${subnet.tenant}/${subnet.network}`
+  const from = entryBounds(addressValue(network, first))[0]
+  const to = entryBounds(addressValue(network, last))[1]
+  for (const [, port] of view.index('portByAddress').range(from, to)) yield port
+}
+
+// Rules that follow from the tables ---------------------------------------------------------------
+
+function checkFixed<C extends Declared>(
+  collection: C,
+  object: Objects[C],
+  before: Objects[C] | undefined,
+): Problem[] {
+  if (!before) return []
+  const [old, now] = [before, object] as Record<string, unknown>[]
+  return collections[collection].fixed
+    .filter((field) => old?.[field] !== now?.[field])
+    .map((field) =>
+      problem('fixed', {
+        pointer: `/${field}`,
+        value: now?.[field],
+        by: `${old?.[field]}`,
+        expected: `${old?.[field]}, or another object`,
+      }),
+    )
+}
+
+function checkReferences<C extends Declared>(
+  collection: C,
+  object: Objects[C],
+  view: View,
+): Problem[] {
+  const problems: Problem[] = []
+  for (const { field, to, key } of collections[collection].references) {
+    const target = key(object)
+    if (target === undefined || view.get(to, target)) continue
+    const { parent, id } = splitKey(target)
+    problems.push(
+      problem(field === '' ? 'not_found' : 'unknown_reference', {
+        pointer: field === '' ? '' : `/${field}`,
+        value: field === '' ? `${to} ${id}` : id,
+        expected: `the id of a ${to}; ${hint(id, idsUnder(view, to, parent))}`,
+      }),
+    )
+  }
+  return problems
+}
+
+/** At most 1,000 ids: they are for a sentence. */
+function* idsUnder(view: View, collection: Declared, parent: string): Generator<string> {
+  const prefix = parent === '' ? '' : `${parent}/`
+  let left = 1000
+  for (const [key] of view.list(collection).range(prefix)) {
+    if (!key.startsWith(prefix) || left-- === 0) return
+    yield key.slice(prefix.length)
+  }
+}
+
+function checkUnique<C extends Declared>(
+  collection: C,
+  key: string,
+  object: Objects[C],
+  view: View,
+): Problem[] {
+  const problems: Problem[] = []
+  for (const { name, values, unique } of indexRowsOf(collection)) {
+    if (!unique) continue
+    for (const [at, value] of values(object).entries()) {
+      for (const other of view.find(name, value)) {
+        if (other === key) continue
+        const pointer = unique.pointer(at)
+        const given = propertyAt(object, pointer)
+        const expected = `a value that no other ${collection} has`
+        problems.push(problem(unique.type, { pointer, value: given, by: other, expected }))
+        break
+      }
+    }
+  }
+  return problems
+}
+
+function propertyAt(object: unknown, pointer: string): unknown {
+  let at = object
+  for (const step of pointer.split('/').slice(1)) at = (at as Record<string, unknown>)[step]
+  return at
+}

@@ -1,0 +1,78 @@
+/**
+ * Where each collection lives and what its objects refer to, as a table: keys, REST paths,
+ * documents, the order of a commit and the refusal to delete what is still in use all follow from
+ * these rows.
+ */
+import type { Collection, Declared, Objects } from './schema.ts'
+
+export interface Reference<C extends Collection> {
+  /**
+   * Property of the spec that names the target; '' where the object's own key does (its parent).
+   */
+  readonly field: string
+  readonly to: Declared
+  /** Key of the target, or undefined when this object refers to none. */
+  readonly key: (object: Objects[C]) => string | undefined
+}
+
+export interface CollectionRow<C extends Collection> {
+  readonly plural: string
+  /**
+   * An object's key is its parent's key, '/', its id. The parent's key is kept in the property of
+   * the same name.
+   */
+  readonly parent?: 'tenant' | 'host'
+  readonly references: readonly Reference<C>[]
+  /** Properties of the spec that cannot change while the object lives. */
+  readonly fixed: readonly string[]
+  /** Ids that belong to Weft itself. */
+  readonly reservedIds?: readonly string[]
+  readonly maxIdLength?: number
+}
+
+export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
+  host: { plural: 'hosts', references: [], fixed: ['kind'] },
+  bridge: {
+    plural: 'bridges',
+    parent: 'host',
+    references: [{ field: '', to: 'host', key: (bridge) => bridge.host }],
+    fixed: ['kind'],
+    reservedIds: ['br-int'],
+    // It is the name of a network interface on the host.
+    maxIdLength: 15,
+  },
+  tenant: { plural: 'tenants', references: [], fixed: [] },
+  network: {
+    plural: 'networks',
+    parent: 'tenant',
+    references: [{ field: '', to: 'tenant', key: (network) => network.tenant }],
+    fixed: ['type'],
+  },
+  subnet: {
+    plural: 'subnets',
+    parent: 'tenant',
+    references: [
+      { field: '', to: 'tenant', key: (subnet) => subnet.tenant },
+      { field: 'network', to: 'network', key: (subnet) => `${subnet.tenant}/${subnet.network}` },
+    ],
+    fixed: ['network', 'cidr'],
+  },
+  port: {
+    plural: 'ports',
+    parent: 'tenant',
+    references: [
+      { field: '', to: 'tenant', key: (port) => port.tenant },
+      { field: 'network', to: 'network', key: (port) => `${port.tenant}/${port.network}` },
+      { field: 'hostId', to: 'host', key: (port) => port.hostId },
+    ],
+    fixed: ['network'],
+  },
+}
+
+export const declaredNames = Object.keys(collections) as readonly Declared[]
+
+/** 'acme/web' -> { parent: 'acme', id: 'web' }; 'acme' -> { parent: '', id: 'acme' }. */
+export function splitKey(key: string): { parent: string; id: string } {
+  const slash = key.lastIndexOf('/')
+  return { parent: slash < 0 ? '' : key.slice(0, slash), id: key.slice(slash + 1) }
+}

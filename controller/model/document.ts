@@ -1,0 +1,251 @@
+/**
+ * A topology document (topologies/*.yaml; format in topologies/README.md): a whole site as text. It
+ * is taken whole or refused whole, with file, line, column, the value and what would be right for
+ * everything that is wrong: its shape, and the rules between its objects, which are checked here as
+ * if on an empty site.
+ *
+ * Neighbours: yaml.ts knows the lines, document-schema.ts the shape, edit.ts the rules. The edits
+ * go to the store; what it refuses (a VNI that the site already uses) comes back to a line by
+ * `explain`.
+ */
+import { collections, declaredNames, splitKey } from './collections.ts'
+import { documentSchema, type RawDocument } from './document-schema.ts'
+import { applyEdits } from './edit.ts'
+import { firstOf, ModelError, type Problem, problem } from './errors.ts'
+import type { Collection, Declared, Edit, Host, Network, Port, Subnet } from './schema.ts'
+import { Site, type Snapshot } from './snapshot.ts'
+import { hint } from './suggest.ts'
+import { escaped, unescaped, validator } from './validate.ts'
+import { type Position, parseYaml, type YamlText } from './yaml.ts'
+
+export interface DocumentTenant {
+  readonly networks: Readonly<Record<string, Network>>
+  readonly subnets: Readonly<Record<string, Subnet>>
+  readonly ports: Readonly<Record<string, Port>>
+}
+
+export interface TopologyDocument {
+  readonly fileName: string
+  readonly name: string
+  readonly underlay: { readonly mtuBytes: number }
+  /**
+   * The document's objects as an empty site would have them, with defaults and given values filled
+   * in.
+   */
+  readonly hosts: Readonly<Record<string, Host>>
+  readonly tenants: Readonly<Record<string, DocumentTenant>>
+  /**
+   * 'h1.acme-vm1' -> 'acme/vm1': the guest acme-vm1 runs on h1 and is plugged as that port. For
+   * labs.
+   */
+  readonly workloads: Readonly<Record<string, string>>
+  /** For `store.commit`: one edit of each object, whatever one refers to before it. */
+  readonly edits: readonly Edit<Declared>[]
+  /** What the store refused, at its place in the document. */
+  explain(error: ModelError): DocumentError
+}
+
+/** One thing that is wrong in a document. */
+export interface DocumentProblem extends Problem, Position {
+  readonly fileName: string
+}
+
+/**
+ * The document is refused, whole. The message has a line of its own for each problem:
+ * `file:line:column: …`.
+ */
+export class DocumentError extends Error {
+  override readonly name = 'DocumentError'
+  readonly problems: readonly DocumentProblem[]
+
+  constructor(problems: readonly DocumentProblem[], options?: ErrorOptions) {
+    super(firstOf(problems.map(describe)).join('\n'), options)
+    this.problems = problems
+  }
+}
+
+const validateDocument = validator(documentSchema)
+
+/** @param fileName for messages only; nothing is read. @throws DocumentError */
+export function parseDocument(text: string, fileName: string): TopologyDocument {
+  const yaml = parseYaml(text)
+  const place = placer(yaml, fileName)
+  if (yaml.errors.length > 0) {
+    throw new DocumentError(yaml.errors.map((error) => syntaxProblem(error, fileName)))
+  }
+  const shape = validateDocument(yaml.value)
+  if (shape.length > 0) throw new DocumentError(shape.map((each) => place(each, each.pointer)))
+
+  const raw = yaml.value as RawDocument
+  const edits = editsOf(raw)
+  const explain = (error: ModelError): DocumentError =>
+    new DocumentError(
+      error.problems.map((each) => place(each, pathOf(each))),
+      { cause: error },
+    )
+  const site = preview(edits, explain)
+  const misfits = [...checkUnderlay(raw, site), ...checkWorkloads(raw, site)]
+  if (misfits.length > 0) throw new DocumentError(misfits.map((each) => place(each, each.pointer)))
+
+  return Object.freeze({
+    fileName,
+    name: raw.name ?? fileName.replace(/^.*\//, '').replace(/\.ya?ml$/, ''),
+    underlay: Object.freeze({ mtuBytes: raw.underlay?.mtuBytes ?? widestUnderlay(site) }),
+    ...objectsOf(site),
+    workloads: Object.freeze({ ...raw.workloads }),
+    edits,
+    explain,
+  })
+}
+
+// Document -> edits -------------------------------------------------------------------------------
+
+function editsOf(raw: RawDocument): readonly Edit<Declared>[] {
+  const underlayMtuBytes = raw.underlay?.mtuBytes
+  const edits: Edit<Declared>[] = []
+  const push = (collection: Declared, key: string, spec: object): void => {
+    edits.push(Object.freeze({ collection, key, spec }) as Edit<Declared>)
+  }
+  for (const [id, { bridges, ...spec }] of Object.entries(raw.hosts ?? {})) {
+    push('host', id, underlayMtuBytes === undefined ? spec : { underlayMtuBytes, ...spec })
+    for (const [bridge, its] of Object.entries(bridges ?? {}))
+      push('bridge', `${id}/${bridge}`, its)
+  }
+  for (const [tenant, children] of Object.entries(raw.tenants ?? {})) {
+    push('tenant', tenant, {})
+    for (const collection of declaredNames) {
+      if (collections[collection].parent !== 'tenant') continue
+      const specs = children[collections[collection].plural] ?? {}
+      for (const [id, spec] of Object.entries(specs)) push(collection, `${tenant}/${id}`, spec)
+    }
+  }
+  return Object.freeze(edits)
+}
+
+function preview(
+  edits: readonly Edit<Declared>[],
+  explain: (error: ModelError) => DocumentError,
+): Site {
+  let count = 0
+  const uuid = (): string => `00000000-0000-4000-8000-${(++count).toString(16).padStart(12, '0')}`
+  try {
+    return applyEdits(Site.empty, edits, uuid).site
+  } catch (error) {
+    if (error instanceof ModelError) throw explain(error)
+    throw error
+  }
+}
+
+function objectsOf(site: Snapshot): Pick<TopologyDocument, 'hosts' | 'tenants'> {
+  const under = <T>(list: Iterable<[string, T]>, parent: string): Record<string, T> =>
+    Object.fromEntries(
+      [...list]
+        .filter(([key]) => splitKey(key).parent === parent)
+        .map(([key, object]) => [splitKey(key).id, object]),
+    )
+  const hosts = Object.fromEntries(site.list('host'))
+  const tenants = Object.fromEntries(
+    [...site.list('tenant').keys()].map((tenant): [string, DocumentTenant] => [
+      tenant,
+      {
+        networks: under(site.list('network').range(`${tenant}/`, `${tenant}0`), tenant),
+        subnets: under(site.list('subnet').range(`${tenant}/`, `${tenant}0`), tenant),
+        ports: under(site.list('port').range(`${tenant}/`, `${tenant}0`), tenant),
+      },
+    ]),
+  )
+  return { hosts, tenants }
+}
+
+// Rules of the document itself --------------------------------------------------------------------
+
+function widestUnderlay(site: Snapshot): number {
+  return Math.max(1500, ...[...site.list('host').values()].map((host) => host.underlayMtuBytes))
+}
+
+/** The underlay between the hosts carries no more than it says, whatever their own NICs can. */
+function checkUnderlay(raw: RawDocument, site: Snapshot): Problem[] {
+  const most = raw.underlay?.mtuBytes
+  if (most === undefined) return []
+  return [...site.list('host').values()]
+    .filter((host) => host.underlayMtuBytes > most)
+    .map((host) =>
+      problem('out_of_range', {
+        pointer: `/hosts/${host.id}/underlayMtuBytes`,
+        value: host.underlayMtuBytes,
+        expected: `at most ${most}, the mtuBytes of the underlay`,
+      }),
+    )
+}
+
+const workloadName = /^([^.]+)\.([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)$/
+
+function checkWorkloads(raw: RawDocument, site: Snapshot): Problem[] {
+  const owners = new Map<string, string>()
+  return Object.entries(raw.workloads ?? {}).flatMap(([name, port]) => {
+    const pointer = `/workloads/${escaped(name)}`
+    const [, hostId = ''] = workloadName.exec(name) ?? []
+    if (!site.get('host', hostId)) {
+      const near = hint(hostId, site.list('host').keys())
+      const expected = `host.name with a host of this document; ${near}`
+      return [problem('workload_name_invalid', { pointer, value: name, expected })]
+    }
+    if (!site.get('port', port)) {
+      const expected = `tenant/port of this document; ${hint(port, site.list('port').keys())}`
+      return [problem('workload_invalid', { pointer, value: port, expected })]
+    }
+    const owner = owners.get(port)
+    owners.set(port, name)
+    if (owner === undefined) return []
+    const expected = `a port of its own; ${owner} is plugged as it`
+    return [problem('workload_invalid', { pointer, value: port, expected })]
+  })
+}
+
+// Problem -> position -----------------------------------------------------------------------------
+
+/** JSON pointer into the document of a problem with one of its objects. */
+function pathOf({ collection, key = '', pointer }: Problem): string {
+  if (!collection) return pointer
+  return `${objectPath(collection, key)}${pointer}`
+}
+
+function objectPath(collection: Collection, key: string): string {
+  if (collection === 'binding') return ''
+  const { plural, parent } = collections[collection]
+  const { parent: owner, id } = splitKey(key)
+  return parent ? `${objectPath(parent, owner)}/${plural}/${id}` : `/${plural}/${id}`
+}
+
+const keyProblems: ReadonlySet<string> = new Set([
+  'unknown_field',
+  'read_only',
+  'id_invalid',
+  'workload_name_invalid',
+])
+
+function placer(
+  yaml: YamlText,
+  fileName: string,
+): (problem: Problem, pointer: string) => DocumentProblem {
+  return (problem, pointer) => {
+    const path = pointer.split('/').slice(1).map(unescaped)
+    const whole = problem.pointer === '' || keyProblems.has(problem.type)
+    const position = yaml.position(path, whole ? 'key' : 'value')
+    return Object.freeze({ ...problem, pointer, fileName, ...position })
+  }
+}
+
+function syntaxProblem(
+  { line, column, message }: Position & { message: string },
+  fileName: string,
+): DocumentProblem {
+  const expected = 'one YAML 1.2 document without tags, each key once'
+  const facts = problem('yaml_syntax', { pointer: '', value: message, expected })
+  return Object.freeze({ ...facts, fileName, line, column })
+}
+
+function describe({ fileName, line, column, pointer, detail, expected }: DocumentProblem): string {
+  const where = pointer === '' ? '' : ` ${pointer}:`
+  return `${fileName}:${line}:${column}:${where} ${detail}; expected ${expected}`
+}

@@ -1,0 +1,198 @@
+/**
+ * The next revision as a pure function of the last one and a set of edits: all of them or, with
+ * every problem named, none.
+ *
+ *   edits -> schema (validate) -> deletes, then puts in the order of the collections (resolve)
+ *         -> rules on the result (check) -> site
+ */
+import { checkDelete, checkPut } from './check.ts'
+import { collections, splitKey } from './collections.ts'
+import { ModelError, type Problem, problem, refuse } from './errors.ts'
+import { forgetSubnet } from './ipam.ts'
+import { allocates, resolve, sameObject } from './resolve.ts'
+import {
+  type Collection,
+  collectionNames,
+  type Declared,
+  type Edit,
+  idPattern,
+  idRule,
+  type Objects,
+} from './schema.ts'
+import type { Change, Draft, Site } from './snapshot.ts'
+import { validateSpec } from './validate.ts'
+
+export interface Edited {
+  readonly site: Site
+  /** Empty when every spec was already so; the site is then the very one that was given. */
+  readonly changes: readonly Change[]
+  /** Counters that moved; undefined: forgotten. */
+  readonly counters: ReadonlyMap<string, number | undefined>
+}
+
+/**
+ * @param uuid random and never repeating; called once for each new object
+ * @throws ModelError with all problems; nothing has changed then
+ */
+export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => string): Edited {
+  refuse(edits.flatMap(({ collection, key, spec }) => checkEdit(collection, key, spec)))
+  refuse(duplicates(edits))
+
+  const draft = site.draft()
+  const revision = site.revision + 1
+  const touched = new Map<string, { collection: Collection; key: string }>()
+  const touch = (collection: Collection, key: string): void => {
+    touched.set(`${collection} ${key}`, { collection, key })
+  }
+  const problems: Problem[] = []
+  for (const { collection, key, spec } of inOrder(edits)) {
+    touch(collection, key)
+    if (spec === undefined) {
+      if (!draft.get(collection, key)) problems.push(absent(collection, key))
+      remove(draft, collection, key, touch)
+    } else {
+      problems.push(...put(draft, { collection, key, spec } as Edit, revision, uuid))
+    }
+  }
+  refuse(problems)
+
+  const changes: Change[] = []
+  for (const { collection, key } of touched.values()) {
+    const before = site.get(collection, key)
+    const after = draft.get(collection, key)
+    if (before !== after) changes.push(Object.freeze({ collection, key, before, after }) as Change)
+  }
+  refuse(changes.flatMap((change) => check(change, draft, touched)))
+  if (changes.length === 0) return { site, changes, counters: new Map() }
+  return { site: draft.site(revision), changes, counters: draft.movedCounters }
+}
+
+const idForm = new RegExp(idPattern)
+
+/** An edit by itself: its key and its spec. */
+function checkEdit(collection: Collection, key: string, spec: unknown): Problem[] {
+  const problems = collection === 'binding' ? [] : checkKey(collection, key)
+  if (spec !== undefined) problems.push(...validateSpec(collection, spec))
+  return problems.map((each) => Object.freeze({ collection, key, ...each }))
+}
+
+function checkKey(collection: Declared, key: string): Problem[] {
+  const { parent: scope, maxIdLength = 63, reservedIds = [] } = collections[collection]
+  const { parent, id } = splitKey(key)
+  const facts = { pointer: '', value: id }
+  if (!idForm.test(id) || id.length > maxIdLength) {
+    const expected = maxIdLength < 63 ? `at most ${maxIdLength} of ${idRule}` : idRule
+    return [problem('id_invalid', { ...facts, expected })]
+  }
+  if ((scope === undefined) !== (parent === '') || (scope && !idForm.test(parent))) {
+    return [problem('id_invalid', { ...facts, value: parent, expected: `the id of a ${scope}` })]
+  }
+  if (reservedIds.includes(id)) {
+    return [problem('id_reserved', { ...facts, expected: 'another id' })]
+  }
+  return []
+}
+
+function duplicates(edits: readonly Edit[]): Problem[] {
+  const seen = new Set<string>()
+  return edits.flatMap(({ collection, key }) => {
+    const name = `${collection} ${key}`
+    if (!seen.has(name)) {
+      seen.add(name)
+      return []
+    }
+    const facts = { pointer: '', value: name, expected: 'one edit of each object', collection, key }
+    return [problem('duplicate_edit', facts)]
+  })
+}
+
+const rank = Object.fromEntries(collectionNames.map((name, at) => [name, at])) as Record<
+  Collection,
+  number
+>
+
+/** Deletes first; then collections in order, in each of them explicit values before given ones. */
+function inOrder(edits: readonly Edit[]): readonly Edit[] {
+  if (edits.length === 1) return edits
+  const place = ({ collection, spec }: Edit): number =>
+    spec === undefined ? -1 : rank[collection] * 2 + (allocates(collection, spec) ? 1 : 0)
+  return edits.toSorted((a, b) => place(a) - place(b))
+}
+
+function put(draft: Draft, edit: Edit, revision: number, uuid: () => string): Problem[] {
+  const { collection, key, spec } = edit
+  const before = draft.get(collection, key)
+  const place = { ...splitKey(key), before, draft, uuid }
+  try {
+    const fields = resolve(collection, spec as never, place as never)
+    if (before && sameObject(before, fields)) return []
+    draft.put(collection, key, Object.freeze({ ...fields, revision }) as Objects[Collection])
+    return []
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error
+    return error.problems.map((each) => Object.freeze({ collection, key, ...each }))
+  }
+}
+
+function absent(collection: Collection, key: string): Problem {
+  const facts = { pointer: '', value: `${collection} ${key}`, expected: 'what exists' }
+  return problem('not_found', { ...facts, collection, key })
+}
+
+/** What hosts reported about an object goes with the object. */
+function remove(
+  draft: Draft,
+  collection: Collection,
+  key: string,
+  touch: (collection: Collection, key: string) => void,
+): void {
+  const bindings: string[] = []
+  if (collection === 'host') bindings.push(...draft.find('bindingByHost', key))
+  if (collection === 'port') bindings.push(draft.get('port', key)?.uuid ?? '')
+  if (collection === 'subnet') {
+    const subnet = draft.get('subnet', key)
+    if (subnet) forgetSubnet(draft, subnet)
+  }
+  for (const binding of bindings) {
+    if (!draft.get('binding', binding)) continue
+    touch('binding', binding)
+    draft.put('binding', binding, undefined)
+  }
+  draft.put(collection, key, undefined)
+}
+
+function check(change: Change, draft: Draft, touched: ReadonlyMap<string, unknown>): Problem[] {
+  const { collection, key, before, after } = change
+  if (collection === 'binding')
+    return after ? checkBinding(key, after as Objects['binding'], draft) : []
+  if (!after) return before ? checkDelete(collection, key, before, draft) : []
+  const edited = (other: Collection, otherKey: string): boolean =>
+    touched.has(`${other} ${otherKey}`)
+  return checkPut(collection, key, after, before, { view: draft, edited })
+}
+
+/** Observed, not asked for: only what it refers to must exist. */
+function checkBinding(key: string, binding: Objects['binding'], draft: Draft): Problem[] {
+  const facts = { collection: 'binding', key } as const
+  const problems: Problem[] = []
+  for (const _ of draft.find('portByUuid', key)) {
+    if (draft.get('host', binding.hostId)) return problems
+    const expected = 'the id of a host'
+    return [
+      problem('unknown_reference', {
+        ...facts,
+        pointer: '/hostId',
+        value: binding.hostId,
+        expected,
+      }),
+    ]
+  }
+  return [
+    problem('unknown_reference', {
+      ...facts,
+      pointer: '',
+      value: key,
+      expected: 'the uuid of a port',
+    }),
+  ]
+}

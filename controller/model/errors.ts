@@ -1,0 +1,144 @@
+/**
+ * Every way in which the model refuses: a stable type, an HTTP status and the sentence, in one
+ * table. `{value}` is what was given, `{by}` who holds it; what would be right is added by whoever
+ * reports, since only that place knows.
+ */
+import type { Collection } from './schema.ts'
+
+const table = {
+  // One object against its schema
+  wrong_type: [400, '{value} is of the wrong type'],
+  malformed: [400, '{value} is malformed'],
+  missing: [400, 'a required property is missing'],
+  unknown_field: [400, '{value} is no property here'],
+  read_only: [400, '{value} is given by the controller and cannot be written'],
+  out_of_range: [400, '{value} is out of range'],
+  ipv6_unsupported: [400, '{value} is IPv6, which is not supported yet'],
+  id_invalid: [400, '{value} is not a valid id'],
+  id_reserved: [400, '{value} belongs to Weft itself'],
+  cidr_host_bits: [400, '{value} has bits set behind its prefix'],
+  address_unusable: [400, '{value} cannot be the address of a workload or host'],
+  ofport_without_host: [400, 'an ofport of {value} says nothing without the host that it is on'],
+
+  // One object against the site
+  unknown_reference: [409, '{value} does not exist'],
+  not_found: [404, '{value} does not exist'],
+  fixed: [409, '{value} cannot replace {by}: this property is fixed for the life of the object'],
+  in_use: [409, '{value} is still in use by {by}'],
+  vni_taken: [409, 'VNI {value} is used by network {by}'],
+  vni_exhausted: [409, 'no VNI is left to give'],
+  mac_taken: [409, '{value} is used by port {by} of the same network'],
+  mac_exhausted: [409, 'no MAC address is left to give in this network'],
+  address_taken: [409, '{value} is used by port {by} of the same network'],
+  address_outside_subnet: [409, '{value} is in no subnet of the network'],
+  address_reserved: [409, '{value} is the network or broadcast address of subnet {by}'],
+  subnet_full: [409, 'no address is left to give in the subnets of network {value}'],
+  subnet_overlap: [409, '{value} overlaps with subnet {by} of the same network'],
+  system_id_taken: [409, '{value} is the system-id of host {by}'],
+  vtep_address_taken: [409, '{value} is the VTEP address of host {by}'],
+  ofport_taken: [409, 'ofport {value} of this host is used by port {by}'],
+  mtu_exceeds_underlay: [409, 'packets of {value} bytes cannot cross the underlay: {by}'],
+  underlay_mtu_too_small: [409, 'an underlay of {value} bytes cannot carry network {by}'],
+
+  // Documents
+  yaml_syntax: [400, 'this is not the YAML that a document is made of: {value}'],
+  duplicate_edit: [400, '{value} is there twice'],
+  workload_name_invalid: [400, '{value} does not name a guest'],
+  workload_invalid: [400, '{value} is no port that this guest can have'],
+} as const satisfies Record<string, readonly [status: number, sentence: string]>
+
+export type ProblemType = keyof typeof table
+
+/**
+ * One thing that is wrong. `pointer` is a JSON pointer (RFC 6901) into the spec; '' is the object
+ * as a whole.
+ */
+export interface Problem {
+  readonly type: ProblemType
+  readonly status: number
+  /** A sentence with the value in it. */
+  readonly detail: string
+  readonly pointer: string
+  readonly value: unknown
+  /** What would be right. */
+  readonly expected: string
+  readonly collection?: Collection
+  readonly key?: string
+  /** Of `in_use`: the objects that still refer to it, 'port acme/vm1', at most 100. */
+  readonly references?: readonly string[]
+}
+
+export interface ProblemFacts {
+  readonly pointer: string
+  readonly value: unknown
+  readonly expected: string
+  readonly by?: string
+  readonly collection?: Collection
+  readonly key?: string
+  readonly references?: readonly string[]
+}
+
+export function problem(type: ProblemType, { by = '', ...facts }: ProblemFacts): Problem {
+  const [status, sentence] = table[type]
+  const detail = sentence.replace('{value}', () => printed(facts.value)).replace('{by}', () => by)
+  return Object.freeze({ type, status, detail, ...facts })
+}
+
+/**
+ * The model refuses an edit, whole. `problems` has all that is wrong; the properties are those of
+ * the first.
+ */
+export class ModelError extends Error {
+  override readonly name = 'ModelError'
+  readonly problems: readonly [Problem, ...Problem[]]
+
+  constructor(problems: readonly [Problem, ...Problem[]]) {
+    super(firstOf(problems.map(describe)).join('; '))
+    this.problems = problems
+  }
+
+  get type(): ProblemType {
+    return this.problems[0].type
+  }
+  get status(): number {
+    return this.problems[0].status
+  }
+  get pointer(): string {
+    return this.problems[0].pointer
+  }
+  get value(): unknown {
+    return this.problems[0].value
+  }
+  get expected(): string {
+    return this.problems[0].expected
+  }
+}
+
+/** How many problems a message spells out; who made one mistake a thousand times reads it once. */
+const SPELLED_OUT = 20
+
+/** The first sentences, and how many more there are. */
+export function firstOf(sentences: readonly string[]): readonly string[] {
+  const more = sentences.length - SPELLED_OUT
+  return more > 0 ? [...sentences.slice(0, SPELLED_OUT), `and ${more} more`] : sentences
+}
+
+/** @throws ModelError when there are problems. */
+export function refuse(problems: readonly Problem[]): void {
+  const [first, ...rest] = problems
+  if (first) throw new ModelError([first, ...rest])
+}
+
+function describe({ collection, key, pointer, detail, expected }: Problem): string {
+  const where = [collection, key, pointer].filter(Boolean).join(' ')
+  return `${where ? `${where}: ` : ''}${detail}; expected ${expected}`
+}
+
+/**
+ * A value as it stands in a sentence: text as it is, the rest as JSON, never more than 80
+ * characters.
+ */
+export function printed(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}

@@ -1,0 +1,88 @@
+/**
+ * The OpenAPI 3.1 document, made by @fastify/swagger from the very schemas that validate. Each spec
+ * and object is a named component; routes refer to them.
+ */
+import swagger from '@fastify/swagger'
+import type { FastifyInstance } from 'fastify'
+import { type TObject, Type } from 'typebox'
+import { declaredNames } from '../model/collections.ts'
+import { schemas } from '../model/schema.ts'
+import { ProblemSchema } from './problem.ts'
+
+const HostStatus = Type.Object({
+  state: Type.Enum(['realized', 'pending', 'failed', 'disconnected']),
+  reason: Type.Optional(Type.String()),
+})
+const StatusSchema = Type.Object(
+  {
+    realized: Type.Boolean({ description: 'every host it concerns has confirmed the revision' }),
+    revision: Type.Integer(),
+    hosts: Type.Record(Type.String(), HostStatus),
+  },
+  { title: 'Status' },
+)
+const DeletedSchema = Type.Object(
+  {
+    deleted: Type.String({ description: "what was deleted: 'port acme/vm1'" }),
+    revision: Type.Integer({ description: 'the revision that no longer has it' }),
+    realized: Type.Optional(Type.Boolean({ description: 'with wait: no host has it any longer' })),
+    note: Type.Optional(Type.String()),
+  },
+  { title: 'Deleted' },
+)
+
+export const ref = (title: string): { $ref: string } => ({ $ref: `${title}#` })
+
+const content = { 'application/problem+json': { schema: ref('Problem') } }
+export const problemResponses = {
+  '4xx': { description: 'refused; nothing has changed', content },
+  '5xx': { description: 'not the fault of the request', content },
+}
+
+/** To be called before the routes are added. */
+export async function addOpenapi(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Weft',
+        version,
+        description: 'Tenants, networks, subnets and ports; hosts and bridges.',
+      },
+    },
+    refResolver: {
+      buildLocalReference: (json, _baseUri, _fragment, at) => `${json.$id ?? `schema-${at}`}`,
+    },
+  })
+  for (const schema of componentSchemas()) app.addSchema(schema)
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+}
+
+function componentSchemas(): Record<string, unknown>[] {
+  const named = (schema: object): Record<string, unknown> => {
+    return { ...schema, $id: (schema as { title: string }).title }
+  }
+  const components = [named(StatusSchema), named(ProblemSchema), named(DeletedSchema)]
+  for (const collection of declaredNames) {
+    const { spec, object } = schemas[collection]
+    const title = `${(object as { title?: string }).title}`
+    components.push(named(spec), named(answerSchema(object, title)))
+    components.push({
+      $id: `${title}List`,
+      type: 'object',
+      required: ['items', 'revision'],
+      properties: { items: { type: 'array', items: ref(title) }, revision: { type: 'integer' } },
+    })
+  }
+  return components
+}
+
+/** An object as GET answers it: with its status, and a note where a write has one. */
+function answerSchema(object: TObject, title: string): TObject {
+  return {
+    ...object,
+    title,
+    required: [...(object.required ?? []), 'status'],
+    properties: { ...object.properties, status: ref('Status'), note: { type: 'string' } },
+  } as unknown as TObject
+}

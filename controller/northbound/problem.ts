@@ -1,0 +1,156 @@
+/**
+ * Errors as RFC 9457 answers them: `application/problem+json` with a stable `type`, the JSON
+ * pointer, the value and what would be right. What the model refuses keeps its own type; what HTTP
+ * itself refuses is in the table here.
+ */
+import { type TObject, Type } from 'typebox'
+import { ModelError, type Problem } from '../model/errors.ts'
+
+const table = {
+  malformed_json: [400, 'the body is not JSON'],
+  body_missing: [400, 'the request has no body'],
+  body_length: [400, 'the body is not as long as its Content-Length says'],
+  malformed_request: [400, 'this is not an HTTP request'],
+  malformed_url: [400, 'the path is not a valid URL path'],
+  parameter_invalid: [400, 'a parameter is not valid'],
+  path_unknown: [404, 'there is nothing at this path'],
+  method_not_allowed: [405, 'this path does not take this method'],
+  request_timeout: [408, 'the request did not arrive in time'],
+  body_too_large: [413, 'the body is too large'],
+  path_too_long: [414, 'an id in the path is too long'],
+  media_type_unsupported: [415, 'the body is not of type application/json'],
+  header_too_large: [431, 'the header is too large'],
+  internal: [500, 'this should not have happened; the log of the controller has the reason'],
+  host_disconnected: [503, 'the host is not connected'],
+  closing: [503, 'the controller is about to stop'],
+} as const satisfies Record<string, readonly [status: number, sentence: string]>
+
+export type HttpProblemType = keyof typeof table
+
+export interface ProblemDetails {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly pointer?: string
+  readonly parameter?: string
+  readonly value?: unknown
+  readonly expected?: string
+  readonly references?: readonly string[]
+  readonly errors?: readonly Omit<ProblemDetails, 'status' | 'title'>[]
+}
+
+export const mediaType = 'application/problem+json'
+/** Stable: clients switch on it. */
+const urn = (type: string): string => `urn:weft:problem:${type}`
+
+/** An answer that HTTP or this API gives by itself. Thrown by handlers. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError'
+  readonly details: ProblemDetails
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    type: HttpProblemType,
+    facts: Omit<Partial<ProblemDetails>, 'type' | 'title' | 'status'> = {},
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    const details = httpProblem(type, facts)
+    super(details.detail)
+    this.details = details
+    this.headers = headers
+  }
+}
+
+export function httpProblem(
+  type: HttpProblemType,
+  facts: Omit<Partial<ProblemDetails>, 'type' | 'title' | 'status'> = {},
+): ProblemDetails {
+  const [status, detail] = table[type]
+  return { type: urn(type), title: titleOf(type), status, detail, ...facts }
+}
+
+/** The first problem is the answer's own; when there are more, `errors` has them all. */
+export function modelProblem(error: ModelError): ProblemDetails {
+  const [first, ...rest] = error.problems
+  const details = { ...short(first), title: titleOf(first.type), status: first.status }
+  return rest.length === 0 ? details : { ...details, errors: error.problems.map(short) }
+}
+
+function short(problem: Problem): Omit<ProblemDetails, 'status' | 'title'> {
+  const { type, detail, pointer, value, expected, references } = problem
+  return {
+    type: urn(type),
+    detail,
+    pointer,
+    ...(value === undefined ? {} : { value }),
+    expected,
+    ...(references ? { references } : {}),
+  }
+}
+
+const titleOf = (type: string): string => {
+  const words = type.replaceAll('_', ' ').replace(/\b(mtu|vni|mac|vtep|json|url)\b/g, acronym)
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+const acronym = (word: string): string => word.toUpperCase()
+
+/**
+ * Codes of fastify and of Node's parser that have a problem of their own; the rest is `internal`.
+ */
+const byCode: Readonly<Record<string, HttpProblemType>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unsupported',
+  FST_ERR_CTP_EMPTY_TYPE: 'media_type_unsupported',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'body_missing',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'body_length',
+  FST_ERR_BAD_URL: 'malformed_url',
+  FST_ERR_MAX_PARAM_LENGTH: 'path_too_long',
+  HPE_HEADER_OVERFLOW: 'header_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
+
+const expectations: Partial<Record<HttpProblemType, string>> = {
+  body_too_large: 'at most 1 MiB',
+  media_type_unsupported: 'Content-Type: application/json',
+  body_missing: 'a JSON object',
+  malformed_url: 'percent-encoded UTF-8',
+  path_too_long: 'ids of at most 63 characters',
+}
+
+/** Any error as a problem. `internal` says nothing of what went wrong: the caller logs it. */
+export function problemOf(error: unknown): ProblemDetails {
+  if (error instanceof HttpError) return error.details
+  if (error instanceof ModelError) return modelProblem(error)
+  const type = byCode[(error as { code?: string } | undefined)?.code ?? ''] ?? 'internal'
+  const expected = expectations[type]
+  return httpProblem(type, expected === undefined ? {} : { expected })
+}
+
+/** What Node's parser refused, before there is a request. */
+export function parserProblem(error: unknown): ProblemDetails {
+  const details = problemOf(error)
+  return details.status === 500 ? httpProblem('malformed_request') : details
+}
+
+const each = {
+  type: Type.String({ description: 'urn:weft:problem:…; stable' }),
+  detail: Type.String(),
+  pointer: Type.Optional(Type.String({ description: 'JSON pointer into the body; RFC 6901' })),
+  parameter: Type.Optional(Type.String({ description: 'name of the parameter at fault' })),
+  value: Type.Optional(Type.Unknown({ description: 'what was given' })),
+  expected: Type.Optional(Type.String({ description: 'what would be right' })),
+  references: Type.Optional(
+    Type.Array(Type.String(), { description: "what still refers to it: 'port acme/vm1'" }),
+  ),
+}
+export const ProblemSchema: TObject = Type.Object(
+  {
+    ...each,
+    title: Type.String(),
+    status: Type.Integer(),
+    errors: Type.Optional(Type.Array(Type.Object(each))),
+  },
+  { title: 'Problem', description: 'RFC 9457' },
+)

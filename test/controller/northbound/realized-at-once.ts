@@ -1,0 +1,51 @@
+/**
+ * A Realization for tests of the REST server alone: a site without hosts to wait for, unless `hold`
+ * says so.
+ */
+import type { ControllerEvent, Realization } from '../../../controller/northbound/realization.ts'
+import type { Store } from '../../../controller/store/store.ts'
+
+export interface RealizedAtOnce extends Realization {
+  /** From now on nothing is realized, until `release`. */
+  hold(): void
+  release(): void
+}
+
+export function realizedAtOnce(store: Store): RealizedAtOnce {
+  const events: ControllerEvent[] = []
+  let held: PromiseWithResolvers<void> | undefined
+  store.onCommit(({ snapshot, changes }) => {
+    for (const { collection, key } of changes) {
+      const message = `${collection} ${key}`
+      const at = '2026-11-22T12:00:00.000Z'
+      events.push({
+        id: events.length + 1,
+        at,
+        type: 'changed',
+        message,
+        revision: snapshot.revision,
+      })
+    }
+  })
+  return {
+    status: (_, object) => ({ realized: !held, revision: object.revision, hosts: {} }),
+    async whenRealized(_collection, _key, _revision, signal) {
+      signal.throwIfAborted()
+      if (!held) return
+      const aborted = Promise.withResolvers<never>()
+      signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true })
+      await Promise.race([held.promise, aborted.promise])
+    },
+    drops: async (hostId) =>
+      hostId === 'h1' ? [{ reason: 'port_security', port: 'acme/vm1', packets: 3 }] : undefined,
+    events: (since = 0) => events.filter(({ id }) => id > since),
+    pendingHosts: () => [{ systemId: 'stranger' }],
+    hold() {
+      held ??= Promise.withResolvers<void>()
+    },
+    release() {
+      held?.resolve()
+      held = undefined
+    },
+  }
+}
