@@ -1,0 +1,76 @@
+/**
+ * The compiler as the controller sees it: snapshots in, what to look at again on each host out. Translates changes of the
+ * model into inputs of the program (`placement.ts` derives where ports are) and hands them to the engine.
+ */
+import type { Change, Snapshot } from '../model/snapshot.ts'
+import { Engine, type Touched } from './engine.ts'
+import { fullCompile } from './full.ts'
+import { Placements } from './placement.ts'
+import type { Input, Item, Placement, Program } from './program.ts'
+import { pipeline } from './units.ts'
+
+export class Compiler {
+  readonly #engine: Engine
+  readonly #placements = new Placements()
+
+  /** Compiles a whole snapshot. @throws CompileConflict */
+  constructor(snapshot: Snapshot, program: Program = pipeline) {
+    this.#engine = new Engine(program)
+    this.apply(allOf(snapshot))
+  }
+
+  /** Compiles what a commit changed. @throws CompileConflict */
+  apply(changes: readonly Change[]): Touched {
+    return this.#engine.apply(toInputs(changes, this.#placements))
+  }
+
+  /** What should be on a host under this id; undefined: nothing. */
+  lookup(hostId: string, id: string): Item | undefined {
+    return this.#engine.lookup(hostId, id)
+  }
+
+  /** Everything that should be on a host. */
+  items(hostId: string): Iterable<Item> {
+    return this.#engine.items(hostId)
+  }
+
+  /** Units run so far: what compiling has cost. */
+  get runs(): number {
+    return this.#engine.runs
+  }
+
+  placement(portKey: string): Placement | undefined {
+    return this.#placements.get(portKey)
+  }
+
+  /** Hosts that carry a network now. */
+  hostsOfNetwork(networkKey: string): ReadonlySet<string> {
+    return this.#engine.members('hostsOfNetwork', networkKey)
+  }
+}
+
+/** The oracle of Compiler: the same snapshot compiled from nothing by the plain compile. @throws CompileConflict */
+export function compileFull(
+  snapshot: Snapshot,
+  program: Program = pipeline,
+): Map<string, Map<string, Item>> {
+  return fullCompile(program, toInputs(allOf(snapshot), new Placements()))
+}
+
+function toInputs(changes: readonly Change[], placements: Placements): Input[] {
+  const inputs: Input[] = []
+  for (const { collection, key, after } of changes) {
+    if (collection === 'network' || collection === 'host')
+      inputs.push({ collection, key, value: after } as Input)
+  }
+  return [...inputs, ...placements.apply(changes)]
+}
+
+function allOf(snapshot: Snapshot): Change[] {
+  const changes: Change[] = []
+  for (const collection of ['network', 'host', 'port', 'binding'] as const) {
+    for (const [key, after] of snapshot.list(collection))
+      changes.push({ collection, key, before: undefined, after } as Change)
+  }
+  return changes
+}

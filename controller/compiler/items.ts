@@ -1,0 +1,84 @@
+/**
+ * Makes items: a flow, group or meter with its identity, its bytes, its cookie and the intents behind it.
+ * Neighbours: `units.ts` calls these; the reconciler turns items into messages.
+ */
+import type { Action } from '../../southbound/openflow/action.ts'
+import { encodeFlow, flowKey } from '../../southbound/openflow/flow.ts'
+import { encodeGroup, groupType } from '../../southbound/openflow/group.ts'
+import type { Instruction } from '../../southbound/openflow/instruction.ts'
+import type { Match } from '../../southbound/openflow/match.ts'
+import { cookieOf } from './cookie.ts'
+import type { FlowItem, GroupItem, MeterItem } from './program.ts'
+import type { DropReason } from './reason.ts'
+
+/** What a flow does: forward (apply, then goto), or drop with a reason; a meter counts what passes it. */
+export type Does =
+  | { readonly apply?: readonly Action[]; readonly goto?: number }
+  | { readonly drop: DropReason; readonly meter?: number }
+
+/**
+ * One flow.
+ * @param from the intents behind it, not empty
+ * @param tableId OpenFlow table, @param priority 0 to 65535
+ */
+export function flow(
+  from: readonly string[],
+  tableId: number,
+  priority: number,
+  match: Match,
+  does: Does,
+): FlowItem {
+  const instructions: Instruction[] = []
+  let reason: DropReason | undefined
+  if ('drop' in does) {
+    reason = does.drop
+    if (does.meter !== undefined) instructions.push({ kind: 'meter', meter_id: does.meter })
+  } else {
+    if (does.apply) instructions.push({ kind: 'apply_actions', actions: does.apply })
+    if (does.goto !== undefined) instructions.push({ kind: 'goto_table', table_id: does.goto })
+  }
+  const cookie = cookieOf(from, reason)
+  const bytes = encodeFlow({ table_id: tableId, priority, cookie, match, instructions })
+  return {
+    kind: 'flow',
+    id: flowItemId(flowKey(bytes)),
+    bytes: bytes.instructions,
+    cookie,
+    from,
+    flow: bytes,
+  }
+}
+
+/** A group of type all: each bucket gets a copy of the frame. */
+export function group(
+  from: readonly string[],
+  groupId: number,
+  buckets: readonly (readonly Action[])[],
+): GroupItem {
+  const bytes = encodeGroup({ group_id: groupId, group_type: groupType.all, buckets })
+  return {
+    kind: 'group',
+    id: groupItemId(groupId),
+    bytes: bytes.buckets,
+    cookie: 0n,
+    from,
+    group: bytes,
+  }
+}
+
+/** A meter that never limits: it is there because it counts exactly, also behind check_pkt_larger. */
+export function meter(from: readonly string[], meterId: number): MeterItem {
+  return {
+    kind: 'meter',
+    id: meterItemId(meterId),
+    bytes: new Uint8Array(),
+    cookie: 0n,
+    from,
+    meterId,
+  }
+}
+
+/** Item id of a flow with this identity (`flowKey`). */
+export const flowItemId = (key: string): string => `f${key}`
+export const groupItemId = (groupId: number): string => `g${groupId}`
+export const meterItemId = (meterId: number): string => `m${meterId}`

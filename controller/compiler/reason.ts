@@ -1,0 +1,26 @@
+/**
+ * Why a flow drops: the one table of reasons. The code travels in the cookie of the drop flow, so that a host's counters
+ * say why frames vanish, on every kind of switch. Neighbours: `cookie.ts`, `units.ts`.
+ */
+export const dropReasons = {
+  port_unknown: [1, 'the frame came in by a port that belongs to no workload'],
+  vni_unknown: [2, 'the VXLAN packet carries a VNI that no network on this host has'],
+  vtep_unknown: [3, 'the VXLAN packet comes from an address that is no VTEP of this network'],
+  vlan_not_allowed: [4, 'the workload sent a VLAN tag, and its port is no trunk'],
+  mtu_exceeded: [5, 'the frame is larger than the MTU of its network'],
+  port_security: [6, 'the source MAC, IP or ARP sender is not an address of the port'],
+  arp_unknown: [7, 'the ARP request asks for an address that no port of the network has'],
+  mac_unknown: [8, 'the destination MAC belongs to no port of the network'],
+  port_not_here: [9, 'the destination port is not on this host'],
+} as const satisfies Record<string, readonly [code: number, sentence: string]>
+
+export type DropReason = keyof typeof dropReasons
+
+const byCode = new Map<number, DropReason>(
+  Object.entries(dropReasons).map(([name, [code]]) => [code, name as DropReason]),
+)
+
+/** The reason with this code; undefined for code 0 (no drop) and for codes that are not ours. */
+export function reasonOfCode(code: number): DropReason | undefined {
+  return byCode.get(code)
+}

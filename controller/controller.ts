@@ -1,0 +1,158 @@
+/**
+ * The controller, whole: store, compiler, reconciler and northbound, and the listeners that hosts dial.
+ *
+ *   REST ─► store (commit) ─► reconciler (compile, then host by host) ─► hosts
+ *     ▲                            │
+ *     └────────── status ──────────┘
+ *
+ * Runs as a process of its own (`weft serve`) or inside another one: a lab hands it in-process streams instead of sockets.
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from './clock.ts'
+import type { Program } from './compiler/program.ts'
+import { createNorthbound, type Northbound } from './northbound/northbound.ts'
+import { EventLog } from './reconciler/events.ts'
+import { type Logger, noLog } from './reconciler/log.ts'
+import { Reconciler } from './reconciler/reconciler.ts'
+import { SiteStatus } from './reconciler/status.ts'
+import { type Hooks, noHooks } from './store/hooks.ts'
+import type { Store } from './store/store.ts'
+
+/** Where something listens; port 0: the system chooses. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+export interface ControllerOptions {
+  readonly store: Store
+  /** Where REST listens; a path is a unix socket. */
+  readonly rest: Endpoint | { readonly path: string }
+  /** Where hosts dial in by OVSDB; without it only `acceptOvsdb` brings hosts. */
+  readonly ovsdb?: Endpoint
+  /** Where bridges dial in by OpenFlow; hosts are told this port at the address by which they reached us. */
+  readonly openflow?: Endpoint
+  readonly clock?: Clock
+  readonly log?: Logger
+  readonly hooks?: Hooks
+  readonly version?: string
+  /** Another pipeline than Weft's; for tests that break it on purpose. */
+  readonly program?: Program | undefined
+}
+
+/** The port that in-process hosts are told when nothing listens. */
+const OPENFLOW_PORT = 6653
+
+export class Controller {
+  readonly events: EventLog
+  readonly #reconciler: Reconciler
+  readonly #northbound: Northbound
+  readonly #servers: Server[] = []
+  readonly #sockets = new Set<Socket>()
+  #url = ''
+  #openflowPort = OPENFLOW_PORT
+
+  private constructor(events: EventLog, reconciler: Reconciler, northbound: Northbound) {
+    this.events = events
+    this.#reconciler = reconciler
+    this.#northbound = northbound
+  }
+
+  /** Compiles what the store holds, then listens. Rejects when an address cannot be had. */
+  static async start(options: ControllerOptions): Promise<Controller> {
+    const {
+      store,
+      clock = systemClock,
+      log = noLog,
+      program,
+      hooks = noHooks,
+      version = '0.0.0',
+    } = options
+    const events = new EventLog(clock)
+    events.onEvent(({ type, host, message }) => log.info({ type, host, message }, 'event'))
+    const reconciler = new Reconciler({ store, events, clock, log, program })
+    const realization = new SiteStatus(store, reconciler, events)
+    const northbound = await createNorthbound({ store, realization, hooks, version })
+    const controller = new Controller(events, reconciler, northbound)
+    try {
+      await controller.#listen(options)
+    } catch (error) {
+      await controller.close()
+      throw error
+    }
+    return controller
+  }
+
+  /** REST, no slash at the end; of a unix socket its path. */
+  get url(): string {
+    return this.#url
+  }
+
+  /** Takes a host's OVSDB stream. @param localAddress the address by which the host reached us; its bridges dial it too */
+  acceptOvsdb(
+    duplex: Duplex,
+    { peer, localAddress }: { peer: string; localAddress: string },
+  ): void {
+    const plain = localAddress.replace(/^::ffff:/, '')
+    const openflowTarget = `tcp:${plain.includes(':') ? `[${plain}]` : plain}:${this.#openflowPort}`
+    void this.#reconciler.acceptOvsdb(duplex, { peer, openflowTarget })
+  }
+
+  /** Takes a bridge's OpenFlow stream. */
+  acceptOpenflow(duplex: Duplex, { peer }: { peer: string }): void {
+    void this.#reconciler.acceptOpenflow(duplex, { peer })
+  }
+
+  /** Ends REST, then the sessions; hosts keep forwarding. The store stays open. */
+  async close(): Promise<void> {
+    await this.#northbound.close()
+    this.#reconciler.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await Promise.all(
+      this.#servers.map((server) => new Promise((resolve) => server.close(resolve))),
+    )
+  }
+
+  async #listen({ rest, ovsdb, openflow }: ControllerOptions): Promise<void> {
+    if (openflow) {
+      const server = await serverAt(openflow, this.#sockets, (socket) => {
+        this.acceptOpenflow(socket, { peer: peerOf(socket) })
+      })
+      this.#servers.push(server)
+      this.#openflowPort = portOf(server)
+    }
+    if (ovsdb) {
+      const server = await serverAt(ovsdb, this.#sockets, (socket) => {
+        this.acceptOvsdb(socket, { peer: peerOf(socket), localAddress: socket.localAddress ?? '' })
+      })
+      this.#servers.push(server)
+    }
+    this.#url = (await this.#northbound.listen(rest)).url
+  }
+}
+
+function serverAt(
+  { host, port }: Endpoint,
+  sockets: Set<Socket>,
+  accept: (socket: Socket) => void,
+): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      accept(socket)
+    })
+    server.once('error', reject)
+    server.listen(port, host, () => resolve(server))
+  })
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`
+}

@@ -1,0 +1,103 @@
+/**
+ * What a bridge has: its flows, groups and meters, read whole, as items; and how they differ from what should be.
+ * Nothing is pruned before the actual state is read whole. Neighbours: `flow-channel.ts` (when), `mods.ts` (how to mend).
+ */
+import type { Connection } from '../../southbound/openflow/connection.ts'
+import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
+import { ALL_METERS, type MeterBand } from '../../southbound/openflow/meter.ts'
+import { allFlows } from '../../southbound/openflow/multipart.ts'
+import { flowItemId, groupItemId, meterItemId } from '../compiler/items.ts'
+import type { FlowItem, Item } from '../compiler/program.ts'
+import { countingBands, countingFlags, type Step } from './mods.ts'
+
+/** Items that are there by id. Of a meter only whether it is as ours are. */
+export type Actual = ReadonlyMap<string, Item>
+
+const unknown: readonly string[] = []
+
+/** Reads the bridge. The byte arrays of the answer are its own. */
+export async function readActual(connection: Connection, signal: AbortSignal): Promise<Actual> {
+  const [groups, meters, flows] = await Promise.all([
+    connection.multipart({ kind: 'group_desc', body: {} }, { signal }),
+    connection.multipart({ kind: 'meter_config', body: { meter_id: ALL_METERS } }, { signal }),
+    connection.multipart({ kind: 'flow', body: allFlows() }, { signal }),
+  ])
+  const actual = new Map<string, Item>()
+  for (const { group_id, group_type, buckets } of groups) {
+    const id = groupItemId(group_id)
+    actual.set(id, {
+      kind: 'group',
+      id,
+      bytes: buckets,
+      cookie: 0n,
+      from: unknown,
+      group: { group_id, group_type, buckets },
+    })
+  }
+  for (const { meter_id, flags, bands } of meters) {
+    const id = meterItemId(meter_id)
+    const asOurs = flags === countingFlags && sameBands(bands)
+    actual.set(id, {
+      kind: 'meter',
+      id,
+      bytes: new Uint8Array(asOurs ? 0 : 1),
+      cookie: 0n,
+      from: unknown,
+      meterId: meter_id,
+    })
+  }
+  for (const entry of flows) {
+    const item = actualFlow(entry)
+    actual.set(item.id, item)
+  }
+  return actual
+}
+
+/** A flow that was seen on a bridge, as an item without provenance. */
+export function actualFlow({
+  table_id,
+  priority,
+  cookie,
+  match,
+  instructions,
+}: FlowBytes): FlowItem {
+  const flow = { table_id, priority, cookie, match, instructions }
+  return {
+    kind: 'flow',
+    id: flowItemId(flowKey(flow)),
+    bytes: instructions,
+    cookie,
+    from: unknown,
+    flow,
+  }
+}
+
+/** Whether a bridge that has `have` has what is wanted. */
+export function isAsDesired(have: Item | undefined, want: Item | undefined): boolean {
+  if (!have || !want) return have === want
+  return have.cookie === want.cookie && sameBytes(have.bytes, want.bytes)
+}
+
+/** Everything to do so that the bridge has what it should, and nothing else. */
+export function difference(actual: Actual, desired: Iterable<Item>): Step[] {
+  const steps: Step[] = []
+  const wanted = new Set<string>()
+  for (const want of desired) {
+    wanted.add(want.id)
+    const have = actual.get(want.id)
+    if (!isAsDesired(have, want)) steps.push({ want, have })
+  }
+  for (const have of actual.values())
+    if (!wanted.has(have.id)) steps.push({ want: undefined, have })
+  return steps
+}
+
+function sameBands(bands: readonly MeterBand[]): boolean {
+  return (
+    bands.length === countingBands.length &&
+    bands.every((band, i) => {
+      const ours = countingBands[i]
+      return band.kind === 'drop' && ours?.kind === 'drop' && band.rate === ours.rate
+    })
+  )
+}

@@ -1,0 +1,247 @@
+/**
+ * The flows, groups and meters of one br-int, kept as the compiler says, over one OpenFlow connection.
+ *
+ *   monitor on ─► audit: read all, diff, apply ─► loop: what was touched ─► one bundle + barrier ─► confirmed
+ *                   ▲                                ▲
+ *                   └ every minute, and after errors └ commits (touch), drift seen by the monitor
+ *
+ * By level: a touched id is looked up when it is sent, so late, doubled or reordered news do no harm.
+ * Neighbours: `actual.ts`, `mods.ts`, `drops.ts`; `host-session.ts` owns the channel.
+ */
+import { commitBundle } from '../../southbound/openflow/bundle.ts'
+import type { Connection } from '../../southbound/openflow/connection.ts'
+import { OpenflowError } from '../../southbound/openflow/error.ts'
+import { type MonitorEvent, monitorFlows } from '../../southbound/openflow/monitor.ts'
+import { formatFlow } from '../../southbound/openflow/text.ts'
+import type { Clock } from '../clock.ts'
+import type { Item } from '../compiler/program.ts'
+import { actualFlow, difference, isAsDesired, readActual } from './actual.ts'
+import type { EventLog } from './events.ts'
+import type { Logger } from './log.ts'
+import { plan, type Step } from './mods.ts'
+
+/** What should be on the host; answers change with every commit. */
+export interface Desired {
+  items(): Iterable<Item>
+  lookup(id: string): Item | undefined
+  /** The revision that the answers are of. */
+  revision(): number
+}
+
+export interface FlowChannelOptions {
+  readonly hostId: string
+  readonly connection: Connection
+  readonly desired: Desired
+  readonly events: EventLog
+  readonly clock: Clock
+  readonly log: Logger
+  /** Called whenever `confirmed` has risen or an item was refused. */
+  readonly onProgress: () => void
+}
+
+/** The second net below the flow monitor. Milliseconds. */
+const AUDIT_MS = 60_000
+
+export class FlowChannel {
+  readonly connection: Connection
+  /** The bridge has everything up to this revision; 0: not known yet. */
+  confirmed = 0
+  /** Items that the switch refused: id -> why. */
+  readonly failed = new Map<string, { readonly from: readonly string[]; readonly reason: string }>()
+  readonly #options: FlowChannelOptions
+  /** Ids to look at, each with what the bridge was last seen to have. */
+  #touched = new Map<string, Item | undefined>()
+  /** Ids of groups and meters on the bridge: those need to know whether to add or to modify. */
+  #present = new Set<string>()
+  #auditDue = true
+  #wake: () => void = () => {}
+
+  constructor(options: FlowChannelOptions) {
+    this.#options = options
+    this.connection = options.connection
+  }
+
+  /** Tells that these items may have changed; undefined: a revision that does not concern this host. */
+  touch(items: ReadonlyMap<string, Item> | undefined): void {
+    for (const [id, item] of items ?? []) this.#touched.set(id, item)
+    this.#wake()
+  }
+
+  /** Runs until the connection ends or the signal aborts. Rejects with the reason. */
+  async run(signal: AbortSignal): Promise<never> {
+    await monitorFlows(this.connection, { signal }, (event) => this.#monitored(event))
+    const audits = this.#scheduleAudits(signal)
+    audits.catch(() => {}) // ends with the signal only
+    for (;;) {
+      if (this.#auditDue) await this.#audit(signal)
+      else if (this.#touched.size) await this.#flush(signal)
+      else {
+        this.#confirm(this.#options.desired.revision())
+        await this.#sleep(signal)
+      }
+    }
+  }
+
+  async #scheduleAudits(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await this.#options.clock.sleep(AUDIT_MS, signal)
+      this.#auditDue = true
+      this.#wake()
+    }
+  }
+
+  #sleep(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal.reason)
+      signal.addEventListener('abort', abort, { once: true })
+      this.#wake = () => {
+        signal.removeEventListener('abort', abort)
+        this.#wake = () => {}
+        resolve()
+      }
+      if (signal.aborted) abort()
+    })
+  }
+
+  async #audit(signal: AbortSignal): Promise<void> {
+    const { desired, events, hostId, log } = this.#options
+    const first = this.confirmed === 0
+    this.#auditDue = false
+    const actual = await readActual(this.connection, signal)
+    this.#present = new Set(
+      [...actual.values()].filter(({ kind }) => kind !== 'flow').map(({ id }) => id),
+    )
+    this.#touched.clear()
+    this.failed.clear()
+    const revision = desired.revision()
+    const steps = difference(actual, desired.items())
+    if (!first) for (const step of steps) this.#recordDrift(step, 'audit')
+    await this.#apply(steps, signal)
+    if (first)
+      events.add(
+        'host_connected',
+        hostId,
+        `${hostId} is driven; ${steps.length} items were put right`,
+        { revision, steps: steps.length },
+      )
+    log.info({ host: hostId, revision, read: actual.size, mended: steps.length }, 'audited')
+    this.#confirm(revision)
+  }
+
+  async #flush(signal: AbortSignal): Promise<void> {
+    const { desired, hostId, log } = this.#options
+    const touched = this.#touched
+    this.#touched = new Map()
+    const revision = desired.revision()
+    const steps: Step[] = []
+    for (const [id, last] of touched) {
+      const want = desired.lookup(id)
+      const kind = (want ?? last)?.kind
+      const have = kind === 'flow' || this.#present.has(id) ? last : undefined
+      if (want || have) steps.push({ want, have })
+    }
+    await this.#apply(steps, signal)
+    log.info({ host: hostId, revision, items: steps.length }, 'applied')
+    this.#confirm(revision)
+  }
+
+  /** Sends the steps as one change. A step that the switch refuses is set aside, named, and tried again by the next audit. */
+  async #apply(steps: readonly Step[], signal: AbortSignal): Promise<void> {
+    let rest = [...steps]
+    while (rest.length) {
+      const { before, bundle, after, steps: ordered } = plan(rest)
+      try {
+        for (const message of before) await this.connection.send(message)
+        if (bundle.length) await commitBundle(this.connection, bundle, { signal })
+        for (const message of after) await this.connection.send(message)
+        await this.connection.barrier({ signal })
+        break
+      } catch (error) {
+        const refused =
+          error instanceof OpenflowError && error.index !== undefined
+            ? ordered[error.index]
+            : undefined
+        if (!refused) throw error
+        this.#refuse(refused, error as OpenflowError)
+        rest = rest.filter((step) => step !== refused)
+      }
+    }
+    for (const { want, have } of rest) {
+      const item = want ?? have
+      if (!item) continue
+      this.failed.delete(item.id)
+      if (item.kind === 'flow') continue
+      if (want) this.#present.add(item.id)
+      else this.#present.delete(item.id)
+    }
+  }
+
+  #refuse({ want, have }: Step, error: OpenflowError): void {
+    const item = (want ?? have) as Item
+    const { events, hostId } = this.#options
+    // The first refusal may come from a wrong belief about the bridge: read it again. A second one stands until the next audit.
+    if (!this.failed.has(item.id) && this.confirmed > 0) this.#auditDue = true
+    this.failed.set(item.id, { from: item.from, reason: error.message })
+    events.add(
+      'item_failed',
+      hostId,
+      `${hostId} refused ${describe(item)} of ${item.from.join(', ')}: ${error.message}`,
+      {
+        item: describe(item),
+        from: item.from,
+      },
+    )
+  }
+
+  #confirm(revision: number): void {
+    if (this.#touched.size === 0 && !this.#auditDue) revision = this.#options.desired.revision()
+    if (revision <= this.confirmed) return
+    this.confirmed = revision
+    this.#options.onProgress()
+  }
+
+  #monitored(event: MonitorEvent): void {
+    if (event.event === 'abbrev' || event.event === 'paused') return
+    if (event.event === 'resumed') {
+      this.#auditDue = true
+    } else {
+      // The bytes of an event are views of a message that will not stay.
+      const seen = actualFlow({
+        ...event,
+        match: event.match.slice(),
+        instructions: event.instructions.slice(),
+      })
+      const have = event.event === 'deleted' ? undefined : seen
+      const want = this.#options.desired.lookup(seen.id)
+      if (isAsDesired(have, want)) return
+      this.#recordDrift({ want, have: seen }, event.event)
+      this.#touched.set(seen.id, seen)
+    }
+    this.#wake()
+  }
+
+  #recordDrift({ want, have }: Step, seen: string): void {
+    const { events, hostId } = this.#options
+    const item = want ?? have
+    if (!item) return
+    const intent = want ? want.from.join(', ') : 'foreign'
+    const cookie = `0x${(have ?? item).cookie.toString(16)}`
+    events.add(
+      'drift',
+      hostId,
+      `${describe(item)} on ${hostId} was ${seen}, put right (${intent})`,
+      {
+        seen,
+        item: describe(item),
+        intent,
+        cookie,
+        ...(have && want ? { was: describe(have) } : {}),
+      },
+    )
+  }
+}
+
+function describe(item: Item): string {
+  if (item.kind === 'flow') return formatFlow(item.flow)
+  return item.kind === 'group' ? `group ${item.group.group_id}` : `meter ${item.meterId}`
+}
