@@ -1,0 +1,65 @@
+/** `weft lab`: a topology brought up, checked on real packets, served. Neighbours: ../weft.ts, ../../topologies/lab. */
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseDocument } from '../../controller/model/document.ts'
+import { runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
+import type { Lab, LabDocument, Step } from '../../topologies/lab/lab.ts'
+import { formatChecks, stepsTo } from '../../topologies/lab/report.ts'
+
+export interface LabOptions {
+  readonly backend: 'memory' | 'netns'
+  /** Ends after the table of checks instead of serving. */
+  readonly check: boolean
+  /** Takes the lab down in order; it leaves no process, namespace or interface. */
+  readonly signal: AbortSignal
+}
+
+const TWO_TENANTS = fileURLToPath(new URL('../../topologies/two-tenants.yaml', import.meta.url))
+
+/**
+ * Brings up `file` (topologies/two-tenants.yaml when undefined), checks it, serves until the signal.
+ * @returns the exit code: 0, or 1 when a check failed
+ */
+export async function lab(file: string | undefined, options: LabOptions): Promise<number> {
+  const { backend, check, signal } = options
+  const path = file ?? TWO_TENANTS
+  const document = parseDocument(readFileSync(path, 'utf8'), file ?? 'topologies/two-tenants.yaml')
+  const print = (line: string) => process.stdout.write(`${line}\n`)
+  const step = stepsTo(print, () => performance.now())
+  print(`Weft: ${document.name} on the ${backend} lab`)
+  const opened = await open(backend, document, path, step, signal)
+  try {
+    step('checking on real packets')
+    const results = await runChecks(opened, {
+      signal,
+      onResult: ({ name, durationMs }) => step(`${name} (${(durationMs / 1000).toFixed(1)} s)`),
+    })
+    print('')
+    const columns = process.stdout.columns ?? 140
+    for (const line of formatChecks(results, { columns, colour: process.stdout.isTTY })) print(line)
+    const code = summarize(results).ok ? 0 : 1
+    if (check) return code
+    print(`\nREST is at ${opened.url}/v1 (${opened.url}/openapi.json). Ctrl-C ends the lab.`)
+    if (!signal.aborted) await once(signal, 'abort')
+    step('taking the lab down')
+    return code
+  } finally {
+    await opened.close()
+  }
+}
+
+async function open(
+  backend: LabOptions['backend'],
+  document: LabDocument,
+  documentFile: string,
+  step: Step,
+  signal: AbortSignal,
+): Promise<Lab> {
+  if (backend === 'netns') {
+    const { openNetnsLab } = await import('../../topologies/lab/netns/lab.ts')
+    return openNetnsLab({ document, documentFile, step, signal })
+  }
+  const { openMemoryLab } = await import('../../topologies/lab/memory/lab.ts')
+  return openMemoryLab({ document, step, signal })
+}

@@ -1,0 +1,59 @@
+/** `weft serve`: the controller as a process of its own. Neighbours: ../weft.ts, ../../controller/controller.ts. */
+
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import pino from 'pino'
+import { Controller, type ControllerOptions, type Endpoint } from '../../controller/controller.ts'
+import { parseDocument } from '../../controller/model/document.ts'
+import { ModelError } from '../../controller/model/errors.ts'
+import { type Hooks, noHooks, strikeAt } from '../../controller/store/hooks.ts'
+import { Store } from '../../controller/store/store.ts'
+
+export interface ServeOptions {
+  /** SQLite file, or `:memory:`. */
+  readonly store: string
+  readonly rest: ControllerOptions['rest']
+  readonly ovsdb: Endpoint
+  readonly openflow: Endpoint
+  /** A topology document to apply before hosts are let in. */
+  readonly apply?: string
+  readonly version: string
+  /** Ends the controller in order; hosts keep forwarding. */
+  readonly signal: AbortSignal
+}
+
+/** Serves until `options.signal` aborts. @returns the exit code */
+export async function serve(options: ServeOptions): Promise<number> {
+  const { store: path, rest, ovsdb, openflow, version, signal } = options
+  const log = pino({ level: process.env.WEFT_LOG ?? 'info' })
+  const hooks = hooksFromEnvironment()
+  const store = Store.open(path, { hooks })
+  try {
+    if (options.apply !== undefined) apply(store, options.apply)
+    const controller = await Controller.start({ store, rest, ovsdb, openflow, log, hooks, version })
+    log.info(
+      { rest: controller.url, ovsdb, openflow, revision: store.snapshot.revision },
+      'serving',
+    )
+    if (!signal.aborted) await once(signal, 'abort')
+    await controller.close()
+    return 0
+  } finally {
+    store.close()
+  }
+}
+
+function apply(store: Store, file: string): void {
+  const document = parseDocument(readFileSync(file, 'utf8'), file)
+  try {
+    store.commit(document.edits, { who: `document ${document.name}` })
+  } catch (error) {
+    throw error instanceof ModelError ? document.explain(error) : error
+  }
+}
+
+/** WEFT_KILL_AT=POINT[:COUNT] ends the process by SIGKILL at the COUNTth passing of that point; for tests of durability. */
+function hooksFromEnvironment(): Hooks {
+  const at = process.env.WEFT_KILL_AT
+  return at ? strikeAt(at, () => process.kill(process.pid, 'SIGKILL')) : noHooks
+}

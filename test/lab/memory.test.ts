@@ -1,0 +1,167 @@
+/** The memory lab whole: the real controller, our switches, guests, and every check on real packets. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { parseDocument } from '../../controller/model/document.ts'
+import { Store } from '../../controller/store/store.ts'
+import { type CheckResult, runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
+import type { LabDocument } from '../../topologies/lab/lab.ts'
+import {
+  type MemoryLab,
+  type MemoryLabOptions,
+  openMemoryLab,
+} from '../../topologies/lab/memory/lab.ts'
+import { formatChecks } from '../../topologies/lab/report.ts'
+import { breaches } from './breaches.ts'
+import { documentOf, TWO_TENANTS } from './documents.ts'
+
+const twoTenants = new URL('../../topologies/two-tenants.yaml', import.meta.url)
+
+function open(document: LabDocument, options: Partial<MemoryLabOptions> = {}): Promise<MemoryLab> {
+  const parsed = parseDocument(JSON.stringify(document), 'test.json')
+  return openMemoryLab({ signal: AbortSignal.timeout(10_000), ...options, document: parsed })
+}
+
+const check = (lab: MemoryLab, patienceMs = 5_000) =>
+  runChecks(lab, { signal: AbortSignal.timeout(30_000), patienceMs })
+const table = (results: readonly CheckResult[]) =>
+  formatChecks(results, { columns: 160, colour: false }).join('\n')
+/** Characters that tell the rows apart. */
+const START = 12
+const startsOf = (results: readonly CheckResult[]) =>
+  results.map(({ name }) => name.slice(0, START))
+
+test('two tenants on two hosts pass every row well within 15 s, steps included', async () => {
+  const began = performance.now()
+  const steps: string[] = []
+  const document = parseDocument(readFileSync(twoTenants, 'utf8'), 'two-tenants.yaml')
+  const signal = AbortSignal.timeout(10_000)
+  await using lab = await openMemoryLab({ document, signal, step: (text) => steps.push(text) })
+  const results = await check(lab)
+  expect(summarize(results), table(results)).toEqual({
+    passed: 7,
+    failed: 0,
+    notApplicable: 0,
+    ok: true,
+  })
+  expect(results.map(({ must }) => must)).toContain('dropped, mtu_exceeded, counted exactly')
+  expect(steps.at(-1)).toBe('all ports realized')
+  expect(performance.now() - began).toBeLessThan(10_000)
+}, 30_000)
+
+test.each(breaches)(
+  'with $wall down the checks end red',
+  async ({ program, red }) => {
+    await using lab = await open(documentOf(TWO_TENANTS), { program })
+    const results = await check(lab, 600)
+    const failed = results.filter(({ passed, applicable }) => !passed && applicable)
+    expect(startsOf(failed), table(results)).toEqual(red.map((start) => start.slice(0, START)))
+    expect(summarize(results).ok).toBe(false)
+  },
+  30_000,
+)
+
+test('one host: what needs a second one is not applicable, and nothing fails', async () => {
+  await using lab = await open(
+    documentOf(['h1 acme 11', 'h1 acme 12', 'h1 globex 11', 'h1 globex 12']),
+  )
+  const results = await check(lab)
+  expect(startsOf(results.filter(({ applicable }) => !applicable)), table(results)).toEqual([
+    'same tenant,',
+    'VXLAN packet',
+    '9,001 bytes ',
+    'broadcast AR',
+  ])
+  expect(summarize(results)).toMatchObject({ passed: 3, failed: 0, ok: true })
+}, 30_000)
+
+test('one tenant: the row about the other tenant is not applicable', async () => {
+  await using lab = await open(documentOf(['h1 acme 11', 'h2 acme 12', 'h1 acme 13'], 1450))
+  const results = await check(lab)
+  const row = results.find(({ name }) => name === 'same address in the other tenant')
+  expect(row?.detail).toMatch(/^not applicable: fewer than two tenants/)
+  expect(results[0]?.name).toContain('of 1,422 bytes with DF')
+  expect(summarize(results), table(results)).toMatchObject({ passed: 6, failed: 0 })
+}, 30_000)
+
+test('six tenants on four hosts are checked by samples', async () => {
+  const guests = ['h1', 'h2', 'h3', 'h4'].flatMap((host, at) =>
+    ['acme', 'globex', 'hooli', 'initech', 'soylent', 'wonka'].flatMap((tenant) => [
+      `${host} ${tenant} ${11 + 2 * at}`,
+      `${host} ${tenant} ${12 + 2 * at}`,
+    ]),
+  )
+  await using lab = await open(documentOf(guests))
+  const results = await check(lab)
+  expect(summarize(results), table(results)).toMatchObject({ passed: 7, failed: 0 })
+}, 30_000)
+
+test('a host that loses everything comes back by its boot script alone', async () => {
+  await using lab = await open(documentOf(TWO_TENANTS))
+  const signal = AbortSignal.timeout(10_000)
+  const h2 = lab.hosts.get('h2')
+  h2?.stop()
+  const lost = lab.workloads.get('h1.acme-vm11')?.ping(0x0a00_000c, { bytes: 56, timeoutMs: 200 })
+  await expect(lost).resolves.toBe(false)
+  h2?.start()
+  await h2?.boot(signal)
+  const booted = performance.now()
+  await lab.whenRealized(signal)
+  const results = await check(lab)
+  expect(summarize(results), table(results)).toMatchObject({ passed: 7, failed: 0 })
+  expect(performance.now() - booted).toBeLessThan(10_000)
+}, 30_000)
+
+test('a closed lab leaves no timer and no listener behind', async () => {
+  const before = process.getActiveResourcesInfo().length
+  const lab = await open(documentOf(['h1 acme 11', 'h2 acme 12']))
+  await lab.close()
+  await lab.close()
+  await expect(fetch(`${lab.url}/healthz`)).rejects.toThrow()
+  for (let waited = 0; waited < 3_000; waited += 50) {
+    if (process.getActiveResourcesInfo().length <= before) return
+    await sleep(50)
+  }
+  expect(process.getActiveResourcesInfo()).toHaveLength(before)
+})
+
+test('a document that was not parsed brings up nothing', async () => {
+  const signal = AbortSignal.timeout(10_000)
+  const unparsed = openMemoryLab({ document: documentOf(TWO_TENANTS), signal })
+  await expect(unparsed).rejects.toThrow('test was not parsed; parseDocument() gives edits')
+})
+
+test('a document that the store refuses is refused with file, line and value', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-'))
+  try {
+    const path = join(folder, 'store.sqlite')
+    const before = Store.open(path)
+    const taken = documentOf(['h9 hooli 11'])
+    before.commit(parseDocument(JSON.stringify(taken), 'taken.json').edits, { who: 'test' })
+    before.close()
+    const refused = open(documentOf(TWO_TENANTS), { store: path })
+    await expect(refused).rejects.toThrow(
+      /^test\.json:1:\d+: .*VNI 5001 is used by network hooli\/web/m,
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('guests that have nobody to talk to show nothing, and nothing counts as passed', async () => {
+  await using lab = await open(documentOf(['h1 acme 11', 'h2 globex 11']))
+  const results = await check(lab)
+  expect(summarize(results), table(results)).toMatchObject({ passed: 0, failed: 0, ok: false })
+  const row = results.find(({ name }) => name === 'same address in the other tenant')
+  expect(row?.detail).toBe('not applicable: no guest here can show it')
+}, 30_000)
+
+test('tenants without an address in common still do not reach each other', async () => {
+  const guests = ['h1 acme 11', 'h2 acme 12', 'h1 acme 13', 'h1 globex 21', 'h2 globex 22']
+  await using lab = await open(documentOf(guests))
+  const row = (await check(lab)).find(({ name }) => name === 'same address in the other tenant')
+  expect(row?.detail).toMatch(/^not applicable: no two tenants have an address in common \(/)
+  expect(row?.detail).toContain('30 refused; mac_unknown h1 +15 h2 +15')
+}, 30_000)

@@ -1,0 +1,51 @@
+/** Names and addresses of a netns lab, before anything is made. */
+import { expect, test } from 'vitest'
+import { formatIpv4, formatMac } from '../../southbound/wire/address.ts'
+import { planSite } from '../../topologies/lab/netns/plan.ts'
+import { handMadeDocument } from './hand-made.ts'
+
+test('every name of a lab carries its id, and every interface name fits into 15 characters', () => {
+  const plan = planSite('0a1b2c', handMadeDocument)
+  const namespaces = [plan.underlay, plan.rogue, plan.controller, ...plan.hosts, ...plan.workloads]
+  expect(new Set(namespaces.map(({ namespace }) => namespace)).size).toBe(8)
+  for (const { namespace } of namespaces) expect(namespace).toMatch(/^weft-0a1b2c-/)
+  const devices = [
+    plan.rogue.underlayPort,
+    ...plan.hosts.flatMap((host) => [host.underlayPort, host.managementPort]),
+    ...plan.workloads.map((workload) => workload.device),
+  ]
+  expect(new Set(devices).size).toBe(devices.length)
+  for (const device of devices) expect(device).toMatch(/^[a-z]0a1b2c-[a-z0-9]{1,7}$/)
+})
+
+test('the stranger has an address of the underlay that no VTEP has', () => {
+  const host = { kind: 'ovs', underlayMtuBytes: 9050 } as const
+  const plan = planSite('0a1b2c', {
+    ...handMadeDocument,
+    hosts: {
+      h1: { ...host, vtepAddress: '192.0.2.254' },
+      h2: { ...host, vtepAddress: '192.0.2.253' },
+    },
+  })
+  expect(plan.underlay.prefix).toBe(24)
+  expect(formatIpv4(plan.rogue.address)).toBe('192.0.2.252')
+  expect(formatMac(plan.rogue.mac)).toBe('02:57:0a:1b:2c:02')
+})
+
+test('VTEPs of several networks share the longest prefix that holds them all', () => {
+  const host = { kind: 'ovs', underlayMtuBytes: 9050 } as const
+  const plan = planSite('0a1b2c', {
+    ...handMadeDocument,
+    hosts: {
+      h1: { ...host, vtepAddress: '10.1.4.1' },
+      h2: { ...host, vtepAddress: '10.1.7.1' },
+    },
+  })
+  expect(plan.underlay.prefix).toBe(22)
+  expect(formatIpv4(plan.rogue.address)).toBe('10.1.7.254')
+})
+
+test('a workload of an unknown port is refused by name', () => {
+  const document = { ...handMadeDocument, workloads: { 'h1.vm9': 'acme/vm9' } }
+  expect(() => planSite('0a1b2c', document)).toThrow('workload h1.vm9: acme/vm9')
+})

@@ -1,0 +1,44 @@
+/**
+ * Row: a broadcast ARP request for an address that the network knows is answered on the sender's own
+ * host. The answer comes out of the request itself, so that its padding, and the mark in it, come back.
+ */
+import { formatIpv4, formatMac } from '../../../southbound/wire/address.ts'
+import { ARP_REPLY, arp } from '../../../southbound/wire/arp.ts'
+import { ETH_TYPE, ethernet } from '../../../southbound/wire/ethernet.ts'
+import type { Workload } from '../lab.ts'
+import { arrow, type Claims, type Delivery, unicast, workloadSender } from './claims.ts'
+import { markedArp, type Station } from './frames.ts'
+import { peersOf, type Site } from './site.ts'
+
+/** A request of `sender` for the peer's address: the answer is seen at the sender and nothing else. */
+export function arpAnswered(sender: Workload, peer: Workload): Delivery {
+  return {
+    what: `ARP request ${arrow(sender, peer)}`,
+    from: workloadSender(sender),
+    frame: (mark) => markedArp(mark, sender, peer.address),
+    to: [sender.name],
+    crossesUnderlay: false,
+    outcome: 'ARP requests answered on the host',
+    complaint: (arrived) => complaint(arrived, sender, peer),
+  }
+}
+
+/** With each request, a packet to the same peer shows that the underlay is being watched. */
+export function arpClaims({ samples }: Site): Claims {
+  const pairs = samples.flatMap((sample) => peersOf(sample))
+  return {
+    deliveries: pairs.flatMap(({ sender, peer }) => [
+      unicast(sender, peer),
+      arpAnswered(sender, peer),
+    ]),
+  }
+}
+
+function complaint(arrived: Uint8Array, sender: Station, peer: Station): string | undefined {
+  if (ethernet.get.type(arrived, 0) !== ETH_TYPE.arp) return 'what came back is no ARP'
+  const { op, sha, spa, tha, tpa } = arp.read(arrived, ethernet.size)
+  const wanted = [ARP_REPLY, peer.mac, peer.address, sender.mac, sender.address]
+  const right = [op, sha, spa, tha, tpa].every((value, at) => value === wanted[at])
+  if (right && ethernet.get.dst(arrived, 0) === sender.mac) return undefined
+  return `the answer was op ${op}, ${formatIpv4(spa)} is at ${formatMac(sha)}`
+}

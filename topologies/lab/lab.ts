@@ -1,0 +1,152 @@
+/**
+ * A lab: a document brought up so that real frames cross it. This file is the interface alone: what a
+ * back end offers and what whoever drives a lab (checks/, scenarios, `npm start`) may rely on.
+ *
+ * Back ends: memory/ (our switches, guests and underlay in one process, no root) and netns/ (real Open
+ * vSwitch in network namespaces). checks/ runs on any `Lab` and never asks which one it is.
+ *
+ *     guest ── workload interface ── host (br-int) ── VTEP ══ underlay ══ VTEP ── host ── …
+ *              ^ send, onFrame                        ^ inject, onFrame
+ */
+
+import type { TopologyDocument } from '../../controller/model/document.ts'
+
+/** A network as the document declares it. */
+export interface DocumentNetwork {
+  readonly type: 'vxlan'
+  /** 1 to 16,777,215. */
+  readonly vni: number
+  /** Bytes of IP packet that a guest may send in one frame. */
+  readonly mtuBytes: number
+}
+
+/** A subnet as the document declares it. */
+export interface DocumentSubnet {
+  readonly network: string
+  /** `10.0.0.0/24`. */
+  readonly cidr: string
+}
+
+/** A port as the document declares it. */
+export interface DocumentPort {
+  readonly network: string
+  /** `02:00:00:00:00:11`. */
+  readonly mac: string
+  /** IPv4 addresses; the first one is the guest's own. */
+  readonly addresses: readonly string[]
+  readonly hostId?: string
+  readonly ofport?: number
+}
+
+/** A host as the document declares it. */
+export interface DocumentHost {
+  readonly kind: 'ovs'
+  /** `external_ids:system-id` of the host; its id when absent. */
+  readonly systemId?: string
+  readonly vtepAddress: string
+  /** Bytes of outer IP packet that the host's underlay interface carries. */
+  readonly underlayMtuBytes: number
+}
+
+/** What one tenant makes, by id. */
+export interface DocumentTenant {
+  readonly networks?: Readonly<Record<string, DocumentNetwork>>
+  readonly subnets?: Readonly<Record<string, DocumentSubnet>>
+  readonly ports?: Readonly<Record<string, DocumentPort>>
+}
+
+/**
+ * A topology document (topologies/*.yaml) as labs read it: the site, and the workloads. Every
+ * TopologyDocument is one, with defaults and given values filled in.
+ */
+export interface LabDocument {
+  readonly name: string
+  readonly underlay: { readonly mtuBytes: number }
+  readonly hosts: Readonly<Record<string, DocumentHost>>
+  readonly tenants: Readonly<Record<string, DocumentTenant>>
+  /** `host.name` -> `tenant/port`: the guest `name` runs on `host` and is plugged as that port. */
+  readonly workloads: Readonly<Record<string, string>>
+  /** The same for `store.commit`, of a document that was parsed; one made by hand has none. */
+  readonly edits?: TopologyDocument['edits']
+  /** What the store refused, at its line; of a document that was parsed. */
+  readonly explain?: TopologyDocument['explain']
+}
+
+/** Takes one listener away again; a second call does nothing. */
+export type Unsubscribe = () => void
+
+/** A guest of the lab: something that has an interface, an IP stack behind it, and sends raw frames too. */
+export interface Workload {
+  /** As in the document: `h1.acme-vm1`. */
+  readonly name: string
+  readonly hostId: string
+  readonly tenant: string
+  /** Id of its port within the tenant: `vm1`. */
+  readonly portId: string
+  /** 48 bits, as southbound/wire/address.ts has it. */
+  readonly mac: number
+  /** IPv4, 32 bits, as southbound/wire/address.ts has it. */
+  readonly address: number
+  /** MTU of its network, bytes of IP. Its interface takes longer frames, so that the flow drops them. */
+  readonly mtuBytes: number
+  /**
+   * Puts one Ethernet frame (no FCS) on the wire exactly as given: foreign addresses and frames of up to
+   * 14 + mtuBytes + 100 bytes included. The bytes may be reused by the caller after return.
+   */
+  send(frame: Uint8Array): void
+  /**
+   * Calls back with every frame that arrives at the interface, whoever it is for (promiscuous), and none
+   * that the workload itself sent. The bytes are the listener's to keep.
+   */
+  onFrame(listener: (frame: Uint8Array) => void): Unsubscribe
+  /**
+   * One ICMP echo by the guest's own stack, DF set: `bytes` of ICMP payload (mtuBytes − 28 fills the MTU).
+   * True when the answer came back whole within `timeoutMs`; false otherwise, never throws for silence.
+   */
+  ping(
+    target: number,
+    options: { readonly bytes: number; readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<boolean>
+}
+
+/** The network between the VTEPs, with a stranger on it. */
+export interface Underlay {
+  /** Each host's VTEP on the underlay: MAC (48 bits) and IPv4 address (32 bits). */
+  readonly hosts: Readonly<Record<string, { readonly mac: number; readonly address: number }>>
+  /** An address in the underlay's subnet that is no VTEP of the site. */
+  readonly rogueAddress: number
+  /** MAC that the stranger sends from. */
+  readonly rogueMac: number
+  /** Puts one Ethernet frame (no FCS) on the underlay from where the stranger sits. */
+  inject(frame: Uint8Array): void
+  /**
+   * Calls back with every frame on the underlay, injected ones possibly included, each possibly more than
+   * once. The bytes are the listener's to keep.
+   */
+  onFrame(listener: (frame: Uint8Array) => void): Unsubscribe
+}
+
+/** A running lab. All hosts are connected and all ports realized when the back end hands it out. */
+export interface Lab {
+  readonly backend: 'memory' | 'netns'
+  readonly document: LabDocument
+  /** REST of the lab's controller, on 127.0.0.1: `http://127.0.0.1:PORT`, no slash at the end. */
+  readonly url: string
+  /** IPv4 that hosts dial the controller at, 32 bits. */
+  readonly controllerAddress: number
+  /** MAC behind that address where it has one (netns), 48 bits. */
+  readonly controllerMac?: number
+  /**
+   * Milliseconds after which whatever was sent has arrived or never will, and the drop counters that
+   * REST shows have caught up. The checks look for leaks only after waiting this long.
+   */
+  readonly settleMs: number
+  /** By name, in the document's order. */
+  readonly workloads: ReadonlyMap<string, Workload>
+  readonly underlay: Underlay
+  /** Ends everything that the lab started and leaves nothing; may be called twice. */
+  close(): Promise<void>
+}
+
+/** Says what a lab does while it comes up, one short line a step; report.ts adds the times. */
+export type Step = (text: string) => void

@@ -1,0 +1,186 @@
+/**
+ * The plan of a netns lab: every name and address of it, computed from its random id and the document
+ * before anything is made. Pure. All other files take their names from here.
+ *
+ *     weft-ID-underlay    bridge `underlay`, a port per host and one for the stranger
+ *     weft-ID-rogue       the stranger on the underlay
+ *     weft-ID-controller  bridge `mgmt0`: the controller, a port per host
+ *     weft-ID-host-H      phy0 (underlay NIC), mgmt0, an end per workload, br-phy, br-int
+ *     weft-ID-vm-W        eth0
+ *
+ * Everything is told apart by its namespace; the id in names and addresses is for the reader of logs.
+ */
+import { parseCidr, parseIpv4, parseMac, prefixMask } from '../../../southbound/wire/address.ts'
+import type { LabDocument } from '../lab.ts'
+import { NetnsError } from './error.ts'
+
+/** One end in the underlay's subnet. MAC 48 bits, address 32 bits. */
+export interface Endpoint {
+  readonly mac: number
+  readonly address: number
+}
+
+/** A machine with an Open vSwitch of its own. */
+export interface HostPlan {
+  readonly id: string
+  readonly systemId: string
+  readonly namespace: string
+  /** The VTEP, on br-phy. */
+  readonly vtep: Endpoint
+  readonly underlayMtuBytes: number
+  /** Its underlay NIC's other end, a port of the underlay bridge. */
+  readonly underlayPort: string
+  /** On the management network. */
+  readonly management: Endpoint
+  /** Its management NIC's other end, a port of the controller's bridge. */
+  readonly managementPort: string
+}
+
+/** A guest: a namespace with one interface `eth0`. */
+export interface WorkloadPlan {
+  readonly name: string
+  readonly hostId: string
+  readonly tenant: string
+  readonly portId: string
+  readonly namespace: string
+  /** The other end of its eth0, in the host's namespace. */
+  readonly device: string
+  readonly mac: number
+  readonly address: number
+  /** Length of its subnet's prefix. */
+  readonly prefix: number
+  readonly mtuBytes: number
+}
+
+/** Where a namespace that is no host and no guest is, and what it has. */
+export interface SitePlan {
+  readonly id: string
+  /** Every namespace of the lab starts with it. */
+  readonly prefix: string
+  readonly underlay: {
+    readonly namespace: string
+    readonly mtuBytes: number
+    readonly prefix: number
+  }
+  readonly rogue: Endpoint & { readonly namespace: string; readonly underlayPort: string }
+  readonly controller: Endpoint & { readonly namespace: string }
+  readonly hosts: readonly HostPlan[]
+  readonly workloads: readonly WorkloadPlan[]
+}
+
+/** Prefix length of the management network. */
+export const MANAGEMENT_PREFIX = 24
+/** Names of interfaces that are the same in every lab. */
+export const UNDERLAY_NIC = 'phy0'
+export const MANAGEMENT_NIC = 'mgmt0'
+export const GUEST_NIC = 'eth0'
+/** Both ends of a guest's veth: longer frames than any network allows reach the flow that drops them. */
+export const GUEST_NIC_MTU_BYTES = 9200
+
+/** What all namespaces of lab `id` start with. */
+export function namespacePrefix(id: string): string {
+  return `weft-${id}-`
+}
+
+/** The plan of a lab. `id` is six hexadecimal digits; the document is valid as the model sees it. */
+export function planSite(id: string, document: LabDocument): SitePlan {
+  const prefix = namespacePrefix(id)
+  const mac = (index: number): number =>
+    parseMac(`02:57:${id.replace(/..(?!$)/g, '$&:')}:00`) + index
+  const management = managementNetwork(id)
+  const hostEntries = Object.entries(document.hosts)
+  const vteps = hostEntries.map(([, host]) => parseIpv4(host.vtepAddress))
+  const underlayPrefix = commonPrefix(vteps)
+  const hosts = hostEntries.map(
+    ([hostId, host], index): HostPlan => ({
+      id: hostId,
+      systemId: host.systemId ?? hostId,
+      namespace: `${prefix}host-${hostId}`,
+      vtep: { mac: mac(0x10 + index), address: parseIpv4(host.vtepAddress) },
+      underlayMtuBytes: host.underlayMtuBytes,
+      underlayPort: `u${id}-${index + 1}`,
+      management: { mac: mac(0x80 + index), address: management + 10 + index },
+      managementPort: `m${id}-${index + 1}`,
+    }),
+  )
+  return {
+    id,
+    prefix,
+    underlay: {
+      namespace: `${prefix}underlay`,
+      mtuBytes: document.underlay.mtuBytes,
+      prefix: underlayPrefix,
+    },
+    rogue: {
+      namespace: `${prefix}rogue`,
+      underlayPort: `u${id}-rogue`,
+      mac: mac(0x02),
+      address: freeAddress(vteps, underlayPrefix),
+    },
+    controller: { namespace: `${prefix}controller`, mac: mac(0x01), address: management + 1 },
+    hosts,
+    workloads: Object.entries(document.workloads).map(([name, port], index) =>
+      planWorkload(document, name, port, {
+        namespace: `${prefix}vm-${name}`,
+        device: `w${id}-${index + 1}`,
+      }),
+    ),
+  }
+}
+
+function planWorkload(
+  document: LabDocument,
+  name: string,
+  portKey: string,
+  place: { namespace: string; device: string },
+): WorkloadPlan {
+  const hostId = name.slice(0, name.indexOf('.'))
+  const [tenant = '', portId = ''] = portKey.split('/')
+  const port = document.tenants[tenant]?.ports?.[portId]
+  if (document.hosts[hostId] === undefined || port === undefined) {
+    throw new NetnsError(`workload ${name}: ${portKey}: no such host or port in ${document.name}`)
+  }
+  const network = document.tenants[tenant]?.networks?.[port.network]
+  const address = parseIpv4(port.addresses[0] ?? '')
+  const subnets = Object.values(document.tenants[tenant]?.subnets ?? {})
+  const cidr = subnets
+    .filter((subnet) => subnet.network === port.network)
+    .map((subnet) => parseCidr(subnet.cidr))
+    .find(({ network: first, mask }) => (address & mask) >>> 0 === first)
+  if (network === undefined || cidr === undefined) {
+    throw new NetnsError(
+      `workload ${name}: ${portKey} has no network or no subnet in ${document.name}`,
+    )
+  }
+  return {
+    name,
+    hostId,
+    tenant,
+    portId,
+    ...place,
+    mac: parseMac(port.mac),
+    address,
+    prefix: cidr.prefix,
+    mtuBytes: network.mtuBytes,
+  }
+}
+
+/** One of the 512 /24 of 198.18.0.0/15, which RFC 2544 keeps for test networks. */
+function managementNetwork(id: string): number {
+  return parseIpv4('198.18.0.0') + (Number.parseInt(id, 16) % 512) * 256
+}
+
+/** Length of the longest prefix, at most 24, that holds all addresses. */
+function commonPrefix(addresses: readonly number[]): number {
+  for (let prefix = 24; prefix > 0; prefix--) {
+    const mask = prefixMask(prefix)
+    if (new Set(addresses.map((address) => (address & mask) >>> 0)).size <= 1) return prefix
+  }
+  return 0
+}
+
+/** The highest address of the subnet that no VTEP has. */
+function freeAddress(taken: readonly number[], prefix: number): number {
+  const last = ((taken[0] ?? 0) | ~prefixMask(prefix)) >>> 0
+  for (let address = last - 1; ; address--) if (!taken.includes(address)) return address
+}

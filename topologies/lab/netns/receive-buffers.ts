@@ -1,0 +1,37 @@
+/**
+ * Room for bursts. Open vSwitch reads system interfaces from packet sockets with the machine's default
+ * receive buffer (212,992 bytes: some 18 jumbo frames); what comes while the switch waits for a processor
+ * is lost in silence, and nothing can be counted exactly. An operator raises `net.core.rmem_default`, which
+ * is the whole machine's; a lab touches only what is its own: the sockets of its switches, of which
+ * pidfd_getfd(2) gives it a duplicate.
+ */
+import { readdirSync, readlinkSync } from 'node:fs'
+import { libc } from './libc.ts'
+import { AF_PACKET, growReceiveBuffer } from './raw-socket.ts'
+
+/** Grows the buffers of all packet sockets that the process has open now; how many it found. */
+export function growReceiveBuffers(pid: number): number {
+  const process = libc().pidfdOpen(pid)
+  try {
+    return socketsOf(pid).filter((fd) => growIfPacketSocket(process, fd)).length
+  } finally {
+    libc().close(process)
+  }
+}
+
+function growIfPacketSocket(process: number, fd: number): boolean {
+  const socket = libc().pidfdGetfd(process, fd)
+  try {
+    if (libc().socketFamily(socket) !== AF_PACKET) return false
+    growReceiveBuffer(socket)
+    return true
+  } finally {
+    libc().close(socket)
+  }
+}
+
+function socketsOf(pid: number): number[] {
+  const directory = `/proc/${pid}/fd`
+  const isSocket = (fd: string): boolean => readlinkSync(`${directory}/${fd}`).startsWith('socket:')
+  return readdirSync(directory).filter(isSocket).map(Number)
+}

@@ -1,0 +1,166 @@
+/**
+ * Makes the namespaces of a plan, the links between them and the addresses on them, and brings all of it
+ * up: the cables of the site. What runs on it is in ovs-host.ts, workload.ts, controller-process.ts.
+ */
+import { formatIpv4, formatMac } from '../../../southbound/wire/address.ts'
+import { addNamespaces, ipBatch, within } from './namespace.ts'
+import {
+  GUEST_NIC,
+  GUEST_NIC_MTU_BYTES,
+  type HostPlan,
+  MANAGEMENT_NIC,
+  MANAGEMENT_PREFIX,
+  type SitePlan,
+  UNDERLAY_NIC,
+  type WorkloadPlan,
+} from './plan.ts'
+import { run } from './run.ts'
+import { together } from './together.ts'
+
+const UNDERLAY_BRIDGE = 'underlay'
+const MANAGEMENT_MTU_BYTES = 1500
+
+/** Makes everything; on failure the namespaces made so far are the caller's to remove. */
+export async function wireSite(plan: SitePlan, signal?: AbortSignal): Promise<void> {
+  const links = [...underlayLinks(plan), ...managementLinks(plan), ...guestLinks(plan)]
+  await addNamespaces(namespacesOf(plan), signal)
+  await ipBatch(undefined, links, signal)
+  const settings: [namespace: string, lines: string[]][] = [
+    [plan.underlay.namespace, underlayBridge(plan)],
+    [plan.rogue.namespace, rogueSettings(plan)],
+    [plan.controller.namespace, managementBridge(plan)],
+    ...plan.hosts.map((host): [string, string[]] => [host.namespace, hostSettings(plan, host)]),
+  ]
+  await together(signal, [
+    ...settings.map(
+      ([namespace, lines]) =>
+        (either: AbortSignal) =>
+          ipBatch(namespace, lines, either),
+    ),
+    ...plan.workloads.map((guest) => (either: AbortSignal) => bringGuestUp(guest, either)),
+  ])
+}
+
+function namespacesOf(plan: SitePlan): string[] {
+  return [
+    plan.underlay.namespace,
+    plan.rogue.namespace,
+    plan.controller.namespace,
+    ...plan.hosts.map((host) => host.namespace),
+    ...plan.workloads.map((workload) => workload.namespace),
+  ]
+}
+
+/** One end of a veth pair, made where it belongs. */
+interface End {
+  readonly namespace: string
+  readonly device: string
+  readonly mtuBytes: number
+  readonly mac?: number
+}
+
+function veth(near: End, far: End): string {
+  const end = (keyword: string, { namespace, device, mtuBytes, mac }: End): string =>
+    `${keyword} ${device} netns ${namespace} mtu ${mtuBytes}` +
+    (mac === undefined ? '' : ` address ${formatMac(mac)}`)
+  return `${end('link add name', near)} type veth ${end('peer name', far)}`
+}
+
+function underlayLinks(plan: SitePlan): string[] {
+  const { namespace, mtuBytes } = plan.underlay
+  const rogue = { ...plan.rogue, device: GUEST_NIC, mtuBytes }
+  return [
+    veth(rogue, { namespace, device: plan.rogue.underlayPort, mtuBytes }),
+    ...plan.hosts.map((host) =>
+      veth(
+        { namespace: host.namespace, device: UNDERLAY_NIC, mtuBytes: host.underlayMtuBytes },
+        { namespace, device: host.underlayPort, mtuBytes },
+      ),
+    ),
+  ]
+}
+
+function managementLinks({ controller, hosts }: SitePlan): string[] {
+  const mtuBytes = MANAGEMENT_MTU_BYTES
+  return hosts.map(({ namespace, management: { mac }, managementPort }) =>
+    veth(
+      { namespace, device: MANAGEMENT_NIC, mtuBytes, mac },
+      { namespace: controller.namespace, device: managementPort, mtuBytes },
+    ),
+  )
+}
+
+function guestLinks(plan: SitePlan): string[] {
+  const mtuBytes = GUEST_NIC_MTU_BYTES
+  const hosts = new Map(plan.hosts.map((host) => [host.id, host.namespace]))
+  return plan.workloads.map(({ namespace, mac, device, hostId }) =>
+    veth(
+      { namespace, device: GUEST_NIC, mtuBytes, mac },
+      { namespace: hosts.get(hostId) ?? '', device, mtuBytes },
+    ),
+  )
+}
+
+/**
+ * The underlay is one segment: a bridge that says nothing itself. It does not learn from the stranger, who
+ * may send with the MAC of a host and would draw that host's frames to itself.
+ */
+function underlayBridge(plan: SitePlan): string[] {
+  const ports = [...plan.hosts.map((host) => host.underlayPort), plan.rogue.underlayPort]
+  return [
+    `link add name ${UNDERLAY_BRIDGE} type bridge stp_state 0 mcast_snooping 0`,
+    ...ports.map((port) => `link set dev ${port} master ${UNDERLAY_BRIDGE}`),
+    `link set dev ${plan.rogue.underlayPort} type bridge_slave learning off`,
+    `link set dev ${UNDERLAY_BRIDGE} mtu ${plan.underlay.mtuBytes}`,
+    ...ports.map((port) => `link set dev ${port} up`),
+    `link set dev ${UNDERLAY_BRIDGE} up`,
+  ]
+}
+
+function rogueSettings(plan: SitePlan): string[] {
+  const address = `${formatIpv4(plan.rogue.address)}/${plan.underlay.prefix}`
+  return [`address add ${address} dev ${GUEST_NIC}`, `link set dev ${GUEST_NIC} up`]
+}
+
+/** The controller's own address is on the bridge that joins the hosts' management links. */
+function managementBridge(plan: SitePlan): string[] {
+  const address = `${formatIpv4(plan.controller.address)}/${MANAGEMENT_PREFIX}`
+  const mac = formatMac(plan.controller.mac)
+  return [
+    'link set dev lo up',
+    `link add name ${MANAGEMENT_NIC} address ${mac} type bridge stp_state 0 mcast_snooping 0`,
+    ...plan.hosts.flatMap((host) => [
+      `link set dev ${host.managementPort} master ${MANAGEMENT_NIC}`,
+      `link set dev ${host.managementPort} up`,
+    ]),
+    `address add ${address} dev ${MANAGEMENT_NIC}`,
+    `link set dev ${MANAGEMENT_NIC} up`,
+  ]
+}
+
+/** The underlay NIC has no address: the VTEP's is on br-phy. */
+function hostSettings(plan: SitePlan, host: HostPlan): string[] {
+  const address = `${formatIpv4(host.management.address)}/${MANAGEMENT_PREFIX}`
+  const guests = plan.workloads.filter((workload) => workload.hostId === host.id)
+  const devices = [MANAGEMENT_NIC, UNDERLAY_NIC, ...guests.map((workload) => workload.device)]
+  return [
+    'link set dev lo up',
+    `address add ${address} dev ${MANAGEMENT_NIC}`,
+    ...devices.map((device) => `link set dev ${device} up`),
+  ]
+}
+
+/** Checksums are written by the guest: the userspace datapath takes frames as they are on the wire. */
+async function bringGuestUp(guest: WorkloadPlan, signal?: AbortSignal): Promise<void> {
+  await run(within(guest.namespace, ['ethtool', '-K', GUEST_NIC, 'tx', 'off']), { signal })
+  const address = `${formatIpv4(guest.address)}/${guest.prefix}`
+  await ipBatch(
+    guest.namespace,
+    [
+      `address add ${address} dev ${GUEST_NIC}`,
+      'link set dev lo up',
+      `link set dev ${GUEST_NIC} up`,
+    ],
+    signal,
+  )
+}

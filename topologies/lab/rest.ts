@@ -1,0 +1,51 @@
+/**
+ * What a lab asks the controller's REST for while it comes up, as an operator's script would: the uuid to
+ * plug a workload with, and whether a port is real yet.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 10
+
+/** What a lab reads of a port's representation. */
+interface PortAnswer {
+  readonly uuid: string
+  readonly status: {
+    readonly realized: boolean
+    readonly hosts: Readonly<Record<string, { readonly state: string; readonly reason?: string }>>
+  }
+}
+
+/** @param key `tenant/port`. Rejects with status and body when the answer is no port. */
+async function readPort(url: string, key: string, signal: AbortSignal): Promise<PortAnswer> {
+  const [tenant, portId] = key.split('/')
+  const where = `${url}/v1/tenants/${tenant}/ports/${portId}`
+  const response = await fetch(where, { signal })
+  if (!response.ok) throw new Error(`GET ${where}: ${response.status} ${await response.text()}`)
+  return (await response.json()) as PortAnswer
+}
+
+/** The uuid that the Interface of a port carries as `external_ids:iface-id`. */
+export async function portUuid(url: string, key: string, signal: AbortSignal): Promise<string> {
+  return (await readPort(url, key, signal)).uuid
+}
+
+/** Waits until all hosts concerned have confirmed each port; rejects with what is missing at the end. */
+export async function whenRealized(
+  url: string,
+  ports: readonly string[],
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  let waiting = ports
+  for (;;) {
+    const answers = await Promise.all(waiting.map((key) => readPort(url, key, signal)))
+    const late = answers.findIndex(({ status }) => !status.realized)
+    if (late < 0) return
+    if (performance.now() > deadline) {
+      const status = JSON.stringify(answers[late]?.status)
+      throw new Error(`port ${waiting[late]} is not realized after ${timeoutMs} ms: ${status}`)
+    }
+    waiting = waiting.filter((_, at) => !answers[at]?.status.realized)
+    await sleep(POLL_MS, undefined, { signal })
+  }
+}
