@@ -2,6 +2,7 @@
  * A block: items that always travel together to the same hosts (one host's own, one network's, the site's).
  * Units add and remove items by reference count; `settle` tells what a commit really changed. Neighbour: `engine.ts`.
  */
+import { ensure } from './maps.ts'
 import type { Item } from './program.ts'
 
 /** What a unit emitted: [block, item] and [host, block] pairs. */
@@ -23,7 +24,8 @@ export class CompileConflict extends Error {
   }
 }
 
-interface Held {
+/** One value of an item and how many units emitted it. */
+interface Variant {
   readonly item: Item
   count: number
 }
@@ -33,8 +35,9 @@ export class Block {
   readonly hosts = new Set<string>()
   /** Items that left in the commit under way. */
   lastRemoved: Item[] = []
-  /** id -> the variants held now; more than one only inside a commit, while the new one waits for the old to go. */
-  readonly #held = new Map<string, Held[]>()
+  readonly #items = new Map<string, Item>()
+  /** Only of items that were emitted more than once; several variants only inside a commit, while a new one waits for the old to go. */
+  readonly #variants = new Map<string, Variant[]>()
   readonly #before = new Map<string, Item | undefined>()
 
   constructor(id: string) {
@@ -42,46 +45,55 @@ export class Block {
   }
 
   get size(): number {
-    return this.#held.size
+    return this.#items.size
   }
 
   get(id: string): Item | undefined {
-    return this.#held.get(id)?.[0]?.item
+    return this.#items.get(id)
   }
 
-  *items(): Iterable<Item> {
-    for (const [first] of this.#held.values()) if (first) yield first.item
+  items(): Iterable<Item> {
+    return this.#items.values()
   }
 
   add(item: Item): void {
-    const variants = this.#held.get(item.id)
-    this.#remember(item.id)
-    if (!variants) {
-      this.#held.set(item.id, [{ item, count: 1 }])
+    const { id } = item
+    const present = this.#items.get(id)
+    if (!this.#before.has(id)) this.#before.set(id, present)
+    if (!present) {
+      this.#items.set(id, item)
       return
     }
-    const same = variants.find((held) => sameItem(held.item, item))
+    const variants = ensure(this.#variants, id, () => [{ item: present, count: 1 }])
+    const same = variants.find((variant) => sameItem(variant.item, item))
     if (same) same.count++
     else variants.push({ item, count: 1 })
   }
 
   remove(item: Item): void {
-    const variants = this.#held.get(item.id) as Held[]
-    this.#remember(item.id)
-    const at = variants.findIndex((held) => sameItem(held.item, item))
-    const held = variants[at] as Held
-    if (--held.count === 0) variants.splice(at, 1)
-    if (variants.length === 0) this.#held.delete(item.id)
+    const { id } = item
+    if (!this.#before.has(id)) this.#before.set(id, this.#items.get(id))
+    const variants = this.#variants.get(id)
+    if (!variants) {
+      this.#items.delete(id)
+      return
+    }
+    const at = variants.findIndex((variant) => sameItem(variant.item, item))
+    const variant = variants[at] as Variant
+    if (--variant.count === 0) variants.splice(at, 1)
+    const [first] = variants
+    if (first) this.#items.set(id, first.item)
+    if (variants.length === 1 && first?.count === 1) this.#variants.delete(id)
   }
 
   /** The items whose value differs from before the commit (the old value where it is gone). @throws CompileConflict */
   settle(): Item[] {
     const changed: Item[] = []
     for (const [id, before] of this.#before) {
-      const variants = this.#held.get(id)
+      const variants = this.#variants.get(id)
       if (variants && variants.length > 1)
-        throw new CompileConflict(variants.map((held) => held.item))
-      const after = variants?.[0]?.item
+        throw new CompileConflict(variants.map(({ item }) => item))
+      const after = this.#items.get(id)
       if (before && after && sameItem(before, after)) continue
       if (after) changed.push(after)
       else if (before) {
@@ -91,10 +103,6 @@ export class Block {
     }
     this.#before.clear()
     return changed
-  }
-
-  #remember(id: string): void {
-    if (!this.#before.has(id)) this.#before.set(id, this.get(id))
   }
 }
 

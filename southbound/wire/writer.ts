@@ -3,11 +3,15 @@
  * messages, so that encoding allocates only the result. Neighbours: record.ts.
  */
 
+const SLAB_BYTES = 64 * 1024
+
 export class Writer {
   /** The buffer; only the first `length` bytes are written. Replaced when it grows. */
   bytes: Uint8Array
   /** Bytes written so far. */
   length = 0
+  #slab = new Uint8Array(0)
+  #slabUsed = 0
 
   constructor(capacity = 1024) {
     this.bytes = new Uint8Array(capacity)
@@ -49,8 +53,20 @@ export class Writer {
     this.bytes[at + 1] = value
   }
 
-  /** A copy of what was written since `start`. */
+  /**
+   * A copy of what was written since `start`. Small copies are cut from one shared buffer: a buffer of
+   * its own would cost each of a site's million flows twice 200 bytes.
+   */
   copy(start = 0): Uint8Array {
-    return this.bytes.slice(start, this.length)
+    const size = this.length - start
+    if (size > SLAB_BYTES / 64) return this.bytes.slice(start, this.length)
+    if (this.#slabUsed + size > this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_BYTES)
+      this.#slabUsed = 0
+    }
+    const copy = this.#slab.subarray(this.#slabUsed, this.#slabUsed + size)
+    copy.set(this.bytes.subarray(start, this.length))
+    this.#slabUsed += size
+    return copy
   }
 }
