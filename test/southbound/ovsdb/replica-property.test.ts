@@ -192,7 +192,6 @@ test('after random transactions both kinds of monitor equal the tables, and refe
     ),
     { numRuns: 100 },
   )
-  console.log("COUNTS", committed, refused, collected)
   // The plan must reach what it is for.
   expect(Math.min(committed, refused, collected)).toBeGreaterThan(50)
 })
