@@ -79,9 +79,8 @@ export function groups(): Groups {
       refuse('group_mod_failed.invalid_group', `indirect with ${buckets.length} buckets`)
     }
     const chained = buckets.flatMap((bucket) => bucket.groups)
+    // A group that does not exist yet may be named: its packets are dropped until it does.
     if (reaches(chained, group_id)) refuse('group_mod_failed.loop', `group ${group_id}`)
-    const unknown = chained.find((id) => !all.has(id))
-    if (unknown !== undefined) refuse('bad_action.bad_out_group', `group ${unknown}`)
     const bytes = mod.buckets.slice()
     return { group_id, group_type, bytes, buckets, packets: 0, byteCount: 0, createdAt: now }
   }

@@ -14,7 +14,7 @@ import {
   type MessageOf,
   OFP_NO_BUFFER,
 } from '../southbound/openflow/message.ts'
-import { CONTROLLER, LOCAL } from '../southbound/openflow/port.ts'
+import { ANY, CONTROLLER, LOCAL } from '../southbound/openflow/port.ts'
 import type { Bridge, Cause, Session } from './bridge.ts'
 import type { BridgePort } from './bridge-port.ts'
 import { bundles } from './bundles.ts'
@@ -39,6 +39,8 @@ const DEFAULT_ASYNC: Async = {
   flow_removed: ALL_REASONS,
   flow_removed_slave: 0,
 }
+/** in_port of a packet-out that came from no port; ANY is what ovs-ofctl sends. */
+const NO_PORT: ReadonlySet<number> = new Set([CONTROLLER, LOCAL, ANY])
 /** What a slave may not ask for, OpenFlow 1.3.5 §6.3.5. */
 const NOT_FOR_SLAVES: ReadonlySet<Message['type']> = new Set<Message['type']>([
   'flow_mod',
@@ -109,7 +111,7 @@ export function serveOpenflow(
     meter_mod: (mod) => bridge.applyMeterMod(mod, cause(mod.xid)),
     packet_out({ buffer_id, in_port, actions, data }) {
       if (buffer_id !== OFP_NO_BUFFER) refuse('bad_request.buffer_unknown', `${buffer_id}`)
-      const known = bridge.ports.has(in_port) || in_port === CONTROLLER || in_port === LOCAL
+      const known = bridge.ports.has(in_port) || NO_PORT.has(in_port)
       if (!known) refuse('bad_request.bad_port', `in_port ${in_port}`)
       bridge.execute(data, in_port, actions)
     },

@@ -235,7 +235,18 @@ describe('the OpenFlow agent', () => {
       group_type: groupType.all,
       buckets: [[{ kind: 'group', group_id: 1 }]],
     })
+    const ahead = encodeGroup({
+      group_id: 2,
+      group_type: groupType.all,
+      buckets: [[{ kind: 'group', group_id: 1 }]],
+    })
+    const back = {
+      ...loop,
+      buckets: encodeGroup({ ...loop, buckets: [[{ kind: 'group', group_id: 2 }]] }).buckets,
+    }
     expect(await errorOf(groupMod('modify', group))).toBe('group_mod_failed.unknown_group')
+    expect(await errorOf(groupMod('add', ahead))).toBe('accepted')
+    expect(await errorOf(groupMod('add', back))).toBe('group_mod_failed.loop')
     expect(await errorOf(indirect)).toBe('group_mod_failed.invalid_group')
     expect(await errorOf(groupMod('add', loop))).toBe('group_mod_failed.loop')
     expect(await errorOf(groupMod('add', group))).toBe('accepted')
