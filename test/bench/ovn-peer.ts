@@ -96,13 +96,18 @@ async function measureSizes(
   await northbound.portsUp(SWITCHES * site.hosts.length)
   step(`${peer}: ${SWITCHES * site.hosts.length} real ports on ${SWITCHES} logical switches`)
 
-  /** Makes one port and removes it again; `look` comes between. */
+  /**
+   * Makes one port and removes it again; `look` comes between. Each commit is left alone for as long again as it took:
+   * ovn-northd works on after `hv_cfg` (the port is `up`), and a commit that comes meanwhile waits for that.
+   */
   const sample = async (n: number, look?: (host: OvsHost) => Promise<void>) => {
     const host = site.hosts[n % site.hosts.length] as OvsHost
     const port = portOn(n, `measured-${host.id}`)
     const committed = await northbound.commit(port.create)
     await look?.(host)
-    await northbound.commit(port.remove(committed.uuids))
+    await delay(committed.realizedMs, undefined, { signal })
+    const removed = await northbound.commit(port.remove(committed.uuids))
+    await delay(removed.realizedMs, undefined, { signal })
     return committed
   }
 

@@ -2,6 +2,7 @@
  * `npm run bench -- port-realized`: REST PUT of a port until both hosts confirmed it by barrier. Two real Open vSwitch
  * hosts, 50 networks, each with one real port on each host; then 1,000 and 5,000 declared ports more. Time is taken in
  * another process over real HTTP (`port-realized-client.ts`); the controller's store is a file with fsync. Root needed.
+ * Where OVN is installed it is measured in the same run at the same sizes (`ovn-peer.ts`), after our lab is gone.
  *
  * That the work is really done is counted on the switches: new flows of 20 random ports by `ovs-ofctl dump-flows`, and
  * their way to and from another host by `ovs-appctl ofproto/trace`.
@@ -13,15 +14,21 @@ import { cookieOf } from '../../controller/compiler/cookie.ts'
 import type { LabDocument } from '../../topologies/lab/lab.ts'
 import { type NetnsLab, openNetnsLab } from '../../topologies/lab/netns/lab.ts'
 import { stepsTo } from '../../topologies/lab/report.ts'
+import { measureOvn } from './ovn-peer.ts'
 import type { Job } from './port-realized-client.ts'
+import { formatResults, type Result } from './port-realized-table.ts'
+import { summary } from './statistics.ts'
 
 const NETWORKS = 50
 const SIZES = [0, 1000, 5000]
 const SAMPLES = 200
 const WARM_UP = 30
 const PROBES = 20
+/** OVN takes 1 to 2 minutes; on a machine too slow for this it is not measured. */
+const OVN_TIMEOUT_MS = 240_000
 const TENANT = '/v1/tenants/bench/ports'
 const hosts = ['h1', 'h2'] as const
+type HostId = (typeof hosts)[number]
 
 const print = (line: string) => process.stdout.write(`${line}\n`)
 const step = stepsTo(print, () => performance.now())
@@ -74,18 +81,8 @@ async function plugRealPorts(lab: NetnsLab): Promise<void> {
         const response = await fetch(`${lab.url}${TENANT}/${realPort(n, i)}`)
         const { uuid } = (await response.json()) as { uuid: string }
         const name = `real${n}`
-        rows.push(
-          '--',
-          'add-port',
-          'br-int',
-          name,
-          '--',
-          'set',
-          'Interface',
-          name,
-          'type=internal',
-          `external_ids:iface-id=${uuid}`,
-        )
+        rows.push(...['--', 'add-port', 'br-int', name, '--', 'set', 'Interface', name])
+        rows.push('type=internal', `external_ids:iface-id=${uuid}`)
       }
       await lab.host(id).vsctl(['--timeout=60', ...rows])
     }),
@@ -96,14 +93,14 @@ interface Declared {
   readonly id: string
   readonly path: string
   readonly network: number
-  readonly hostId: string
-  readonly body: { network: string; hostId: string; ofport: number }
+  readonly hostId: HostId
+  readonly body: { network: string; hostId: HostId; ofport: number }
 }
 
 function declare(count: number, prefix: string): Declared[] {
   return Array.from({ length: count }, (_, i) => {
     const network = i % NETWORKS
-    const hostId = hosts[Math.floor(i / NETWORKS) % 2] as string
+    const hostId = hosts[Math.floor(i / NETWORKS) % 2] as HostId
     const id = `${prefix}${i}`
     return {
       id,
@@ -177,7 +174,7 @@ async function probe(lab: NetnsLab, prefix: string): Promise<{ own: number; othe
   let own = Number.POSITIVE_INFINITY
   let other = Number.POSITIVE_INFINITY
   for (const { id, path, network, hostId, body } of ports) {
-    const peer = hosts.find((host) => host !== hostId) as string
+    const peer = hosts.find((host) => host !== hostId) as HostId
     own = Math.min(own, counters.get(hostId)?.(id) ?? 0)
     other = Math.min(other, counters.get(peer)?.(id) ?? 0)
     const { mac: to, addresses } = (await (await fetch(`${lab.url}${path}`)).json()) as {
@@ -205,51 +202,47 @@ async function probe(lab: NetnsLab, prefix: string): Promise<{ own: number; othe
   return { own, other }
 }
 
-const quantile = (sorted: readonly number[], q: number) =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
-const round = (ms: number) => Math.round(ms * 100) / 100
-
-const lab = await openNetnsLab({ document: document(), step })
-try {
+async function measureWeft(lab: NetnsLab): Promise<Result[]> {
   await plugRealPorts(lab)
   await allRealized(lab)
   step(`${2 * NETWORKS} real ports on ${NETWORKS} networks`)
-  const results: Record<string, number | string>[] = []
+  const results: Result[] = []
   let present = 0
   for (const size of SIZES) {
-    const more = declare(size - present, `d${size}-`)
-    await put(lab, more)
+    await put(lab, declare(size - present, `d${size}-`))
     present = size
     await allRealized(lab)
     step(`${size} declared ports present`)
     const ports = declare(SAMPLES + WARM_UP, `m${size}-`)
-    const samples = (await measure({ url: lab.url, ports })).slice(WARM_UP).sort((a, b) => a - b)
+    const figures = summary((await measure({ url: lab.url, ports })).slice(WARM_UP))
     const { own, other } = await probe(lab, `p${size}-`)
-    const median_ms = round(quantile(samples, 0.5))
-    const p99_ms = round(quantile(samples, 0.99))
-    results.push({
-      bench: 'port-realized',
-      ports: size,
-      samples: samples.length,
-      median_ms,
-      p99_ms,
-      flows_own: own,
-      flows_other: other,
-    })
+    results.push({ ports: size, ...figures, flows_own: own, flows_other: other })
     step(
-      `${SAMPLES} samples: median ${median_ms} ms, p99 ${p99_ms} ms; a port is ${own} flows on its host, ${other} on the other`,
+      `${figures.samples} samples: median ${figures.median_ms} ms, p99 ${figures.p99_ms} ms; a port is ${own} flows on its host, ${other} on the other`,
     )
   }
-  const [first, last] = [results[0], results.at(-1)]
-  const ratio = Number(last?.median_ms) / Number(first?.median_ms)
-  print('\n  ports   median    p99    flows own/other')
-  for (const r of results) {
-    print(
-      `${String(r.ports).padStart(7)} ${String(r.median_ms).padStart(6)} ms ${String(r.p99_ms).padStart(6)} ms   ${r.flows_own}/${r.flows_other}`,
-    )
+  return results
+}
+
+/** A peer that fails is said and ends the run red; what was measured of Weft stands. */
+async function measurePeer(): Promise<Result[]> {
+  try {
+    const signal = AbortSignal.timeout(OVN_TIMEOUT_MS)
+    return (await measureOvn({ sizes: SIZES, step, signal })) ?? []
+  } catch (error) {
+    step(`OVN was not measured: ${error instanceof Error ? error.message : error}`)
+    process.exitCode = 1
+    return []
   }
-  print(`\n${SIZES.at(-1)} ports cost ${ratio.toFixed(2)} times what 0 cost`)
-  print(JSON.stringify(results))
+}
+
+const lab = await openNetnsLab({ document: document(), step })
+let weft: Result[]
+try {
+  weft = await measureWeft(lab)
 } finally {
   await lab.close()
 }
+const peer = await measurePeer()
+for (const line of formatResults(weft, peer)) print(line)
+print(JSON.stringify([...weft, ...peer].map((result) => ({ bench: 'port-realized', ...result }))))

@@ -14,7 +14,6 @@ import {
   openMemoryLab,
 } from '../../topologies/lab/memory/lab.ts'
 import { formatChecks } from '../../topologies/lab/report.ts'
-import { breaches } from './breaches.ts'
 import { documentOf, TWO_TENANTS } from './documents.ts'
 
 const twoTenants = new URL('../../topologies/two-tenants.yaml', import.meta.url)
@@ -33,8 +32,7 @@ const START = 12
 const startsOf = (results: readonly CheckResult[]) =>
   results.map(({ name }) => name.slice(0, START))
 
-test('two tenants on two hosts pass every row well within 15 s, steps included', async () => {
-  const began = performance.now()
+test('two tenants on two hosts pass every row, steps included', async () => {
   const steps: string[] = []
   const document = parseDocument(readFileSync(twoTenants, 'utf8'), 'two-tenants.yaml')
   const signal = AbortSignal.timeout(10_000)
@@ -48,20 +46,7 @@ test('two tenants on two hosts pass every row well within 15 s, steps included',
   })
   expect(results.map(({ must }) => must)).toContain('dropped, mtu_exceeded, counted exactly')
   expect(steps.at(-1)).toBe('all ports realized')
-  expect(performance.now() - began).toBeLessThan(10_000)
-}, 30_000)
-
-test.each(breaches)(
-  'with $wall down the checks end red',
-  async ({ program, red }) => {
-    await using lab = await open(documentOf(TWO_TENANTS), { program })
-    const results = await check(lab, 600)
-    const failed = results.filter(({ passed, applicable }) => !passed && applicable)
-    expect(startsOf(failed), table(results)).toEqual(red.map((start) => start.slice(0, START)))
-    expect(summarize(results).ok).toBe(false)
-  },
-  30_000,
-)
+}, 15_000)
 
 test('one host: what needs a second one is not applicable, and nothing fails', async () => {
   await using lab = await open(
