@@ -36,7 +36,7 @@ export async function lab(file: string | undefined, options: LabOptions): Promis
       onResult: ({ name, durationMs }) => step(`${name} (${(durationMs / 1000).toFixed(1)} s)`),
     })
     print('')
-    const columns = process.stdout.columns ?? 140
+    const columns = process.stdout.columns ?? 110
     for (const line of formatChecks(results, { columns, colour: process.stdout.isTTY })) print(line)
     const code = summarize(results).ok ? 0 : 1
     if (check) return code

@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- port-realized`: REST PUT of a port until both hosts confirmed it by barrier. Two real Open vSwitch
  * hosts, 50 networks, each with one real port on each host; then 1,000 and 5,000 declared ports more. Time is taken in
- * another process over real HTTP (`port-realized-client.ts`); the controller's store is a file with fsync. Root needed.
+ * another process over real HTTP (`port-realized/client.ts`); the controller's store is a file with fsync. Root needed.
  * Where OVN is installed it is measured in the same run at the same sizes (`ovn-peer.ts`), after our lab is gone.
  *
  * That the work is really done is counted on the switches: new flows of 20 random ports by `ovs-ofctl dump-flows`, and
@@ -14,10 +14,10 @@ import { cookieOf } from '../../controller/compiler/cookie.ts'
 import type { LabDocument } from '../../topologies/lab/lab.ts'
 import { type NetnsLab, openNetnsLab } from '../../topologies/lab/netns/lab.ts'
 import { stepsTo } from '../../topologies/lab/report.ts'
-import { measureOvn } from './ovn-peer.ts'
-import type { Job } from './port-realized-client.ts'
-import { formatResults, type Result } from './port-realized-table.ts'
-import { summary } from './statistics.ts'
+import type { Job } from './port-realized/client.ts'
+import { measureOvn } from './port-realized/ovn-peer.ts'
+import { summary } from './port-realized/statistics.ts'
+import { formatResults, type Result } from './port-realized/table.ts'
 
 const NETWORKS = 50
 const SIZES = [0, 1000, 5000]
@@ -143,7 +143,7 @@ async function allRealized(lab: NetnsLab): Promise<void> {
 }
 
 async function measure(job: Job): Promise<number[]> {
-  const client = fileURLToPath(new URL('port-realized-client.ts', import.meta.url))
+  const client = fileURLToPath(new URL('port-realized/client.ts', import.meta.url))
   const child = spawn(process.execPath, [client], { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin.end(JSON.stringify(job))
   return JSON.parse(await text(child.stdout)) as number[]

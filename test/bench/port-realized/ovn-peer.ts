@@ -15,9 +15,9 @@
  * not told; from there ovn-northd takes the rest of the time to say so.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Step } from '../../topologies/lab/lab.ts'
-import { INTEGRATION_BRIDGE, type OvsHost } from '../../topologies/lab/netns/ovs-host.ts'
-import { together } from '../../topologies/lab/netns/together.ts'
+import type { Step } from '../../../topologies/lab/lab.ts'
+import { INTEGRATION_BRIDGE, type OvsHost } from '../../../topologies/lab/netns/ovs-host.ts'
+import { together } from '../../../topologies/lab/netns/together.ts'
 import { type Northbound, openNorthbound } from './ovn-northbound.ts'
 import { type OvnSite, openOvnSite, ovnVersion } from './ovn-site.ts'
 import { quantile, summary } from './statistics.ts'

@@ -4,9 +4,9 @@
  * A second connection watches the southbound database, where the acknowledgements of the hosts come in earlier.
  */
 import { connect } from 'node:net'
-import { OvsdbClient } from '../../southbound/ovsdb/client.ts'
-import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
-import { formatMac, parseMac } from '../../southbound/wire/address.ts'
+import { OvsdbClient } from '../../../southbound/ovsdb/client.ts'
+import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
+import { formatMac, parseMac } from '../../../southbound/wire/address.ts'
 import type { OvnSite } from './ovn-site.ts'
 
 /** A commit that has reached the hosts. */

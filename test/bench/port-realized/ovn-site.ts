@@ -8,13 +8,13 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatIpv4 } from '../../southbound/wire/address.ts'
-import type { LabDocument, Step } from '../../topologies/lab/lab.ts'
-import { within } from '../../topologies/lab/netns/namespace.ts'
-import { INTEGRATION_BRIDGE, type OvsHost } from '../../topologies/lab/netns/ovs-host.ts'
-import { type Output, run, SEARCH_PATH } from '../../topologies/lab/netns/run.ts'
-import { openSite, type Site } from '../../topologies/lab/netns/site.ts'
-import { together } from '../../topologies/lab/netns/together.ts'
+import { formatIpv4 } from '../../../southbound/wire/address.ts'
+import type { LabDocument, Step } from '../../../topologies/lab/lab.ts'
+import { within } from '../../../topologies/lab/netns/namespace.ts'
+import { INTEGRATION_BRIDGE, type OvsHost } from '../../../topologies/lab/netns/ovs-host.ts'
+import { type Output, run, SEARCH_PATH } from '../../../topologies/lab/netns/run.ts'
+import { openSite, type Site } from '../../../topologies/lab/netns/site.ts'
+import { together } from '../../../topologies/lab/netns/together.ts'
 
 const SCHEMAS = '/usr/share/ovn'
 const COMMANDS = ['ovn-northd', 'ovn-controller', 'ovn-nbctl', 'ovn-sbctl']
