@@ -8,9 +8,8 @@
  * By level: a touched id is looked up when it is sent, so late, doubled or reordered news do no harm.
  * Neighbours: `actual.ts`, `mods.ts`, `drops.ts`; `host-session.ts` owns the channel.
  */
-import { commitBundle } from '../../southbound/openflow/bundle.ts'
 import type { Connection } from '../../southbound/openflow/connection.ts'
-import { OpenflowError } from '../../southbound/openflow/error.ts'
+import type { OpenflowError } from '../../southbound/openflow/error.ts'
 import { type MonitorEvent, monitorFlows } from '../../southbound/openflow/monitor.ts'
 import { formatFlow } from '../../southbound/openflow/text.ts'
 import type { Clock } from '../clock.ts'
@@ -18,7 +17,7 @@ import type { Item } from '../compiler/program.ts'
 import { actualFlow, difference, isAsDesired, readActual } from './actual.ts'
 import type { EventLog } from './events.ts'
 import type { Logger } from './log.ts'
-import { plan, type Step } from './mods.ts'
+import { applySteps, type Step } from './mods.ts'
 
 /** What should be on the host; answers change with every commit. */
 export interface Desired {
@@ -107,11 +106,12 @@ export class FlowChannel {
     const { desired, events, hostId, log } = this.#options
     const first = this.confirmed === 0
     this.#auditDue = false
+    // Before reading: what is touched while the answer is on its way has to be looked at again.
+    this.#touched.clear()
     const actual = await readActual(this.connection, signal)
     this.#present = new Set(
       [...actual.values()].filter(({ kind }) => kind !== 'flow').map(({ id }) => id),
     )
-    this.#touched.clear()
     this.failed.clear()
     const revision = desired.revision()
     const steps = difference(actual, desired.items())
@@ -145,28 +145,10 @@ export class FlowChannel {
     this.#confirm(revision)
   }
 
-  /** Sends the steps as one change. A step that the switch refuses is set aside, named, and tried again by the next audit. */
+  /** A step that the switch refuses is set aside, named, and tried again by the next audit. */
   async #apply(steps: readonly Step[], signal: AbortSignal): Promise<void> {
-    let rest = [...steps]
-    while (rest.length) {
-      const { before, bundle, after, steps: ordered } = plan(rest)
-      try {
-        for (const message of before) await this.connection.send(message)
-        if (bundle.length) await commitBundle(this.connection, bundle, { signal })
-        for (const message of after) await this.connection.send(message)
-        await this.connection.barrier({ signal })
-        break
-      } catch (error) {
-        const refused =
-          error instanceof OpenflowError && error.index !== undefined
-            ? ordered[error.index]
-            : undefined
-        if (!refused) throw error
-        this.#refuse(refused, error as OpenflowError)
-        rest = rest.filter((step) => step !== refused)
-      }
-    }
-    for (const { want, have } of rest) {
+    const onRefused = (step: Step, error: OpenflowError) => this.#refuse(step, error)
+    for (const { want, have } of await applySteps(this.connection, steps, { signal, onRefused })) {
       const item = want ?? have
       if (!item) continue
       this.failed.delete(item.id)

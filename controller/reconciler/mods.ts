@@ -3,7 +3,9 @@
  * add or modify, flows, groups to delete; then meters to delete. So nothing ever refers to what is not there.
  * Neighbours: `flow-channel.ts` sends them, `actual.ts` reads items back.
  */
-
+import { commitBundle } from '../../southbound/openflow/bundle.ts'
+import type { Connection } from '../../southbound/openflow/connection.ts'
+import { OpenflowError } from '../../southbound/openflow/error.ts'
 import type { groupCommand } from '../../southbound/openflow/group.ts'
 import { type Body, flowMod, groupMod } from '../../southbound/openflow/message.ts'
 import {
@@ -20,12 +22,10 @@ export interface Step {
   readonly have: Item | undefined
 }
 
-export interface Plan {
-  readonly before: readonly Body[]
-  readonly bundle: readonly Body[]
-  readonly after: readonly Body[]
-  /** The step behind each message of the bundle. */
-  readonly steps: readonly Step[]
+/** A message and the step behind it. */
+interface Order {
+  readonly message: Body
+  readonly step: Step
 }
 
 /** A rate that no bridge reaches: these meters count, they do not limit. Packets a second. */
@@ -33,33 +33,97 @@ const UNLIMITED_PKTPS = 0xffff_ffff
 export const countingBands: readonly MeterBand[] = [dropBand(UNLIMITED_PKTPS)]
 export const countingFlags = meterFlags.pktps | meterFlags.stats
 
-/** The messages that carry out the steps. */
-export function plan(steps: Iterable<Step>): Plan {
-  const before: Body[] = []
-  const after: Body[] = []
-  const ordered: [rank: number, message: Body, step: Step][] = []
+/** A switch that refuses more than this in one change is not refusing items: the connection is given up. */
+const MAX_REFUSED = 100
+
+export interface ApplyOptions {
+  readonly signal: AbortSignal
+  /** Called with each step that the switch refuses; the others are carried out. */
+  readonly onRefused: (step: Step, error: OpenflowError) => void
+}
+
+/** Carries the steps out as one change, closed by a barrier. Gives those that hold now. */
+export async function applySteps(
+  connection: Connection,
+  steps: readonly Step[],
+  { signal, onRefused }: ApplyOptions,
+): Promise<Step[]> {
+  const { before, bundle, after } = ordered(steps)
+  const refused = new Set<Step>()
+  const refuse = (step: Step, error: OpenflowError) => {
+    refused.add(step)
+    onRefused(step, error)
+  }
+  await sendMeters(connection, before, { signal, onRefused: refuse })
+  for (let rest = bundle; rest.length > 0; ) {
+    try {
+      await commitBundle(
+        connection,
+        rest.map(({ message }) => message),
+        { signal },
+      )
+      break
+    } catch (error) {
+      const at = error instanceof OpenflowError ? error.index : undefined
+      const bad = at === undefined ? undefined : rest[at]
+      if (!bad || refused.size >= MAX_REFUSED) throw error
+      refuse(bad.step, error as OpenflowError)
+      rest = rest.filter((order) => order !== bad)
+    }
+  }
+  await sendMeters(connection, after, { signal, onRefused: refuse })
+  await connection.barrier({ signal })
+  return steps.filter((step) => !refused.has(step))
+}
+
+/** Meters one by one; a barrier tells when all refusals are in. */
+async function sendMeters(
+  connection: Connection,
+  orders: readonly Order[],
+  { signal, onRefused }: ApplyOptions,
+): Promise<void> {
+  if (orders.length === 0) return
+  const first = connection.reserveXids(orders.length)
+  const forget = connection.watch(first, orders.length, {
+    answer() {},
+    fail(error) {
+      const order = error instanceof OpenflowError ? orders[error.xid - first] : undefined
+      if (order) onRefused(order.step, error as OpenflowError)
+    },
+  })
+  try {
+    for (const [i, { message }] of orders.entries()) {
+      await connection.send({ ...message, xid: first + i })
+    }
+    await connection.barrier({ signal })
+  } finally {
+    forget()
+  }
+}
+
+/** The messages that carry out the steps, in their order. */
+function ordered(steps: readonly Step[]): Record<'before' | 'bundle' | 'after', Order[]> {
+  const before: Order[] = []
+  const after: Order[] = []
+  const groups: Order[] = []
+  const flows: Order[] = []
+  const lateGroups: Order[] = []
   for (const step of steps) {
     const { want, have } = step
     const item = want ?? have
-    if (!item) continue
-    if (item.kind === 'meter') {
-      if (want) before.push(meterMod(have ? 'modify' : 'add', item))
-      else after.push(meterMod('delete', item))
-    } else if (item.kind === 'group') {
-      // Add fails on a group that is there and modify on one that is not; a deletion first makes add right in both cases
-      // but would drop the flows that use it, so the reader's knowledge (`have`) decides.
-      if (want) ordered.push([0, groupMod(have ? 'modify' : 'add', item.group), step])
-      else ordered.push([2, groupMod('delete', item.group), step])
-    } else if (want) ordered.push([1, flowMod('add', item.flow), step])
-    else ordered.push([1, flowMod('delete_strict', item.flow), step])
+    if (item?.kind === 'meter') {
+      const message = meterMod(want ? (have ? 'modify' : 'add') : 'delete', item)
+      ;(want ? before : after).push({ message, step })
+    } else if (item?.kind === 'group') {
+      // Add fails on a group that is there, modify on one that is not, and deleting it first would take the flows that use
+      // it along: what the bridge was last seen to have decides.
+      const message = groupMod(want ? (have ? 'modify' : 'add') : 'delete', item.group)
+      ;(want ? groups : lateGroups).push({ message, step })
+    } else if (item) {
+      flows.push({ message: flowMod(want ? 'add' : 'delete_strict', item.flow), step })
+    }
   }
-  ordered.sort(([a], [b]) => a - b)
-  return {
-    before,
-    bundle: ordered.map(([, message]) => message),
-    after,
-    steps: ordered.map(([, , step]) => step),
-  }
+  return { before, bundle: [...groups, ...flows, ...lateGroups], after }
 }
 
 function meterMod(command: keyof typeof groupCommand, { meterId }: MeterItem): Body {
