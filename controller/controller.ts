@@ -18,6 +18,9 @@ import { Reconciler } from './reconciler/reconciler.ts'
 import { SiteStatus } from './reconciler/status.ts'
 import { type Hooks, noHooks } from './store/hooks.ts'
 import type { Store } from './store/store.ts'
+import { type CredentialFiles, credentials } from './tls/credentials.ts'
+import type { PeerIdentity } from './tls/identity.ts'
+import { listenSecurely } from './tls/listener.ts'
 
 /** Where something listens; port 0: the system chooses. */
 export interface Endpoint {
@@ -33,6 +36,8 @@ export interface ControllerOptions {
   readonly ovsdb?: Endpoint
   /** Where bridges dial in by OpenFlow; hosts are told this port at the address by which they reached us. */
   readonly openflow?: Endpoint
+  /** With it both listeners speak TLS only, hosts prove who they are, and their bridges are told `ssl:`. */
+  readonly tls?: CredentialFiles | undefined
   readonly clock?: Clock
   readonly log?: Logger
   readonly hooks?: Hooks
@@ -44,12 +49,19 @@ export interface ControllerOptions {
 /** The port that in-process hosts are told when nothing listens. */
 const OPENFLOW_PORT = 6653
 
+/** Where a connection comes from. */
+export interface Accepted {
+  readonly peer: string
+  /** What its certificate says; undefined when it did not come over TLS: it is taken at its word. */
+  readonly identity?: PeerIdentity | undefined
+}
+
 export class Controller {
   readonly events: EventLog
   readonly #reconciler: Reconciler
   readonly #northbound: Northbound
-  readonly #servers: Server[] = []
-  readonly #sockets = new Set<Socket>()
+  /** How to end what listens, and the connections that came by it. */
+  readonly #endings: (() => Promise<unknown>)[] = []
   #url = ''
   #openflowPort = OPENFLOW_PORT
 
@@ -92,43 +104,60 @@ export class Controller {
   /** Takes a host's OVSDB stream. @param localAddress the address by which the host reached us; its bridges dial it too */
   acceptOvsdb(
     duplex: Duplex,
-    { peer, localAddress }: { peer: string; localAddress: string },
+    { peer, localAddress, identity }: Accepted & { localAddress: string },
   ): void {
     const plain = localAddress.replace(/^::ffff:/, '')
-    const openflowTarget = `tcp:${plain.includes(':') ? `[${plain}]` : plain}:${this.#openflowPort}`
-    void this.#reconciler.acceptOvsdb(duplex, { peer, openflowTarget })
+    const scheme = identity ? 'ssl' : 'tcp'
+    const openflowTarget = `${scheme}:${plain.includes(':') ? `[${plain}]` : plain}:${this.#openflowPort}`
+    void this.#reconciler.acceptOvsdb(duplex, { peer, identity, openflowTarget })
   }
 
   /** Takes a bridge's OpenFlow stream. */
-  acceptOpenflow(duplex: Duplex, { peer }: { peer: string }): void {
-    void this.#reconciler.acceptOpenflow(duplex, { peer })
+  acceptOpenflow(duplex: Duplex, { peer, identity }: Accepted): void {
+    void this.#reconciler.acceptOpenflow(duplex, { peer, identity })
   }
 
   /** Ends REST, then the sessions; hosts keep forwarding. The store stays open. */
   async close(): Promise<void> {
     await this.#northbound.close()
     this.#reconciler.close()
-    for (const socket of this.#sockets) socket.destroy()
-    await Promise.all(
-      this.#servers.map((server) => new Promise((resolve) => server.close(resolve))),
-    )
+    await Promise.all(this.#endings.map((end) => end()))
   }
 
-  async #listen({ rest, ovsdb, openflow }: ControllerOptions): Promise<void> {
-    if (openflow) {
-      const server = await serverAt(openflow, this.#sockets, (socket) => {
-        this.acceptOpenflow(socket, { peer: peerOf(socket) })
-      })
-      this.#servers.push(server)
-      this.#openflowPort = portOf(server)
+  async #listen(options: ControllerOptions): Promise<void> {
+    const { rest, ovsdb, openflow, tls, clock = systemClock, log = noLog } = options
+    const shared = tls && {
+      ...{ tls: credentials(tls, { clock, log }), events: this.events, clock },
     }
-    if (ovsdb) {
-      const server = await serverAt(ovsdb, this.#sockets, (socket) => {
-        this.acceptOvsdb(socket, { peer: peerOf(socket), localAddress: socket.localAddress ?? '' })
-      })
-      this.#servers.push(server)
+    const at = async (endpoint: Endpoint, protocol: string, accept: Accept): Promise<number> => {
+      const listener = shared
+        ? await listenSecurely({ ...endpoint, protocol, ...shared }, accept)
+        : await listenPlainly(endpoint, accept)
+      this.#endings.push(() => listener.close())
+      return listener.port
     }
+    if (openflow)
+      this.#openflowPort = await at(openflow, 'OpenFlow', (duplex, from) =>
+        this.acceptOpenflow(duplex, from),
+      )
+    if (ovsdb) await at(ovsdb, 'OVSDB', (duplex, from) => this.acceptOvsdb(duplex, from))
     this.#url = (await this.#northbound.listen(rest)).url
+  }
+}
+
+type Accept = (duplex: Duplex, from: Accepted & { readonly localAddress: string }) => void
+
+async function listenPlainly({ host, port }: Endpoint, accept: Accept) {
+  const sockets = new Set<Socket>()
+  const server = await serverAt({ host, port }, sockets, (socket) =>
+    accept(socket, { peer: peerOf(socket), localAddress: socket.localAddress ?? '' }),
+  )
+  return {
+    port: portOf(server),
+    close() {
+      for (const socket of sockets) socket.destroy()
+      return new Promise((resolve) => server.close(resolve))
+    },
   }
 }
 

@@ -10,7 +10,7 @@
  * changed flow of a network is one difference, however many hosts carry the network. The slow and obvious version of
  * the same law is `full.ts`; both run the units of a Program (`program.ts`).
  */
-import { Block, type Outputs } from './block.ts'
+import { Block, CompileConflict, type Outputs, sameItem } from './block.ts'
 import { ensure } from './maps.ts'
 import type { Emitter, Input, Item, Program, Unit } from './program.ts'
 
@@ -18,6 +18,9 @@ import type { Emitter, Input, Item, Program, Unit } from './program.ts'
 interface Cell {
   value: unknown
   readonly readers: Set<Task>
+  /** Where the cell is kept, so that it can go when it holds nothing and nobody reads it. */
+  readonly home: Map<string, Cell>
+  readonly key: string
 }
 
 /** One unit applied to one object or pair; what it read and what it emitted at its last run. */
@@ -159,7 +162,7 @@ export class Engine {
     const id = taskId(unit, key, member)
     const task = this.#tasks.get(id) as Task
     this.#tasks.delete(id)
-    for (const cell of task.reads) cell.readers.delete(task)
+    for (const cell of task.reads) unread(cell, task)
     task.dead = true
     if (!task.queued) this.#queue.push(task)
   }
@@ -180,7 +183,7 @@ export class Engine {
       link: (host, block) => outputs.links.push([host, block]),
     }
     task.unit.run(view, task.key, task.member)
-    for (const cell of task.reads) if (!reads.has(cell)) cell.readers.delete(task)
+    for (const cell of task.reads) if (!reads.has(cell)) unread(cell, task)
     for (const cell of reads) cell.readers.add(task)
     task.reads = reads
     this.#replace(task, outputs)
@@ -223,6 +226,7 @@ export class Engine {
     }
     for (const block of this.#touchedBlocks) {
       const changed = block.settle()
+      this.#refuseConflicts(block, changed)
       for (const host of block.hosts) for (const item of changed) add(host, item)
     }
     // A host that gained or lost a whole block looks at all of it, also at what left the block in this commit.
@@ -239,6 +243,24 @@ export class Engine {
     return touched
   }
 
+  /**
+   * Two blocks of one host may not disagree either. What many hosts share is disjoint by construction (the network is in
+   * the match), which the full compile checks; here a host's own block is held against its others.
+   * @throws CompileConflict
+   */
+  #refuseConflicts(block: Block, changed: readonly Item[]): void {
+    if (changed.length === 0) return
+    for (const host of block.hosts) {
+      for (const other of this.#links.get(host)?.keys() ?? []) {
+        if (other === block || (block.hosts.size > 1 && other.hosts.size > 1)) continue
+        for (const { id } of changed) {
+          const [mine, theirs] = [block.get(id), other.get(id)]
+          if (mine && theirs && !sameItem(mine, theirs)) throw new CompileConflict([mine, theirs])
+        }
+      }
+    }
+  }
+
   #mark(cell: Cell): void {
     for (const task of cell.readers) {
       if (task.queued) continue
@@ -250,15 +272,22 @@ export class Engine {
   /** A cell that is read before its object exists is needed too: its appearance must wake the reader. */
   #objectCell(collection: string, key: string): Cell {
     const cells = ensure(this.#objects, collection, () => new Map<string, Cell>())
-    return ensure(cells, key, () => ({ value: undefined, readers: new Set() }))
+    return ensure(cells, key, () => ({ value: undefined, readers: new Set(), home: cells, key }))
   }
 
   #indexCell(name: string, key: string): Cell {
     const { cells } = this.#indexes.get(name) as IndexState
-    return ensure(cells, key, () => ({ value: new Set(), readers: new Set() }))
+    return ensure(cells, key, () => ({ value: new Set(), readers: new Set(), home: cells, key }))
   }
 }
 
 function taskId(unit: Unit, key: string, member: string): string {
   return `${unit.name}|${key}|${member}`
+}
+
+function unread(cell: Cell, task: Task): void {
+  cell.readers.delete(task)
+  const { value, readers, home, key } = cell
+  const empty = value === undefined || (value instanceof Set && value.size === 0)
+  if (empty && readers.size === 0) home.delete(key)
 }

@@ -110,6 +110,7 @@ function checkReferences<C extends Declared>(
       problem(field === '' ? 'not_found' : 'unknown_reference', {
         pointer: field === '' ? '' : `/${field}`,
         value: field === '' ? `${to} ${id}` : id,
+        by: `${to} ${target}`,
         expected: `the id of a ${to}; ${hint(id, idsUnder(view, to, parent))}`,
       }),
     )

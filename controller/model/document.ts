@@ -65,6 +65,7 @@ export class DocumentError extends Error {
 }
 
 const validateDocument = validator(documentSchema)
+const whole = { pointer: '', value: null } as const
 
 /** @param fileName for messages only; nothing is read. @throws DocumentError */
 export function parseDocument(text: string, fileName: string): TopologyDocument {
@@ -72,6 +73,10 @@ export function parseDocument(text: string, fileName: string): TopologyDocument 
   const place = placer(yaml, fileName)
   if (yaml.errors.length > 0) {
     throw new DocumentError(yaml.errors.map((error) => syntaxProblem(error, fileName)))
+  }
+  if (yaml.value === null) {
+    const expected = 'hosts, tenants, networks and what else a site has'
+    throw new DocumentError([place(problem('document_empty', { ...whole, expected }), '')])
   }
   const shape = validateDocument(yaml.value)
   if (shape.length > 0) throw new DocumentError(shape.map((each) => place(each, each.pointer)))

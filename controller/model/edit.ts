@@ -30,6 +30,13 @@ export interface Edited {
   readonly counters: ReadonlyMap<string, number | undefined>
 }
 
+/** An object that a commit puts or deletes; `spec` as it was asked for. */
+interface Touched {
+  readonly collection: Collection
+  readonly key: string
+  readonly spec: object | undefined
+}
+
 /**
  * @param uuid random and never repeating; called once for each new object
  * @throws ModelError with all problems; nothing has changed then
@@ -40,13 +47,13 @@ export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => strin
 
   const draft = site.draft()
   const revision = site.revision + 1
-  const touched = new Map<string, { collection: Collection; key: string }>()
-  const touch = (collection: Collection, key: string): void => {
-    touched.set(`${collection} ${key}`, { collection, key })
+  const touched = new Map<string, Touched>()
+  const touch = (collection: Collection, key: string, spec?: object): void => {
+    touched.set(`${collection} ${key}`, { collection, key, spec })
   }
   const problems: Problem[] = []
   for (const { collection, key, spec } of inOrder(edits)) {
-    touch(collection, key)
+    touch(collection, key, spec)
     if (spec === undefined) {
       if (!draft.get(collection, key)) problems.push(absent(collection, key))
       remove(draft, collection, key, touch)
@@ -161,14 +168,16 @@ function remove(
   draft.put(collection, key, undefined)
 }
 
-function check(change: Change, draft: Draft, touched: ReadonlyMap<string, unknown>): Problem[] {
+function check(change: Change, draft: Draft, touched: ReadonlyMap<string, Touched>): Problem[] {
   const { collection, key, before, after } = change
   if (collection === 'binding')
     return after ? checkBinding(key, after as Objects['binding'], draft) : []
   if (!after) return before ? checkDelete(collection, key, before, draft) : []
   const edited = (other: Collection, otherKey: string): boolean =>
     touched.has(`${other} ${otherKey}`)
-  return checkPut(collection, key, after, before, { view: draft, edited })
+  const spec = touched.get(`${collection} ${key}`)?.spec ?? {}
+  const asked = (field: string): boolean => Object.hasOwn(spec, field)
+  return checkPut(collection, key, after, before, { view: draft, edited, asked })
 }
 
 /** Observed, not asked for: only what it refers to must exist. */
@@ -183,6 +192,7 @@ function checkBinding(key: string, binding: Objects['binding'], draft: Draft): P
         ...facts,
         pointer: '/hostId',
         value: binding.hostId,
+        by: `host ${binding.hostId}`,
         expected,
       }),
     ]
@@ -192,6 +202,7 @@ function checkBinding(key: string, binding: Objects['binding'], draft: Draft): P
       ...facts,
       pointer: '',
       value: key,
+      by: `port ${key}`,
       expected: 'the uuid of a port',
     }),
   ]

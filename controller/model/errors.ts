@@ -1,13 +1,14 @@
 /**
  * Every way in which the model refuses: a stable type, an HTTP status and the sentence, in one
- * table. `{value}` is what was given, `{by}` who holds it; what would be right is added by whoever
- * reports, since only that place knows.
+ * table. `{value}` is what was given (`{json}`: with its quotes), `{by}` who holds it, `{note}` where
+ * a value comes from that nobody gave; what would be right is added by whoever reports, since only that
+ * place knows.
  */
 import type { Collection } from './schema.ts'
 
 const table = {
   // One object against its schema
-  wrong_type: [400, '{value} is of the wrong type'],
+  wrong_type: [400, '{json} is of the wrong type'],
   malformed: [400, '{value} is malformed'],
   missing: [400, 'a required property is missing'],
   unknown_field: [400, '{value} is no property here'],
@@ -21,7 +22,7 @@ const table = {
   ofport_without_host: [400, 'an ofport of {value} says nothing without the host that it is on'],
 
   // One object against the site
-  unknown_reference: [409, '{value} does not exist'],
+  unknown_reference: [409, '{by} does not exist'],
   not_found: [404, '{value} does not exist'],
   fixed: [409, '{value} cannot replace {by}: this property is fixed for the life of the object'],
   in_use: [409, '{value} is still in use by {by}'],
@@ -36,11 +37,13 @@ const table = {
   subnet_overlap: [409, '{value} overlaps with subnet {by} of the same network'],
   system_id_taken: [409, '{value} is the system-id of host {by}'],
   vtep_address_taken: [409, '{value} is the VTEP address of host {by}'],
+  fingerprint_taken: [409, '{value} is the certificate of host {by}'],
   ofport_taken: [409, 'ofport {value} of this host is used by port {by}'],
-  mtu_exceeds_underlay: [409, 'packets of {value} bytes cannot cross the underlay: {by}'],
-  underlay_mtu_too_small: [409, 'an underlay of {value} bytes cannot carry network {by}'],
+  mtu_exceeds_underlay: [409, 'packets of {value} bytes{note} cannot cross the underlay: {by}'],
+  underlay_mtu_too_small: [409, 'an underlay of {value} bytes{note} cannot carry network {by}'],
 
   // Documents
+  document_empty: [400, 'the document is empty'],
   yaml_syntax: [400, 'this is not the YAML that a document is made of: {value}'],
   duplicate_edit: [400, '{value} is there twice'],
   workload_name_invalid: [400, '{value} does not name a guest'],
@@ -73,14 +76,23 @@ export interface ProblemFacts {
   readonly value: unknown
   readonly expected: string
   readonly by?: string
+  /** ' (the default)'. */
+  readonly note?: string
   readonly collection?: Collection
   readonly key?: string
   readonly references?: readonly string[]
 }
 
-export function problem(type: ProblemType, { by = '', ...facts }: ProblemFacts): Problem {
+export function problem(
+  type: ProblemType,
+  { by = '', note = '', ...facts }: ProblemFacts,
+): Problem {
   const [status, sentence] = table[type]
-  const detail = sentence.replace('{value}', () => printed(facts.value)).replace('{by}', () => by)
+  const detail = sentence.replace(/\{(?:value|json|by|note)\}/g, (hole) => {
+    if (hole === '{by}') return by
+    if (hole === '{note}') return note
+    return hole === '{json}' ? shortened(json(facts.value)) : printed(facts.value)
+  })
   return Object.freeze({ type, status, detail, ...facts })
 }
 
@@ -139,6 +151,13 @@ function describe({ collection, key, pointer, detail, expected }: Problem): stri
  * characters.
  */
 export function printed(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  return shortened(typeof value === 'string' ? value : json(value))
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value) ?? String(value)
+}
+
+function shortened(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }

@@ -23,6 +23,9 @@ const row = <C extends Collection>(
   unique?: IndexRow<C>['unique'],
 ): IndexRow<C> => (unique ? { collection, values, unique } : { collection, values })
 
+const filled = (value: string | undefined): readonly string[] =>
+  value === undefined ? [] : [value]
+
 /** Numbers as text that sorts like the number. */
 export const sortable = (value: number): string => value.toString(16).padStart(8, '0')
 /** Value of `portByAddress`: one address of one network. `network` is its key. */
@@ -37,6 +40,10 @@ const table = {
   hostByVtep: row('host', (host) => [host.vtepAddress], {
     type: 'vtep_address_taken',
     pointer: () => '/vtepAddress',
+  }),
+  hostByFingerprint: row('host', (host) => filled(host.certificateFingerprint), {
+    type: 'fingerprint_taken',
+    pointer: () => '/certificateFingerprint',
   }),
   hostByUnderlayMtu: row('host', (host) => [sortable(host.underlayMtuBytes)]),
   networkByVni: row('network', (network) => [sortable(network.vni)], {

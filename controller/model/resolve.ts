@@ -31,6 +31,9 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     systemId: spec.systemId ?? id,
     vtepAddress: spec.vtepAddress,
     underlayMtuBytes: spec.underlayMtuBytes ?? 1500,
+    ...(spec.certificateFingerprint === undefined
+      ? {}
+      : { certificateFingerprint: spec.certificateFingerprint.replaceAll(':', '').toLowerCase() }),
   }),
   bridge: (spec, { parent, id, before, uuid }) => ({
     host: parent,

@@ -18,11 +18,18 @@ import {
 } from './schema.ts'
 import type { View } from './snapshot.ts'
 
-/** `edited`: whether the same commit also puts that object, which then is reported for itself. */
+/**
+ * `edited`: whether the same commit also puts that object, which then is reported for itself.
+ * `asked`: whether the spec says that property itself; a value that nobody sent is called the default.
+ */
 export interface Context {
   readonly view: View
   readonly edited: (collection: Collection, key: string) => boolean
+  readonly asked: (field: string) => boolean
 }
+
+const defaulted = (field: string, { asked }: Context): string =>
+  asked(field) ? '' : ' (the default)'
 
 type Rule<C extends Collection> = (object: Objects[C], key: string, at: Context) => Problem[]
 
@@ -43,7 +50,8 @@ function checkVtepAddress(host: Objects['host']): Problem[] {
 }
 
 /** A port may be bound on any host, so a network must cross the smallest underlay of the site. */
-function checkNetworkMtu(network: Objects['network'], _: string, { view }: Context): Problem[] {
+function checkNetworkMtu(network: Objects['network'], _: string, at: Context): Problem[] {
+  const { view } = at
   const narrowest = view.index('hostByUnderlayMtu').first()?.[1]
   const host = narrowest === undefined ? undefined : view.get('host', narrowest)
   if (!host || network.mtuBytes + vxlanOverheadBytes <= host.underlayMtuBytes) return []
@@ -53,6 +61,7 @@ function checkNetworkMtu(network: Objects['network'], _: string, { view }: Conte
     problem('mtu_exceeds_underlay', {
       pointer: '/mtuBytes',
       value: network.mtuBytes,
+      note: defaulted('mtuBytes', at),
       by: `VXLAN adds ${vxlanOverheadBytes} and host ${host.id} carries ${host.underlayMtuBytes}`,
       expected: `at most ${most}, or an underlay of at least ${least}`,
     }),
@@ -69,6 +78,7 @@ function checkUnderlayMtu(host: Objects['host'], _: string, at: Context): Proble
     problem('underlay_mtu_too_small', {
       pointer: '/underlayMtuBytes',
       value: host.underlayMtuBytes,
+      note: defaulted('underlayMtuBytes', at),
       by: `${widest} with its packets of ${network.mtuBytes} bytes`,
       expected: `at least ${least}`,
     }),

@@ -48,10 +48,12 @@ const Number32 = Type.Integer({
   maximum: 0xffffffff,
   description: 'a number given by the store, never given twice',
 })
+/** Port numbers of br-int above this one are Weft's own: the tunnel is 65000 on every host. */
+export const lastWorkloadOfport = 64_999
 const Ofport = Type.Integer({
   minimum: 1,
-  maximum: 65_279,
-  description: 'an OpenFlow port number of the host, 1 to 65279',
+  maximum: lastWorkloadOfport,
+  description: 'an OpenFlow port number of the host, 1 to 64999',
 })
 
 const strict = { additionalProperties: false } as const
@@ -65,7 +67,7 @@ export const Tenant = Type.Object(
 )
 
 const networkFields = {
-  type: Type.Literal('vxlan', { description: "'vxlan', the only type so far" }),
+  type: Type.Literal('vxlan', { description: "'vxlan', the only type so far; left out, vxlan" }),
   vni: Type.Integer({
     minimum: vniRange.first,
     maximum: vniRange.last,
@@ -141,7 +143,7 @@ export const Port = Type.Object(
 // What the operator declares ----------------------------------------------------------------------
 
 const hostFields = {
-  kind: Type.Literal('ovs', { description: "'ovs', the only kind so far" }),
+  kind: Type.Literal('ovs', { description: "'ovs', the only kind so far; left out, ovs" }),
   systemId: Type.String({
     pattern: '^[A-Za-z0-9._:-]{1,128}$',
     description:
@@ -154,6 +156,11 @@ const hostFields = {
     description:
       'the MTU of the NIC that carries the tunnels in bytes, 626 to 65535; left out, 1500',
   }),
+  certificateFingerprint: Type.String({
+    pattern: '^[0-9a-fA-F]{2}(:?[0-9a-fA-F]{2}){31}$',
+    description:
+      "the SHA-256 of the host's TLS certificate, 64 hexadecimal digits (colons may stand between bytes); left out, the certificate names the host itself",
+  }),
 }
 export const HostSpec = Type.Object(
   {
@@ -161,17 +168,24 @@ export const HostSpec = Type.Object(
     systemId: Type.Optional(hostFields.systemId),
     vtepAddress: hostFields.vtepAddress,
     underlayMtuBytes: Type.Optional(hostFields.underlayMtuBytes),
+    certificateFingerprint: Type.Optional(hostFields.certificateFingerprint),
   },
   { ...strict, title: 'HostSpec' },
 )
 export const Host = Type.Object(
-  { id: Id, uuid: Uuid, ...hostFields, revision: Revision },
+  {
+    id: Id,
+    uuid: Uuid,
+    ...hostFields,
+    certificateFingerprint: Type.Optional(hostFields.certificateFingerprint),
+    revision: Revision,
+  },
   { ...strict, title: 'Host' },
 )
 
 const interfaceName = '[A-Za-z0-9][A-Za-z0-9._-]{0,14}'
 const bridgeFields = {
-  kind: Type.Literal('ovs', { description: "'ovs', the only kind so far" }),
+  kind: Type.Literal('ovs', { description: "'ovs', the only kind so far; left out, ovs" }),
   uplinks: Type.Array(
     Type.String({
       pattern: `^${interfaceName}$`,

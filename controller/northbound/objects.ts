@@ -10,7 +10,7 @@ import { ModelError, problem } from '../model/errors.ts'
 import { type Declared, type Edit, type Objects, schemas } from '../model/schema.ts'
 import type { Hooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
-import { problemResponses, ref } from './openapi.ts'
+import { answerOf, problemResponses, ref } from './openapi.ts'
 import { pathOf } from './paths.ts'
 import { HttpError } from './problem.ts'
 import type { Realization } from './realization.ts'
@@ -33,17 +33,29 @@ export interface Backing {
 const WriteQuery = Type.Object(
   {
     wait: Type.Optional(
-      Type.Literal('realized', { description: "'realized': answer when hosts have confirmed" }),
+      Type.Literal('realized', {
+        description:
+          "'realized': answer when every host that it concerns has confirmed it, or the timeout has passed; the write is kept either way",
+      }),
     ),
     timeout: Type.Optional(
       Type.String({
         pattern: durationPattern,
-        description: `how long to wait, such as 5s or 250ms, at most 60s; left out, ${defaultTimeout}`,
+        description: `with wait: how long at most, such as 5s or 250ms, never more than 60s; left out, ${defaultTimeout}`,
       }),
     ),
   },
   { additionalProperties: false },
 )
+/** What the codes of a write mean. */
+const codes = {
+  changed: 'durable; with wait: realized',
+  created: 'new and durable; with wait: realized',
+  waiting: 'durable, not realized within the timeout: status.realized is false, note says so',
+  deleted: 'gone for good; with wait: from every host',
+  leaving: 'gone from the model, not yet from every host within the timeout',
+} as const
+
 const NoQuery = Type.Object({}, { additionalProperties: false })
 
 type Params = Readonly<Record<string, string>>
@@ -87,7 +99,12 @@ function addRoutes(app: FastifyInstance, collection: Declared, backing: Backing)
     return { items, revision: snapshot.revision }
   })
 
-  const written = { 200: ref(title), 201: ref(title), 202: ref(title), ...problemResponses }
+  const written = {
+    200: answerOf(title, codes.changed),
+    201: answerOf(title, codes.created),
+    202: answerOf(title, codes.waiting),
+    ...problemResponses,
+  }
   const putSchema = {
     tags,
     params: path.objectParams,
@@ -114,7 +131,11 @@ function addRoutes(app: FastifyInstance, collection: Declared, backing: Backing)
     tags,
     params: path.objectParams,
     querystring: WriteQuery,
-    response: { 200: ref('Deleted'), 202: ref('Deleted'), ...problemResponses },
+    response: {
+      200: answerOf('Deleted', codes.deleted),
+      202: answerOf('Deleted', codes.leaving),
+      ...problemResponses,
+    },
   }
   app.delete(path.object, { schema: deleteSchema }, async (request, reply) => {
     const key = path.key(request.params as Params)

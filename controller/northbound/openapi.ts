@@ -17,6 +17,7 @@ const StatusSchema = Type.Object(
   {
     realized: Type.Boolean({ description: 'every host it concerns has confirmed the revision' }),
     revision: Type.Integer(),
+    reason: Type.Optional(Type.String({ description: 'why it cannot be realized as it is' })),
     hosts: Type.Record(Type.String(), HostStatus),
   },
   { title: 'Status' },
@@ -32,6 +33,12 @@ const DeletedSchema = Type.Object(
 )
 
 export const ref = (title: string): { $ref: string } => ({ $ref: `${title}#` })
+
+/** A response of that component, with what its code says. */
+export const answerOf = (title: string, description: string): object => ({
+  description,
+  content: { 'application/json': { schema: ref(title) } },
+})
 
 const content = { 'application/problem+json': { schema: ref('Problem') } }
 export const problemResponses = {

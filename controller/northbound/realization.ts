@@ -14,6 +14,8 @@ export type HostState = 'realized' | 'pending' | 'failed' | 'disconnected'
 export interface Status {
   readonly realized: boolean
   readonly revision: number
+  /** Why it cannot be realized as it is, whatever the hosts do. */
+  readonly reason?: string
   readonly hosts: Readonly<Record<string, { readonly state: HostState; readonly reason?: string }>>
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
+import { groupType } from '../../southbound/openflow/group.ts'
 import { ALL_METERS, type MeterBand } from '../../southbound/openflow/meter.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
 import { flowItemId, groupItemId, meterItemId } from '../compiler/items.ts'
@@ -14,6 +15,9 @@ import { countingBands, countingFlags, type Step } from './mods.ts'
 export type Actual = ReadonlyMap<string, Item>
 
 const unknown: readonly string[] = []
+const NOTHING = new Uint8Array(0)
+/** Equal to nothing that we make: all of that is a multiple of 8 bytes. */
+const OTHER = new Uint8Array(1)
 
 /** Reads the bridge. The byte arrays of the answer are its own. */
 export async function readActual(connection: Connection, signal: AbortSignal): Promise<Actual> {
@@ -28,7 +32,7 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
     actual.set(id, {
       kind: 'group',
       id,
-      bytes: buckets,
+      bytes: group_type === groupType.all ? buckets : OTHER,
       cookie: 0n,
       from: unknown,
       group: { group_id, group_type, buckets },
@@ -40,7 +44,7 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
     actual.set(id, {
       kind: 'meter',
       id,
-      bytes: new Uint8Array(asOurs ? 0 : 1),
+      bytes: asOurs ? NOTHING : OTHER,
       cookie: 0n,
       from: unknown,
       meterId: meter_id,
@@ -53,19 +57,22 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
   return actual
 }
 
-/** A flow that was seen on a bridge, as an item without provenance. */
-export function actualFlow({
-  table_id,
-  priority,
-  cookie,
-  match,
-  instructions,
-}: FlowBytes): FlowItem {
+/** What a switch tells of a flow besides its bytes. */
+interface Lifetime {
+  readonly idle_timeout?: number
+  readonly hard_timeout?: number
+  readonly flags?: number
+}
+
+/** A flow that was seen on a bridge, as an item without provenance. Ours never expire and have no flags. */
+export function actualFlow(seen: FlowBytes & Lifetime): FlowItem {
+  const { table_id, priority, cookie, match, instructions } = seen
   const flow = { table_id, priority, cookie, match, instructions }
+  const lasting = !seen.idle_timeout && !seen.hard_timeout && !seen.flags
   return {
     kind: 'flow',
     id: flowItemId(flowKey(flow)),
-    bytes: instructions,
+    bytes: lasting ? instructions : OTHER,
     cookie,
     from: unknown,
     flow,

@@ -10,25 +10,38 @@ export const eventTypes = {
   host_connected: 'A host dialled in and its bridge is driven.',
   host_disconnected: 'A session with a host ended; the host keeps forwarding.',
   host_pending: 'A host dialled in whose system-id the model does not name; it gets nothing.',
+  host_duplicate:
+    'A second machine says that it is a host which is there; it waits and gets nothing.',
   drift: 'A flow, group or meter was not as desired and has been put right.',
   item_failed: 'A switch refused an item; the intents behind it are named.',
-  rows_failed: 'A host refused a change of its Open_vSwitch rows; tried again later.',
+  rows_failed:
+    'A host refused a change of its Open_vSwitch rows, or did not carry it out; tried again later.',
+  rows_contested: 'Somebody else keeps changing rows that are ours; written again once a second.',
   port_bound: 'A workload was plugged in.',
   port_unbound: 'A workload was unplugged.',
-  binding_refused: 'An iface-id on a host names no port.',
+  binding_refused: 'An interface with an iface-id is not bound; the message says why.',
+  tls_refused:
+    'A peer showed no certificate, or one that is not valid here; nothing was said to it.',
+  identity_refused:
+    'A session claimed to be another host, or a bridge of one, than its certificate.',
+  certificate_expired: "An open session's certificate has run out; the session was closed.",
 } as const
 export type EventType = keyof typeof eventTypes
 
 const KEPT = 10_000
+/** Characters of a text; longer ones come from a host and are cut. */
+const LONGEST = 2000
 
 export class EventLog {
   readonly #clock: Clock
   readonly #listeners = new Set<(event: ControllerEvent) => void>()
   #events: ControllerEvent[] = []
-  #next = 1
+  #next: number
 
+  /** Ids start at the time of the start, in microseconds, so that `since` of an earlier life misses nothing. */
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#next = Math.floor(clock.now()) * 1000
   }
 
   /** @param message one sentence for people; fields are for programs */
@@ -40,12 +53,12 @@ export class EventLog {
   ): void {
     const at = new Date(this.#clock.now()).toISOString()
     const event: ControllerEvent = Object.freeze({
-      ...fields,
       id: this.#next++,
       at,
       type,
-      host,
-      message,
+      host: host.slice(0, LONGEST),
+      message: message.slice(0, LONGEST),
+      ...short(fields),
     })
     this.#events.push(event)
     if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT)
@@ -63,4 +76,13 @@ export class EventLog {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
+}
+
+function short(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value.slice(0, LONGEST) : value,
+    ]),
+  )
 }

@@ -112,10 +112,10 @@ export class FlowChannel {
     this.#present = new Set(
       [...actual.values()].filter(({ kind }) => kind !== 'flow').map(({ id }) => id),
     )
-    this.failed.clear()
     const revision = desired.revision()
     const steps = difference(actual, desired.items())
-    if (!first) for (const step of steps) this.#recordDrift(step, 'audit')
+    this.#forgetFailed(new Set(steps.map(({ want, have }) => (want ?? have)?.id)))
+    if (!first) for (const step of steps) this.#recordDrift(step, 'found by the audit')
     await this.#apply(steps, signal)
     if (first)
       events.add(
@@ -161,18 +161,23 @@ export class FlowChannel {
   #refuse({ want, have }: Step, error: OpenflowError): void {
     const item = (want ?? have) as Item
     const { events, hostId } = this.#options
-    // The first refusal may come from a wrong belief about the bridge: read it again. A second one stands until the next audit.
-    if (!this.failed.has(item.id) && this.confirmed > 0) this.#auditDue = true
+    const known = this.failed.get(item.id)
     this.failed.set(item.id, { from: item.from, reason: error.message })
+    if (known?.reason === error.message) return
+    // The first refusal may come from a wrong belief about the bridge: read it again. Then it stands until the next audit.
+    if (!known) this.#auditDue = true
+    const intents = item.from.join(', ')
     events.add(
       'item_failed',
       hostId,
-      `${hostId} refused ${describe(item)} of ${item.from.join(', ')}: ${error.message}`,
-      {
-        item: describe(item),
-        from: item.from,
-      },
+      `${hostId} refused ${describe(item)} of ${intents}: ${error.message}`,
+      { item: describe(item), from: item.from },
     )
+  }
+
+  /** What is as it should be, or no longer wanted, has not failed. */
+  #forgetFailed(open: ReadonlySet<string | undefined>): void {
+    for (const id of this.failed.keys()) if (!open.has(id)) this.failed.delete(id)
   }
 
   #confirm(revision: number): void {
@@ -205,7 +210,7 @@ export class FlowChannel {
   #recordDrift({ want, have }: Step, seen: string): void {
     const { events, hostId } = this.#options
     const item = want ?? have
-    if (!item) return
+    if (!item || this.failed.has(item.id)) return
     const intent = want ? want.from.join(', ') : 'foreign'
     const cookie = `0x${(have ?? item).cookie.toString(16)}`
     events.add(

@@ -8,36 +8,45 @@ import { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { OvsdbError } from '../../southbound/ovsdb/error.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { Clock } from '../clock.ts'
+import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Bridge, Host } from '../model/schema.ts'
 import type { Store } from '../store/store.ts'
+import type { PeerIdentity } from '../tls/identity.ts'
 import { type Reported, seenBindings } from './bindings.ts'
+import { foreignBridges } from './declared-bridges.ts'
 import type { EventLog } from './events.ts'
+import { type HostReplica, INTEGRATION_BRIDGE, watchHost } from './host-replica.ts'
 import type { Logger } from './log.ts'
-import {
-  foreignBridges,
-  type HostReplica,
-  INTEGRATION_BRIDGE,
-  rowOperations,
-  watchHost,
-} from './rows.ts'
+import { rowOperations, tunnelOfport } from './rows.ts'
+
+/** What a system-id may be; anything else is none. */
+const SYSTEM_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
 export interface HostSessionOptions {
   readonly store: Store
   readonly events: EventLog
   readonly clock: Clock
   readonly log: Logger
-  /** Where the host's bridges find our OpenFlow listener: 'tcp:ADDRESS:PORT'. */
+  /** Where the host's bridges find our OpenFlow listener: 'tcp:ADDRESS:PORT', or 'ssl:…'. */
   readonly openflowTarget: string
-  /** The host at the other end, undefined while the model does not name it. */
+  /** What the host's certificate says; undefined when it did not come over TLS. */
+  readonly identity?: PeerIdentity | undefined
+  /** The host at the other end; undefined while it is none that we drive. */
   readonly hostOf: (session: HostSession) => Host | undefined
+  /** Whether a binding of another host still holds, or may: then this host does not take it at first sight. */
+  readonly isHeld: (ifaceId: string, byHost: string) => boolean
   /** Called after every look: the datapath, the rows or the host may have changed. */
   readonly onLook: (session: HostSession) => void
 }
 
 /** How long a host may take to answer before it is given up. Milliseconds. */
 const ANSWER_MS = 10_000
-/** Between attempts at rows that the host refused. Milliseconds. */
+/** Between attempts at rows that the host refused, or that somebody keeps changing back. Milliseconds. */
 const RETRY_MS = 1000
+/** The same rows to write again within this time: somebody else writes them too. Milliseconds. */
+const CONTEST_MS = 5000
+/** Different complaints about one session; a host that invents more is not told about any further. */
+const MAX_WARNINGS = 100
 
 export class HostSession {
   /** Where it dials from, for people. */
@@ -46,11 +55,12 @@ export class HostSession {
   readonly #options: HostSessionOptions
   readonly #client: OvsdbClient
   readonly #replica: HostReplica
-  readonly #reported: Reported = { bindings: new Map(), refused: new Set() }
+  readonly #reported: Reported = { bindings: new Map(), refused: new Set(), first: true }
   readonly #end = new AbortController()
   /** next_cfg of our last transaction: our rows are real once cur_cfg has reached it. */
   #awaited = 0
   #rowsRight = false
+  #lastWritten = { operations: '', at: Number.NEGATIVE_INFINITY }
   #looking = false
   #again = false
   #warned = new Set<string>()
@@ -96,9 +106,37 @@ export class HostSession {
     this.#client.close(reason)
   }
 
-  /** What the host says it is; undefined while it has no system-id. */
+  /** Where it dials from, without the port. */
+  get address(): string {
+    return addressOf(this.peer)
+  }
+
+  /** What the host says it is; undefined while it says nothing that could be a system-id. */
   get systemId(): string | undefined {
-    return this.#root()?.external_ids['system-id']
+    const systemId = this.#root()?.external_ids['system-id']
+    return systemId !== undefined && SYSTEM_ID.test(systemId) ? systemId : undefined
+  }
+
+  /** Whether both sessions are of one machine: the same database, or from the same address. */
+  isSameMachine(other: HostSession): boolean {
+    return this.address === other.address || this.#root()?._uuid === other.#root()?._uuid
+  }
+
+  /** Whether the host was last seen with an interface of this iface-id. */
+  carries(ifaceId: string): boolean {
+    return this.#reported.bindings.has(ifaceId)
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return this.#options.identity
+  }
+
+  /** All bridges of the host that have a datapath: datapath_id -> name. */
+  bridges(): ReadonlyMap<string, string> {
+    const bridges = new Map<string, string>()
+    for (const { datapath_id, name } of this.#replica.table('Bridge').values())
+      if (datapath_id !== undefined) bridges.set(datapath_id, name)
+    return bridges
   }
 
   /** datapath_id of br-int, 16 hexadecimal digits; undefined while there is none. */
@@ -114,9 +152,17 @@ export class HostSession {
     return this.#rowsRight && (this.#root()?.cur_cfg ?? 0) >= this.#awaited
   }
 
-  /** Looks at everything again, soon. */
+  /** Looks as if for the first time: what was left to others may be ours after all. */
+  lookAfresh(): void {
+    this.#reported.first = true
+    this.#reported.bindings.clear()
+    this.look()
+  }
+
+  /** Looks at everything again, soon; until then nothing is said to be right. */
   look(): void {
     this.#again = true
+    this.#rowsRight = false
     if (this.#looking) return
     this.#looking = true
     queueMicrotask(() => {
@@ -155,56 +201,79 @@ export class HostSession {
       )
     }
     const operations = rowOperations(this.#replica, { host, bridges, openflowTarget })
-    this.#rowsRight = operations.length === 0
-    if (this.#rowsRight) return
+    if (operations.length === 0) {
+      this.#rowsRight = this.#tunnelRight(host)
+      return
+    }
+    const text = JSON.stringify(operations)
+    const now = this.#options.clock.now()
+    if (text === this.#lastWritten.operations && now - this.#lastWritten.at < CONTEST_MS) {
+      this.#warn('contested', () =>
+        events.add(
+          'rows_contested',
+          host.id,
+          `somebody else keeps changing the rows of ${host.id} that are ours`,
+        ),
+      )
+      await this.#options.clock.sleep(RETRY_MS, this.#end.signal)
+    }
+    this.#lastWritten = { operations: text, at: now }
+    this.#again = true
     const next = (this.#root()?.next_cfg ?? 0) + 1
     try {
       const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ANSWER_MS)])
       await this.#client.transact(openVSwitch, operations, { signal })
       this.#awaited = next
-      this.#rowsRight = true
       log.info({ host: host.id, operations: operations.length }, 'rows written')
-      this.#again = true
     } catch (error) {
       if (!(error instanceof OvsdbError)) throw error
       this.#warn(error.message, () =>
         events.add('rows_failed', host.id, `${host.id} refused its rows: ${error.message}`),
       )
       await this.#options.clock.sleep(RETRY_MS, this.#end.signal)
-      this.#again = true
     }
   }
 
-  #reportBindings(host: Host): void {
-    const { store, events } = this.#options
-    const { edits, refused } = seenBindings(this.#replica, host.id, store.snapshot, this.#reported)
-    for (const { ifaceId, interface: name } of refused) {
-      events.add(
-        'binding_refused',
+  /** Shared flows name the tunnel by its number: a host that gave it another one is not realized. */
+  #tunnelRight(host: Host): boolean {
+    const ofport = tunnelOfport(this.#replica)
+    if (ofport === undefined || ofport === TUNNEL_OFPORT) return ofport !== undefined
+    this.#warn(`tunnel ${ofport}`, () =>
+      this.#options.events.add(
+        'rows_failed',
         host.id,
-        `interface ${name} on ${host.id} says iface-id ${ifaceId}, which is no port`,
-        {
-          ifaceId,
-          interface: name,
-        },
-      )
+        `the tunnel port of ${host.id} is ${ofport}, not ${TUNNEL_OFPORT}: another port has that number, or it cannot be made`,
+      ),
+    )
+    return false
+  }
+
+  #reportBindings(host: Host): void {
+    const { store, events, isHeld } = this.#options
+    const { edits, refused } = seenBindings(this.#replica, host.id, {
+      snapshot: store.snapshot,
+      reported: this.#reported,
+      isHeld,
+    })
+    for (const { ifaceId, interface: name, why } of refused) {
+      events.add('binding_refused', host.id, `interface ${name} on ${host.id}: ${why}`, {
+        ifaceId,
+        interface: name,
+      })
     }
     if (edits.length === 0) return
-    const keys = edits.map(({ key, spec }) => ({
+    const bound = edits.map(({ key, spec }) => ({
       spec,
       port: [...store.snapshot.find('portByUuid', key)][0],
     }))
     store.observe(edits, { who: `host ${host.id}` })
-    for (const { spec, port } of keys) {
+    for (const { spec, port } of bound) {
       const verb = spec ? 'plugged in' : 'unplugged'
       events.add(
         spec ? 'port_bound' : 'port_unbound',
         host.id,
         `${port ?? 'a deleted port'} was ${verb} on ${host.id}`,
-        {
-          port,
-          ...(spec ? { ofport: spec.ofport } : {}),
-        },
+        { port, ...(spec ? { ofport: spec.ofport } : {}) },
       )
     }
   }
@@ -215,8 +284,13 @@ export class HostSession {
   }
 
   #warn(what: string, add: () => void): void {
-    if (this.#warned.has(what)) return
+    if (this.#warned.has(what) || this.#warned.size >= MAX_WARNINGS) return
     this.#warned.add(what)
     add()
   }
+}
+
+/** '192.0.2.1' of '192.0.2.1:6640'; a name without a port stays as it is. */
+export function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, '')
 }

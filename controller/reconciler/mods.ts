@@ -33,8 +33,8 @@ const UNLIMITED_PKTPS = 0xffff_ffff
 export const countingBands: readonly MeterBand[] = [dropBand(UNLIMITED_PKTPS)]
 export const countingFlags = meterFlags.pktps | meterFlags.stats
 
-/** A switch that refuses more than this in one change is not refusing items: the connection is given up. */
-const MAX_REFUSED = 100
+/** So many refusals, and the rest goes one by one: a bundle is all or nothing, and each attempt costs the whole of it. */
+const MAX_BUNDLES = 8
 
 export interface ApplyOptions {
   readonly signal: AbortSignal
@@ -54,8 +54,14 @@ export async function applySteps(
     refused.add(step)
     onRefused(step, error)
   }
-  await sendMeters(connection, before, { signal, onRefused: refuse })
-  for (let rest = bundle; rest.length > 0; ) {
+  const options = { signal, onRefused: refuse }
+  await sendEach(connection, before, options)
+  let rest = bundle
+  for (let attempts = 0; rest.length > 0; attempts++) {
+    if (attempts === MAX_BUNDLES) {
+      await sendEach(connection, rest, options)
+      break
+    }
     try {
       await commitBundle(
         connection,
@@ -66,18 +72,18 @@ export async function applySteps(
     } catch (error) {
       const at = error instanceof OpenflowError ? error.index : undefined
       const bad = at === undefined ? undefined : rest[at]
-      if (!bad || refused.size >= MAX_REFUSED) throw error
+      if (!bad) throw error
       refuse(bad.step, error as OpenflowError)
       rest = rest.filter((order) => order !== bad)
     }
   }
-  await sendMeters(connection, after, { signal, onRefused: refuse })
+  await sendEach(connection, after, options)
   await connection.barrier({ signal })
   return steps.filter((step) => !refused.has(step))
 }
 
-/** Meters one by one; a barrier tells when all refusals are in. */
-async function sendMeters(
+/** One by one, as meters have to; a barrier tells when all refusals are in. */
+async function sendEach(
   connection: Connection,
   orders: readonly Order[],
   { signal, onRefused }: ApplyOptions,

@@ -2,7 +2,8 @@
  * Desired minus actual, host by host: takes commits from the store, lets the compiler say what they touch, and keeps each
  * host that dials in as it should be. A host is one OVSDB session and one OpenFlow channel, joined by the datapath_id that
  * the one reports and the other announces; they may come in either order. A failing host never holds up another.
- * Neighbours: `host-session.ts` (rows), `flow-channel.ts` (flows), `status.ts` (what is realized).
+ * Neighbours: `host-session.ts` (rows), `flow-channel.ts` (flows), `status.ts` (what is realized), `identity-gate.ts`
+ * (who may be which host).
  */
 import type { Duplex } from 'node:stream'
 import { Connection } from '../../southbound/openflow/connection.ts'
@@ -12,10 +13,13 @@ import type { Program } from '../compiler/program.ts'
 import type { Host } from '../model/schema.ts'
 import type { PendingHost } from '../northbound/realization.ts'
 import type { Commit, Store } from '../store/store.ts'
+import type { PeerIdentity } from '../tls/identity.ts'
 import type { EventLog } from './events.ts'
 import { type Desired, FlowChannel } from './flow-channel.ts'
 import { HostSession } from './host-session.ts'
+import { IdentityGate } from './identity-gate.ts'
 import type { Logger } from './log.ts'
+import { Roster } from './roster.ts'
 
 export interface ReconcilerOptions {
   readonly store: Store
@@ -26,49 +30,69 @@ export interface ReconcilerOptions {
   readonly program?: Program | undefined
 }
 
-/** OpenFlow connections of bridges that no host has claimed yet: more than this and the oldest goes. */
-const MAX_UNCLAIMED = 1024
+/** Where a session comes from. */
+export interface Origin {
+  /** Its address, for people. */
+  readonly peer: string
+  /** What its certificate says; undefined when it did not come over TLS. */
+  readonly identity?: PeerIdentity | undefined
+}
+
+/** Revisions of which it is known whom they touched; a client that waits for a deletion needs them. */
+const REMEMBERED = 10_000
+/** How long hosts have to dial in again after the start before their ports may be taken as left. Milliseconds. */
+const GRACE_MS = 60_000
 
 export class Reconciler {
   readonly compiler: Compiler
   readonly #options: ReconcilerOptions
-  readonly #sessions = new Set<HostSession>()
-  /** host id -> its session. */
-  readonly #hosts = new Map<string, HostSession>()
+  readonly #roster: Roster
+  readonly #gate: IdentityGate
   readonly #channels = new Map<string, FlowChannel>()
-  /** datapath_id -> a connection that waits for its host to say that it is its bridge. */
-  readonly #unclaimed = new Map<string, Connection>()
-  readonly #pending = new Map<HostSession, string>()
+  /** Of the last revisions: revision -> the hosts that it touched. */
+  readonly #touched = new Map<number, readonly string[]>()
   readonly #progress = new Set<() => void>()
   readonly #stop = new AbortController()
   #revision: number
+  /** Just after the start a host that is not back yet may still carry what it carried. */
+  #inGrace = true
 
   constructor(options: ReconcilerOptions) {
     this.#options = options
-    const { store, program } = options
+    const { store, program, events } = options
+    this.#roster = new Roster(store, events)
+    this.#gate = new IdentityGate({
+      ...options,
+      signal: this.#stop.signal,
+      session: (hostId) => this.#roster.session(hostId),
+    })
+    void this.#endGrace()
     this.compiler = new Compiler(store.snapshot, program)
     this.#revision = store.snapshot.revision
     store.onCommit((commit) => this.#committed(commit))
   }
 
-  /** Serves a host's database. @param openflowTarget where its bridges shall dial: 'tcp:ADDRESS:PORT' */
+  /** Serves a host's database. @param openflowTarget where its bridges shall dial: 'tcp:ADDRESS:PORT', or 'ssl:…' */
   async acceptOvsdb(
     duplex: Duplex,
-    { peer, openflowTarget }: { peer: string; openflowTarget: string },
+    { peer, identity, openflowTarget }: Origin & { readonly openflowTarget: string },
   ): Promise<void> {
     const { log } = this.#options
     try {
       const session = await HostSession.open(duplex, peer, {
         ...this.#options,
         openflowTarget,
+        identity,
         hostOf: (session) => this.#hostOf(session),
+        isHeld: (ifaceId, byHost) => this.#isHeld(ifaceId, byHost),
         onLook: (session) => this.#join(session),
       })
       if (this.#stop.signal.aborted) return session.close()
-      this.#sessions.add(session)
+      this.#roster.add(session)
       session.look()
       const reason = await session.closed
-      this.#forget(session)
+      this.#roster.remove(session)
+      this.#tellProgress()
       log.info({ peer, reason: reason?.message }, 'ovsdb session ended')
     } catch (error) {
       duplex.destroy()
@@ -77,7 +101,7 @@ export class Reconciler {
   }
 
   /** Serves a bridge's OpenFlow connection. */
-  async acceptOpenflow(duplex: Duplex, { peer }: { peer: string }): Promise<void> {
+  async acceptOpenflow(duplex: Duplex, { peer, identity }: Origin): Promise<void> {
     const { log } = this.#options
     try {
       const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(10_000)])
@@ -86,16 +110,9 @@ export class Reconciler {
       if (features.type !== 'features_reply')
         throw new Error(`the switch answered ${features.type} for its features`)
       const datapathId = features.datapath_id.toString(16).padStart(16, '0')
-      this.#unclaimed.get(datapathId)?.close()
-      this.#unclaimed.set(datapathId, connection)
-      for (const [oldest, waiting] of this.#unclaimed) {
-        if (this.#unclaimed.size <= MAX_UNCLAIMED) break
-        this.#unclaimed.delete(oldest)
-        waiting.close(new Error('too many bridges that belong to no known host'))
-      }
-      for (const session of this.#hosts.values()) this.#join(session)
+      this.#gate.wait({ datapathId, connection, identity, peer })
+      for (const session of this.#roster.sessions()) this.#join(session)
       const reason = await connection.closed
-      if (this.#unclaimed.get(datapathId) === connection) this.#unclaimed.delete(datapathId)
       log.info({ peer, datapathId, reason: reason?.message }, 'openflow connection ended')
     } catch (error) {
       duplex.destroy()
@@ -115,15 +132,21 @@ export class Reconciler {
   /** Up to which revision a host is confirmed; undefined while it is away or its rows are not real. */
   confirmed(hostId: string): number | undefined {
     const channel = this.#channels.get(hostId)
-    return channel && this.#hosts.get(hostId)?.rowsRealized ? channel.confirmed : undefined
+    return channel && this.#roster.session(hostId)?.rowsRealized ? channel.confirmed : undefined
+  }
+
+  /** The OVSDB session of a host; undefined while it is away. */
+  session(hostId: string): HostSession | undefined {
+    return this.#roster.session(hostId)
   }
 
   pendingHosts(): PendingHost[] {
-    return [...this.#pending].map(([session, systemId]) => ({
-      systemId,
-      address: session.peer,
-      since: new Date(session.since).toISOString(),
-    }))
+    return this.#roster.pending()
+  }
+
+  /** The hosts that a revision touched; undefined when it is too long ago to know. */
+  touchedBy(revision: number): readonly string[] | undefined {
+    return this.#touched.get(revision)
   }
 
   /** Called whenever a host has confirmed something or has come or gone. Gives the way to stop. */
@@ -143,73 +166,80 @@ export class Reconciler {
 
   close(): void {
     this.#stop.abort(new Error('the controller is stopping'))
-    for (const session of this.#sessions) session.close()
+    for (const session of this.#roster.sessions()) session.close()
     for (const channel of this.#channels.values()) channel.connection.close()
-    for (const connection of this.#unclaimed.values()) connection.close()
+    this.#gate.close()
   }
 
   #committed({ snapshot, changes }: Commit): void {
     const touched = this.compiler.apply(changes)
     this.#revision = snapshot.revision
+    this.#touched.set(snapshot.revision, [...touched.keys()])
+    if (this.#touched.size > REMEMBERED) this.#touched.delete(snapshot.revision - REMEMBERED)
     for (const [hostId, channel] of this.#channels) channel.touch(touched.get(hostId))
     if (changes.some(({ collection }) => collection === 'host' || collection === 'bridge')) {
-      for (const session of this.#sessions) session.look()
+      for (const session of this.#roster.sessions()) session.look()
+      for (const [hostId, { connection }] of this.#channels)
+        this.#gate.review(connection, snapshot.get('host', hostId))
+    }
+    // Unplugged here: whoever still has an older plug of the same port has the port again.
+    for (const { collection, key, after } of changes) {
+      if (collection !== 'binding' || after) continue
+      for (const session of this.#roster.sessions()) if (session.carries(key)) session.look()
     }
   }
 
-  /** The host that a session is; one that the model does not name is listed as pending and gets nothing. */
+  /** The host that a session is driven as; undefined while it is none. */
   #hostOf(session: HostSession): Host | undefined {
-    const { store, events } = this.#options
-    const { systemId } = session
-    const [hostId] = systemId === undefined ? [] : store.snapshot.find('hostBySystemId', systemId)
-    const host = hostId === undefined ? undefined : store.snapshot.get('host', hostId)
-    for (const [known, claimed] of this.#hosts) {
-      if (claimed !== session || known === host?.id) continue
-      this.#hosts.delete(known)
-      // Another host now: its bridge shall dial again and be driven as that one. A host that the site has lost keeps its
-      // channel, by which its flows are taken away.
-      if (host) this.#channels.get(known)?.connection.close(new Error(`${known} is ${host.id} now`))
-    }
-    if (!host) {
-      if (systemId !== undefined && this.#pending.get(session) !== systemId) {
-        this.#pending.set(session, systemId)
-        events.add(
-          'host_pending',
-          systemId,
-          `${systemId} dialled in from ${session.peer}; the model names no such host`,
-        )
-      }
-      return undefined
-    }
-    this.#pending.delete(session)
-    const other = this.#hosts.get(host.id)
-    if (other !== session) {
-      // The newest session is the host: the one before is a connection that has not noticed its end.
-      this.#hosts.set(host.id, session)
-      other?.close(new Error(`${host.id} dialled in again from ${session.peer}`))
+    if (this.#gate.refuses(session)) return undefined
+    const before = this.#roster.hostId(session)
+    const host = this.#roster.place(session)
+    // Another host now: its bridge shall dial again and be driven as that one. A host that the site has lost keeps its
+    // channel, by which its flows are taken away.
+    if (before !== undefined && host && before !== host.id) {
+      const reason = new Error(`${before} is ${host.id} now`)
+      this.#channels.get(before)?.connection.close(reason)
     }
     return host
   }
 
+  /** A host that is there says itself what it carries; one that has not come back since the start may still carry it. */
+  #isHeld(ifaceId: string, byHost: string): boolean {
+    const session = this.#roster.session(byHost)
+    if (session) return session.carries(ifaceId)
+    return this.#inGrace && this.#options.store.snapshot.get('host', byHost) !== undefined
+  }
+
+  async #endGrace(): Promise<void> {
+    try {
+      await this.#options.clock.sleep(GRACE_MS, this.#stop.signal)
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      throw error
+    }
+    this.#inGrace = false
+    for (const session of this.#roster.sessions()) session.lookAfresh()
+  }
+
   /** Gives a host the OpenFlow connection of its bridge, once both are there. */
   #join(session: HostSession): void {
+    this.#tellProgress()
+    const { datapathId, address } = session
+    const hostId = this.#roster.hostId(session)
+    const host = hostId === undefined ? undefined : this.#options.store.snapshot.get('host', hostId)
+    if (datapathId === undefined || !host) return
+    const connection = this.#gate.claim(datapathId, host, address)
+    if (connection) this.#drive(host.id, connection)
+  }
+
+  #tellProgress(): void {
     for (const notify of this.#progress) notify()
-    const { datapathId } = session
-    const connection = datapathId === undefined ? undefined : this.#unclaimed.get(datapathId)
-    if (!connection || datapathId === undefined) return
-    for (const [hostId, claimed] of this.#hosts) {
-      if (claimed !== session) continue
-      this.#unclaimed.delete(datapathId)
-      this.#drive(hostId, connection)
-    }
   }
 
   #drive(hostId: string, connection: Connection): void {
     const { events, clock, log } = this.#options
     this.#channels.get(hostId)?.connection.close(new Error('the bridge dialled again'))
-    const onProgress = () => {
-      for (const notify of this.#progress) notify()
-    }
+    const onProgress = () => this.#tellProgress()
     const channel = new FlowChannel({
       hostId,
       connection,
@@ -231,12 +261,5 @@ export class Reconciler {
       events.add('host_disconnected', hostId, `${hostId}: ${reason.message}; it keeps forwarding`)
       onProgress()
     })
-  }
-
-  #forget(session: HostSession): void {
-    this.#sessions.delete(session)
-    this.#pending.delete(session)
-    for (const [hostId, claimed] of this.#hosts) if (claimed === session) this.#hosts.delete(hostId)
-    for (const notify of this.#progress) notify()
   }
 }

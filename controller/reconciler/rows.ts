@@ -2,63 +2,27 @@
  * The OVSDB rows of a host: what should be, compared with what the replica shows, as the operations that make the
  * difference; none when all is well. Written by level, so it serves first contact, drift and change alike.
  *
- * br-int is wholly ours; of the rest of the host's database only our own keys and the bridges that the model declares
- * are touched. Neighbours: `ovsdb-session.ts` sends the operations, `bindings.ts` reads what the host says back.
+ * br-int is wholly ours; of the rest of the host's database only our own Manager row and the bridges that the model
+ * declares (`declared-bridges.ts`) are touched. Neighbours: `host-session.ts` sends the operations, `bindings.ts` reads
+ * what the host says back.
  */
 
-import type { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Bridge, Host } from '../model/schema.ts'
+import { declaredBridges } from './declared-bridges.ts'
+import { byName, type HostReplica, INTEGRATION_BRIDGE } from './host-replica.ts'
 
-export const INTEGRATION_BRIDGE = 'br-int'
 const TUNNEL_PORT = 'weft-vxlan'
 /** Milliseconds; the default of Open vSwitch grows to 8 s, too long for a host that waits for its flows. */
 const MAX_BACKOFF_MS = 1000
-/** Bridges made on behalf of a `bridge` object carry this key. */
-const OWNER = 'weft-bridge'
-
-/** What the controller watches of a host. */
-export const watched = {
-  Open_vSwitch: ['bridges', 'manager_options', 'external_ids', 'next_cfg', 'cur_cfg'],
-  Bridge: [
-    'name',
-    'datapath_type',
-    'datapath_id',
-    'ports',
-    'controller',
-    'protocols',
-    'fail_mode',
-    'other_config',
-    'external_ids',
-  ],
-  Port: ['name', 'interfaces'],
-  Interface: [
-    'name',
-    'type',
-    'options',
-    'ofport',
-    'ofport_request',
-    'external_ids',
-    'mtu_request',
-    'error',
-  ],
-  Controller: ['target', 'connection_mode', 'max_backoff'],
-  Manager: ['target', 'max_backoff'],
-} as const
-
-const watch = (client: OvsdbClient, signal: AbortSignal) =>
-  client.monitor(openVSwitch, watched, { signal })
-/** The watched part of a host's database. */
-export type HostReplica = Awaited<ReturnType<typeof watch>>
-export const watchHost = watch
 
 /** What the rows are made from. */
 export interface DesiredRows {
   readonly host: Host
   readonly bridges: readonly Bridge[]
-  /** Where the host's bridges find us: 'tcp:ADDRESS:PORT'. */
+  /** Where the host's bridges find us: 'tcp:ADDRESS:PORT', or 'ssl:…'. */
   readonly openflowTarget: string
 }
 
@@ -75,8 +39,8 @@ export function rowOperations(replica: HostReplica, desired: DesiredRows): Opera
       root.external_ids['weft-datapath-type'] ?? '',
       desired,
     ),
-    ...desired.bridges.flatMap((bridge) => declaredBridge(replica, root._uuid, bridge)),
-    ...managers(replica),
+    ...declaredBridges(replica, root._uuid, desired.bridges),
+    ...manager(replica, desired.openflowTarget),
   ]
   // next_cfg asks ovs-vswitchd to say, by cur_cfg, when it has done all this.
   return changes.length ? [...changes, mutate('Open_vSwitch', root._uuid, 'next_cfg', '+=', 1)] : []
@@ -152,64 +116,22 @@ function integrationBridge(
   return operations
 }
 
-/** A bridge of the model: made when absent, its uplinks joined. One of the same name that is not ours is left alone. */
-function declaredBridge(replica: HostReplica, root: string, declared: Bridge): Operation[] {
-  const mtu = declared.mtuBytes === undefined ? {} : { mtu_request: declared.mtuBytes }
-  const bridge = byName(replica.table('Bridge'), declared.id)
-  if (bridge && bridge.external_ids[OWNER] !== declared.uuid) return []
-  const present = new Set(bridge?.ports.map((uuid) => replica.table('Port').get(uuid)?.name))
-  const missing = declared.uplinks.filter((name) => !present.has(name))
-  const uplinks = missing.flatMap((name, i) => [
-    insert('Interface', { name, ...mtu }, `uplink_interface${i}`),
-    insert('Port', { name, interfaces: [`uplink_interface${i}`] }, `uplink_port${i}`),
-  ])
-  const ports = missing.map((_, i) => `uplink_port${i}`)
-  if (bridge)
-    return missing.length
-      ? [...uplinks, mutate('Bridge', bridge._uuid, 'ports', 'insert', ports)]
-      : []
-  const name = declared.id
-  const [system] = replica.table('Open_vSwitch').values()
-  return [
-    ...uplinks,
-    insert('Interface', { name, type: 'internal', ...mtu }, 'declared_interface'),
-    insert('Port', { name, interfaces: ['declared_interface'] }, 'declared_port'),
-    insert(
-      'Bridge',
-      {
-        name,
-        datapath_type: system?.external_ids['weft-datapath-type'] ?? '',
-        ports: ['declared_port', ...ports],
-        external_ids: { [OWNER]: declared.uuid },
-      },
-      'declared_bridge',
-    ),
-    mutate('Open_vSwitch', root, 'bridges', 'insert', ['declared_bridge']),
-  ]
-}
-
-function managers(replica: HostReplica): Operation[] {
+/** Our own Manager row alone: the one by which the host reached us. */
+function manager(replica: HostReplica, openflowTarget: string): Operation[] {
+  const address = addressIn(openflowTarget)
   return [...replica.table('Manager').values()]
-    .filter((manager) => manager.max_backoff === undefined)
-    .map((manager) => update('Manager', manager._uuid, { max_backoff: MAX_BACKOFF_MS }))
+    .filter(({ target, max_backoff }) => max_backoff === undefined && addressIn(target) === address)
+    .map(({ _uuid }) => update('Manager', _uuid, { max_backoff: MAX_BACKOFF_MS }))
 }
 
-/** One bridge whose name is not ours but the model's: what an operator must know about. */
-export function foreignBridges(replica: HostReplica, declared: readonly Bridge[]): string[] {
-  return declared
-    .filter(({ id, uuid }) => {
-      const bridge = byName(replica.table('Bridge'), id)
-      return bridge !== undefined && bridge.external_ids[OWNER] !== uuid
-    })
-    .map(({ id }) => id)
+/** The address of 'tcp:ADDRESS:PORT'. */
+function addressIn(target: string): string {
+  return target.slice(target.indexOf(':') + 1, target.lastIndexOf(':'))
 }
 
-function byName<R extends { readonly name: string }>(
-  table: ReadonlyMap<string, R>,
-  name: string,
-): R | undefined {
-  for (const row of table.values()) if (row.name === name) return row
-  return undefined
+/** OpenFlow number that the switch gave the tunnel port; -1: it could not be made, undefined: not yet. */
+export function tunnelOfport(replica: HostReplica): number | undefined {
+  return byName(replica.table('Interface'), TUNNEL_PORT)?.ofport
 }
 
 /** Whether a row has all these values; sets and maps are compared by content. */

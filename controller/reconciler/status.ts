@@ -33,9 +33,11 @@ export class SiteStatus implements Realization {
     const hosts: Record<string, HostStatus> = {}
     for (const hostId of concern.hosts)
       hosts[hostId] = this.#hostStatus(hostId, concern.intent, concern.revision)
+    const { unplaced } = concern
     const realized =
-      concern.placed && Object.values(hosts).every(({ state }) => state === 'realized')
-    return { realized, revision: object.revision, hosts }
+      unplaced === undefined && Object.values(hosts).every(({ state }) => state === 'realized')
+    const reason = unplaced === undefined ? {} : { reason: unplaced }
+    return { realized, revision: object.revision, ...reason, hosts }
   }
 
   async whenRealized(
@@ -47,9 +49,13 @@ export class SiteStatus implements Realization {
     const done = (): boolean => {
       const object = this.#store.snapshot.get(collection, key)
       if (object) return object.revision >= revision && this.status(collection, object).realized
-      // What it once concerned is no longer known: every host has to be past its removal.
-      const hosts = [...this.#store.snapshot.list('host').keys()]
-      return hosts.every((hostId) => (this.#reconciler.confirmed(hostId) ?? 0) >= revision)
+      // Gone: every host that its removal touched has to be past it; when that is long ago, every host of the site.
+      const hosts = this.#reconciler.touchedBy(revision) ?? this.#store.snapshot.list('host').keys()
+      for (const hostId of hosts) {
+        const known = this.#store.snapshot.get('host', hostId) !== undefined
+        if (known && (this.#reconciler.confirmed(hostId) ?? 0) < revision) return false
+      }
+      return true
     }
     await new Promise<void>((resolve, reject) => {
       const stop = this.#reconciler.onProgress(() => check())
@@ -86,14 +92,20 @@ export class SiteStatus implements Realization {
 
   #hostStatus(hostId: string, intent: string, revision: number): HostStatus {
     const channel = this.#reconciler.channel(hostId)
-    if (!channel)
-      return { state: 'disconnected', reason: 'the host is not connected; it keeps what it had' }
+    if (!channel) {
+      const reason = this.#reconciler.session(hostId)
+        ? 'its database is connected, its br-int has not dialled OpenFlow (ovs-vswitchd, datapath_type?)'
+        : 'the host is not connected; it keeps what it had'
+      return { state: 'disconnected', reason }
+    }
     for (const { from, reason } of channel.failed.values()) {
       if (from.includes(intent)) return { state: 'failed', reason }
     }
     const confirmed = this.#reconciler.confirmed(hostId)
-    if (confirmed !== undefined && confirmed >= revision) return { state: 'realized' }
-    return { state: 'pending', reason: `confirmed up to revision ${confirmed ?? 0} of ${revision}` }
+    if (confirmed === undefined)
+      return { state: 'pending', reason: 'its rows are not as they should be yet' }
+    if (confirmed >= revision) return { state: 'realized' }
+    return { state: 'pending', reason: `confirmed up to revision ${confirmed} of ${revision}` }
   }
 
   /** The hosts that an object has to reach, the intent that its items name, and the revision to confirm. */
@@ -104,7 +116,7 @@ export class SiteStatus implements Realization {
       hosts,
       intent,
       revision,
-      placed: true,
+      unplaced: undefined as string | undefined,
     })
     if (collection === 'port') {
       const port = object as Objects['port']
@@ -114,7 +126,7 @@ export class SiteStatus implements Realization {
         hosts: compiler.hostsOfNetwork(`${port.tenant}/${port.network}`),
         intent: `port/${key}`,
         revision: Math.max(revision, binding?.revision ?? 0),
-        placed: compiler.placement(key) !== undefined,
+        unplaced: compiler.placement(key) ? undefined : whyUnplaced(port),
       }
     }
     if (collection === 'network') {
@@ -130,4 +142,12 @@ export class SiteStatus implements Realization {
       return of([(object as Objects['bridge']).host], `bridge/${object.id}`)
     return of([], `tenant/${object.id}`)
   }
+}
+
+/** What somebody who waits for this port has to do. */
+function whyUnplaced(port: Objects['port']): string {
+  const { hostId, ofport, uuid } = port
+  if (hostId !== undefined && ofport !== undefined)
+    return `ofport ${ofport} of ${hostId}, where it is declared, is held by another port`
+  return `no host has an interface on br-int with external_ids:iface-id=${uuid}`
 }

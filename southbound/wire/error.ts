@@ -13,3 +13,6 @@ export class WireError extends Error {
     this.at = at
   }
 }
+
+/** Well-formed, but about a thing that no row declares: an element with it is kept as bytes. */
+export class UnknownError extends WireError {}

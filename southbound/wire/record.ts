@@ -3,7 +3,7 @@
  * { type, length, body }. Declared as tables; a new message or action is a new row. For the control
  * channel: packets use struct.ts in place. Neighbours: struct.ts, writer.ts, error.ts.
  */
-import { WireError } from './error.ts'
+import { UnknownError, WireError } from './error.ts'
 import { compile, type Fields, type Of, readProperties, type Struct } from './struct.ts'
 import type { Writer } from './writer.ts'
 
@@ -22,8 +22,16 @@ export type Shape =
       readonly is: 'tlvs'
       readonly cases: Readonly<Record<string, Case>>
       readonly padded: boolean
+      readonly align: number
     }
+  | { readonly is: 'sequence'; readonly items: readonly Item[] }
+  | { readonly is: 'lazy'; readonly part: () => AnyPart }
   | { readonly is: 'bytes' | 'nothing' }
+
+/** A struct, whose fields become properties, or one part as a property. */
+export type Item = Head | Readonly<Record<string, AnyPart>>
+/** biome-ignore lint/suspicious/noExplicitAny: a struct of any fields */
+type Head = Pick<Struct<any>, 'name' | 'fields' | 'size' | 'read' | 'write'>
 
 /** Something that fills the bytes from `start` to `end`. */
 export interface Part<T> {
@@ -130,6 +138,47 @@ export function record<
   }
 }
 
+/**
+ * Structs and parts that know their length, in any order, as one flat value. For actions whose
+ * operands do not come last; at least `size` bytes, the rest of which are padding.
+ */
+export function sequence<T extends object>(items: readonly Item[], size = 0): Part<T> {
+  const isHead = (item: Item): item is Head => typeof item.size === 'number'
+  const steps = items.flatMap((item): (Head | readonly [string, AnyPart])[] =>
+    isHead(item) ? [item] : Object.entries(item),
+  )
+  return {
+    read(bytes, start, end) {
+      const out: Record<string, unknown> = {}
+      let at = start
+      for (const step of steps) {
+        if ('size' in step) {
+          if (end - at < step.size) throw new WireError(`truncated ${step.name}`, at)
+          Object.assign(out, step.read(bytes, at))
+          at += step.size
+        } else {
+          const stop = step[1].end?.(bytes, at, end) ?? end
+          if (stop > end) throw new WireError(`truncated ${step[0]}`, at)
+          out[step[0]] = step[1].read(bytes, at, stop)
+          at = stop
+        }
+      }
+      if (end - start < size) throw new WireError('truncated element', start)
+      return out as T
+    },
+    write(writer, value) {
+      const start = writer.length
+      const values = value as Record<string, never>
+      for (const step of steps) {
+        if ('size' in step) step.write(writer.bytes, writer.reserve(step.size), values)
+        else step[1].write(writer, values[step[0]])
+      }
+      if (writer.length - start < size) writer.reserve(size - (writer.length - start))
+    },
+    shape: { is: 'sequence', items },
+  }
+}
+
 /** The bytes themselves: a view on reading, a copy on writing. */
 export const rest: Part<Uint8Array> = {
   read: (bytes, start, end) => bytes.subarray(start, end),
@@ -222,8 +271,9 @@ export function tlvs<const C extends Readonly<Record<string, Case>>>(
           row = vendored.get(`${vendor},${u16(bytes, at + 8)}`)
           if (row) body += 6
         }
-        if (row) out.push({ kind: row.kind, ...row.body.read(bytes, body, stop) })
-        else out.push({ kind: 'unknown', type, bytes: bytes.subarray(body, stop) } as never)
+        const value = row && readKnown(row.body, bytes, body, stop)
+        if (row && value) out.push({ kind: row.kind, ...value } as never)
+        else out.push({ kind: 'unknown', type, bytes: bytes.subarray(at + 4, stop) } as never)
         at = next
       }
       return out
@@ -252,6 +302,21 @@ export function tlvs<const C extends Readonly<Record<string, Case>>>(
         if (!padded) writer.align(at, align)
       }
     },
-    shape: { is: 'tlvs', cases, padded },
+    shape: { is: 'tlvs', cases, padded, align },
+  }
+}
+
+/** Undefined when the element is of a known type but is about something that no table knows. */
+function readKnown(
+  body: AnyPart,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): object | undefined {
+  try {
+    return body.read(bytes, start, end)
+  } catch (error) {
+    if (error instanceof UnknownError) return undefined
+    throw error
   }
 }

@@ -1,8 +1,10 @@
 /** The law of the engine: after every step of a random edit sequence, incremental equals the full compile. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { CompileConflict } from '../../../controller/compiler/block.ts'
 import { Compiler, compileFull } from '../../../controller/compiler/compiler.ts'
 import type { Item } from '../../../controller/compiler/program.ts'
+import { TUNNEL_OFPORT } from '../../../controller/compiler/stages.ts'
 import { applyEdits } from '../../../controller/model/edit.ts'
 import { ModelError } from '../../../controller/model/errors.ts'
 import type { Edit } from '../../../controller/model/schema.ts'
@@ -172,4 +174,18 @@ test('one more port runs a handful of units, whatever the size of the site', () 
   })
   expect(runs[0]).toBe(runs[1])
   expect(runs[0]).toBeLessThan(6)
+})
+
+test('a flow that another block of the host has with other instructions is a conflict', () => {
+  const { site } = applyEdits(Site.empty, base, uuid)
+  const compiler = new Compiler(site)
+  const spec = { network: 'n1', addresses: ['10.0.0.9'], hostId: 'h1', ofport: 9 }
+  const { changes } = applyEdits(site, [{ collection: 'port', key: 'acme/x', spec }], uuid)
+  // The model refuses the tunnel's number; nothing but the compiler stands behind it.
+  const forged = changes.map((change) =>
+    change.collection === 'port' && change.after
+      ? { ...change, after: { ...change.after, ofport: TUNNEL_OFPORT } }
+      : change,
+  )
+  expect(() => compiler.apply(forged)).toThrow(CompileConflict)
 })

@@ -66,6 +66,7 @@ const cases = [
   ['IPv6', '[10.0.0.11]', "['fd00::1']", 'fd00::1', /IPv6, which is not supported yet/],
   ['a key twice', '  globex:\n', '  acme: # again\n', 'Map keys must be unique', /each key once/],
   ['a tag', 'name: two-tenants', 'name: !!js/function x', 'tag:yaml.org', /without tags/],
+  ['a VNI as text', 'vni: 5001', "vni: '5001'", '"5001" is of the wrong type', /an integer/],
   ['a prototype', 'name: two-tenants', '__proto__: { a: 1 }', '__proto__', /known: name/],
 ] as const
 

@@ -283,6 +283,29 @@ describe('the model refuses', () => {
   })
 })
 
+test('a value that nobody sent is called the default, and one that was sent is not', () => {
+  const wide = put('host', 'h1', { vtepAddress: '192.0.2.11' })
+  expect(problemsOf(wide)[0]?.detail).toMatch(/^an underlay of 1500 bytes \(the default\) cannot/)
+  const narrow = put('host', 'h2', { ...h2, underlayMtuBytes: 1500 })
+  expect(problemsOf(narrow)[0]?.detail).toMatch(/^an underlay of 1500 bytes cannot/)
+  const small = [drop('port', 'acme/vm1'), drop('subnet', 'acme/web'), drop('network', 'acme/web')]
+  const tight = put('host', 'h2', { ...h2, underlayMtuBytes: 1400 })
+  const given = put('network', 'acme/app', {})
+  expect(problemsOf(...small, tight, given)[0]?.detail).toMatch(
+    /^packets of 1450 bytes \(the default\) cannot cross the underlay/,
+  )
+})
+
+test('what does not exist is named with its kind and its tenant', () => {
+  const [problem] = problemsOf(put('port', 'acme/vm2', { network: 'nope' }))
+  expect(problem).toMatchObject({ value: 'nope', detail: 'network acme/nope does not exist' })
+})
+
+test('text where a number belongs is shown with its quotes', () => {
+  const [problem] = problemsOf(raw('network', 'acme/app', { vni: '7000' }))
+  expect(problem?.detail).toBe('"7000" is of the wrong type')
+})
+
 test('what is still referred to is not deleted, and every referrer is named', () => {
   expect(problemsOf(drop('network', 'acme/web'))[0]).toMatchObject({
     type: 'in_use',

@@ -1,0 +1,49 @@
+/** The part of a host's database that the controller watches, and finding rows in it. Neighbours: `rows.ts`, `bindings.ts`. */
+import type { OvsdbClient } from '../../southbound/ovsdb/client.ts'
+import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
+
+export const INTEGRATION_BRIDGE = 'br-int'
+
+/** What the controller watches of a host. */
+const watched = {
+  Open_vSwitch: ['bridges', 'manager_options', 'external_ids', 'next_cfg', 'cur_cfg'],
+  Bridge: [
+    'name',
+    'datapath_type',
+    'datapath_id',
+    'ports',
+    'controller',
+    'protocols',
+    'fail_mode',
+    'other_config',
+    'external_ids',
+  ],
+  Port: ['name', 'interfaces'],
+  Interface: [
+    'name',
+    'type',
+    'options',
+    'ofport',
+    'ofport_request',
+    'external_ids',
+    'mtu_request',
+    'error',
+  ],
+  Controller: ['target', 'connection_mode', 'max_backoff'],
+  Manager: ['target', 'max_backoff'],
+} as const
+
+/** Starts to watch a host. Rejects when the peer has no Open_vSwitch database, or the signal aborts. */
+export const watchHost = (client: OvsdbClient, signal: AbortSignal) =>
+  client.monitor(openVSwitch, watched, { signal })
+/** The watched part of a host's database. */
+export type HostReplica = Awaited<ReturnType<typeof watchHost>>
+
+/** The row of this name; names are unique in the tables that have them. */
+export function byName<R extends { readonly name: string }>(
+  table: ReadonlyMap<string, R>,
+  name: string,
+): R | undefined {
+  for (const row of table.values()) if (row.name === name) return row
+  return undefined
+}
