@@ -22,6 +22,7 @@ const Event = Type.Object({
 const Drop = Type.Object({
   reason: Type.String(),
   port: Type.Optional(Type.String({ description: "the port to blame: 'acme/vm1'" })),
+  network: Type.Optional(Type.String({ description: "the network it happened in: 'acme/web'" })),
   packets: Type.Integer(),
 })
 const Pending = Type.Object({

@@ -26,6 +26,8 @@ export interface Status {
 export interface DropCount {
   readonly reason: string
   readonly port?: string
+  /** Key of the network ('acme/web') where the reason belongs to one. */
+  readonly network?: string
   readonly packets: number
 }
 

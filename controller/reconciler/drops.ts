@@ -7,7 +7,7 @@ import { flowKey } from '../../southbound/openflow/flow.ts'
 import { ALL_METERS } from '../../southbound/openflow/meter.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
 import { dropCookie, reasonOf } from '../compiler/cookie.ts'
-import { flowItemId } from '../compiler/items.ts'
+import { flowItemId, meterItemId } from '../compiler/items.ts'
 import type { DropReason } from '../compiler/reason.ts'
 import type { DropCount } from '../northbound/realization.ts'
 import type { Desired } from './flow-channel.ts'
@@ -30,13 +30,24 @@ export async function readDrops(
     const reason = reasonOf(flow.cookie)
     const packets = Number(flow.packet_count)
     if (!reason || reason === METERED || packets === 0) continue
-    const owner = desired
-      .lookup(flowItemId(flowKey(flow)))
-      ?.from.find((intent) => intent.startsWith('port/'))
-    drops.push({ reason, packets, ...(owner ? { port: owner.slice('port/'.length) } : {}) })
+    const port = ownerOf(desired, flowItemId(flowKey(flow)), 'port')
+    drops.push({ reason, packets, ...(port ? { port } : {}) })
   }
-  for (const { packet_in_count } of meters) {
-    if (packet_in_count > 0n) drops.push({ reason: METERED, packets: Number(packet_in_count) })
+  for (const { meter_id, packet_in_count } of meters) {
+    if (packet_in_count === 0n) continue
+    const network = ownerOf(desired, meterItemId(meter_id), 'network')
+    const packets = Number(packet_in_count)
+    drops.push({ reason: METERED, packets, ...(network ? { network } : {}) })
   }
   return drops
+}
+
+/** Key of the object of this collection that an item is made from; undefined when it is made from none. */
+function ownerOf(
+  desired: Desired,
+  itemId: string,
+  collection: 'port' | 'network',
+): string | undefined {
+  const intent = desired.lookup(itemId)?.from.find((from) => from.startsWith(`${collection}/`))
+  return intent?.slice(collection.length + 1)
 }

@@ -38,10 +38,10 @@ export class EventLog {
   #events: ControllerEvent[] = []
   #next: number
 
-  /** Ids start at the time of the start, in microseconds, so that `since` of an earlier life misses nothing. */
+  /** Ids start at the time of the start, in hundredths of a millisecond, so that `since` of an earlier life misses nothing. */
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#next = Math.floor(clock.now()) * 1000
+    this.#next = Math.floor(clock.now()) * 100
   }
 
   /** @param message one sentence for people; fields are for programs */

@@ -212,19 +212,16 @@ export class FlowChannel {
     const item = want ?? have
     if (!item || this.failed.has(item.id)) return
     const intent = want ? want.from.join(', ') : 'foreign'
-    const cookie = `0x${(have ?? item).cookie.toString(16)}`
-    events.add(
-      'drift',
-      hostId,
-      `${describe(item)} on ${hostId} was ${seen}, put right (${intent})`,
-      {
-        seen,
-        item: describe(item),
-        intent,
-        cookie,
-        ...(have && want ? { was: describe(have) } : {}),
-      },
-    )
+    const text = describe(item)
+    const was = have && want ? describe(have) : text
+    const what = want ? `a ${item.kind} of ${intent}` : `a foreign ${item.kind}`
+    events.add('drift', hostId, `${what} on ${hostId} was ${seen}; put right`, {
+      seen,
+      item: text,
+      intent,
+      cookie: `0x${(have ?? item).cookie.toString(16)}`,
+      ...(was === text ? {} : { was }),
+    })
   }
 }
 
