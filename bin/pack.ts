@@ -1,6 +1,7 @@
 /**
  * What `npm pack` packs: a copy of the checkout under dist/ with the types stripped, because Node runs no
- * TypeScript below node_modules. `prepack` makes it, `postpack` (`--clean`) removes it.
+ * TypeScript below node_modules. `prepack` makes it, `postpack` (`--clean`) removes it. Meanwhile package.json
+ * asks for the Node that dist needs; a checkout brings its own and starts on an older one.
  *
  * A line of dist is the line of the source: types become spaces, so a stack trace from the field fits the
  * checkout. Relative names that end in `.ts` become `.js` wherever they are quoted: imports, workers, children.
@@ -30,6 +31,10 @@ const packed = [
   'package.json',
 ]
 
+/** Node of the checkout (bin/setup.js brings 24 itself), and of the package. */
+const startsOn = '>=20'
+const runsOn = '>=24'
+
 /** The JavaScript of one module, line for line. */
 export function strip(source: string): string {
   return stripTypeScriptTypes(source).replace(/(['"`])(\.{1,2}\/[^'"`\n]*)\.ts\1/g, '$1$2.js$1')
@@ -48,7 +53,17 @@ function build(): void {
   chmodSync(join(dist, 'bin', 'weft.js'), 0o755)
 }
 
+/** Makes package.json ask for that Node. */
+function demand(node: string): void {
+  const file = join(root, 'package.json')
+  const manifest = readFileSync(file, 'utf8')
+  const changed = manifest.replace(/("engines": \{\s*"node": )"[^"]*"/, `$1"${node}"`)
+  if (changed !== manifest) writeFileSync(file, changed)
+}
+
 if (import.meta.main) {
+  const clean = argv.includes('--clean')
   rmSync(dist, { recursive: true, force: true })
-  if (!argv.includes('--clean')) build()
+  if (!clean) build()
+  demand(clean ? startsOn : runsOn)
 }

@@ -4,49 +4,65 @@
  * commands/ and is loaded when it is called, so that `weft --version` loads nothing of Weft.
  *
  * A subcommand gets its options and an AbortSignal, and resolves to the exit code once everything it
- * started is gone again. Neighbours: stop.ts (signals to AbortSignal), commands/serve.ts, commands/lab.ts.
+ * started is gone again. Neighbours: stop.ts (signals to AbortSignal), commands/serve.ts, commands/lab.ts,
+ * commands/pki.ts.
  */
 
 import { readFileSync } from 'node:fs'
 import { argv, versions } from 'node:process'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../controller/controller.ts'
+import type { PkiSettings } from './commands/pki.ts'
 import type { ServeOptions } from './commands/serve.ts'
 import { explain } from './explain.ts'
-import { stopSignal } from './stop.ts'
+import { isStop, stopSignal } from './stop.ts'
 
 const oldestNode = 24
 
 /** `127.0.0.1:8080` or `[::1]:8080`; port 0 lets the system choose. */
-function endpoint(text: string): Endpoint {
+function endpoint(text: string, form = 'ADDRESS:PORT, such as 127.0.0.1:8080'): Endpoint {
   const parts = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text)
   const address = parts?.[1] ?? parts?.[2]
   const port = Number(parts?.[3])
   if (address === undefined || port > 65_535) {
-    throw new InvalidArgumentError('It would be ADDRESS:PORT, such as 127.0.0.1:8080.')
+    throw new InvalidArgumentError(`It would be ${form}.`)
   }
   return { host: address, port }
 }
 
 /** An endpoint, or `unix:PATH`. */
 function restEndpoint(text: string): Endpoint | { path: string } {
-  return text.startsWith('unix:') ? { path: text.slice('unix:'.length) } : endpoint(text)
+  if (text.startsWith('unix:') && text !== 'unix:') return { path: text.slice('unix:'.length) }
+  return endpoint(text, 'ADDRESS:PORT or unix:PATH, such as 127.0.0.1:8080')
+}
+
+/** An option that is an endpoint; help shows its default as it would be typed. */
+function endpointOption(
+  flags: string,
+  description: string,
+  standard: string,
+  parse: (text: string) => Endpoint | { path: string } = (text) => endpoint(text),
+): Option {
+  return new Option(flags, description).argParser(parse).default(parse(standard), standard)
 }
 
 /** Runs one subcommand to its end; the process ends by itself once nothing of it is left. */
 async function perform(command: (signal: AbortSignal) => Promise<number>): Promise<void> {
   if (Number.parseInt(versions.node, 10) < oldestNode) {
     process.stderr.write(
-      `weft: needs Node ${oldestNode} or newer, this is ${versions.node}: npm install node@${oldestNode}\n`,
+      `weft: needs Node ${oldestNode} or newer, this is ${versions.node}: ` +
+        `npm install node@${oldestNode} in this folder, then npx weft\n`,
     )
     process.exitCode = 1
     return
   }
+  const signal = stopSignal()
   try {
-    process.exitCode = await command(stopSignal())
+    process.exitCode = await command(signal)
   } catch (error) {
-    process.stderr.write(`weft: ${explain(error)}\n`)
-    process.exitCode = 1
+    const stopped = isStop(error, signal) ? 'stopped' : `stopped: ${explain(error)}`
+    process.stderr.write(`weft: ${signal.aborted ? stopped : explain(error)}\n`)
+    process.exitCode = signal.aborted ? 130 : 1
   }
 }
 
@@ -63,28 +79,35 @@ const weft = new Command('weft')
 Examples:
   $ weft lab                                  two tenants on two hosts in this process, checked, then served
   $ weft lab --lab netns --check my-site.yaml the same on real Open vSwitch (root); exit code 0 or 1
-  $ weft serve --store site.db                the controller; on a host: ovs-vsctl set-manager tcp:ADDRESS:6640`,
+  $ weft serve --store site.db                the controller; on a host: ovs-vsctl set-manager tcp:ADDRESS:6640
+  $ weft pki init && weft pki host h1 h2      keys and certificates, so that hosts prove who they are`,
   )
 
 weft
   .command('serve')
   .description('run the controller: hosts dial in over OVSDB, tenants over REST')
   .option('--store <file>', 'SQLite file that holds the site; :memory: keeps nothing', 'weft.db')
-  .option(
-    '--rest <address:port|unix:path>',
-    'where REST listens',
-    restEndpoint,
-    endpoint('127.0.0.1:8080'),
+  .addOption(
+    endpointOption(
+      '--rest <address:port|unix:path>',
+      'where REST listens',
+      '127.0.0.1:8080',
+      restEndpoint,
+    ),
   )
-  .option('--ovsdb <address:port>', 'where hosts dial in', endpoint, endpoint('0.0.0.0:6640'))
-  .option('--openflow <address:port>', 'where bridges dial in', endpoint, endpoint('0.0.0.0:6653'))
+  .addOption(endpointOption('--ovsdb <address:port>', 'where hosts dial in', '0.0.0.0:6640'))
+  .addOption(endpointOption('--openflow <address:port>', 'where bridges dial in', '0.0.0.0:6653'))
   .option('--apply <file>', 'topology document to apply before hosts are let in')
+  .option('--tls-key <file>', 'private key; with all three, hosts dial by TLS only (PEM files)')
+  .option('--tls-cert <file>', 'its certificate')
+  .option('--tls-ca <file>', 'the CA that has signed the certificates of hosts')
   .addHelpText(
     'after',
     `
 Examples:
   $ weft serve
   $ weft serve --store /var/lib/weft/site.db --rest 127.0.0.1:8080 --ovsdb 198.51.100.1:6640
+  $ weft serve --tls-key pki/controller.key --tls-cert pki/controller.crt --tls-ca pki/ca.crt
   $ curl http://127.0.0.1:8080/openapi.json`,
   )
   .action((options: Omit<ServeOptions, 'signal' | 'version'>) =>
@@ -121,5 +144,66 @@ Examples:
       return lab(file, { backend: options.lab, check: options.check, signal })
     }),
   )
+
+const pki = weft
+  .command('pki')
+  .description('make the keys and certificates by which controller and hosts know each other')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ weft pki init --name weft.example.net     a CA and the controller's certificate, in ./pki
+  $ weft pki host h1 h2                       a certificate each; h1 is the host's system-id
+  $ weft pki host h1 --renew                  a new key and certificate; open sessions stay
+  $ weft pki list                             what there is, and until when
+  $ weft pki ovs-pki                          how to use certificates of ovs-pki instead`,
+  )
+
+/** `weft pki NAME`, with what all of them take. */
+function pkiCommand(name: string, description: string): Command {
+  return pki
+    .command(name)
+    .description(description)
+    .option('--dir <folder>', 'where keys and certificates are', 'pki')
+    .option('--ca-key <file>', "the CA's key, when it is kept elsewhere than in DIR/private/ca.key")
+    .option('--days <number>', 'how long a new certificate is valid', Number, 365)
+    .option('--renew', 'replace what is there', false)
+}
+
+async function doPki(task: (pki: typeof import('./commands/pki.ts')) => string): Promise<void> {
+  await perform(async () => {
+    process.stdout.write(task(await import('./commands/pki.ts')))
+    return 0
+  })
+}
+
+pkiCommand('init', "a CA, unless there is one, and the controller's certificate")
+  .option('--name <name...>', 'DNS names and addresses of the controller', [])
+  .action((options: PkiSettings & { name: string[] }) =>
+    doPki(({ makeController }) => makeController(options.name, options)),
+  )
+
+pkiCommand('host', 'a certificate for each of these hosts')
+  .argument('<system-id...>', "the host's external_ids:system-id")
+  .action((systemIds: string[], options: PkiSettings) =>
+    doPki(({ makeHosts }) => makeHosts(systemIds, options)),
+  )
+
+pki
+  .command('list')
+  .description('all certificates: whose, until when, SHA-256')
+  .option('--dir <folder>', 'where keys and certificates are', 'pki')
+  .action(({ dir }: { dir: string }) => doPki(({ listFolder }) => listFolder(dir)))
+
+pki
+  .command('fingerprint')
+  .description('the SHA-256 of a certificate, as a host object takes it')
+  .argument('<file>', 'a certificate in PEM')
+  .action((file: string) => doPki(({ showFingerprint }) => showFingerprint(file)))
+
+pki
+  .command('ovs-pki')
+  .description('print how to use certificates made by ovs-pki')
+  .action(() => doPki(({ ovsPki }) => ovsPki))
 
 await weft.parseAsync(argv)

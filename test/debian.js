@@ -9,7 +9,7 @@ import { capture } from '../bin/child.js'
 
 const wanted = [
   ...['openvswitch-switch', 'iproute2', 'ethtool', 'iputils-ping', 'tcpdump', 'iperf3', 'nftables'],
-  ...['libpcap-dev', 'g++', 'make', 'python3'],
+  ...['libpcap-dev', 'g++', 'make', 'python3', 'openssl'],
 ]
 
 /** Installs what is missing; never throws for a package that cannot be had. */

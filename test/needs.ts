@@ -41,6 +41,7 @@ const table = {
   tcpdump: () => commands('tcpdump'),
   iperf3: () => commands('iperf3'),
   nft: () => commands('nft'),
+  openssl: () => commands('openssl'),
   compiler: () =>
     commands('c++', 'make', 'python3') ??
     (answers('c++', ['-E', '-x', 'c++', '-', '-include', 'pcap.h'])

@@ -1,11 +1,12 @@
 /** `weft lab`: a topology brought up, checked on real packets, served. Neighbours: ../weft.ts, ../../topologies/lab. */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseDocument } from '../../controller/model/document.ts'
 import { runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
 import type { Lab, LabDocument, Step } from '../../topologies/lab/lab.ts'
+import { NetnsError } from '../../topologies/lab/netns/error.ts'
+import { missingForNetns } from '../../topologies/lab/netns/requirements.ts'
 import { formatChecks, stepsTo } from '../../topologies/lab/report.ts'
+import { readDocument } from '../document.ts'
 
 export interface LabOptions {
   readonly backend: 'memory' | 'netns'
@@ -24,7 +25,9 @@ const TWO_TENANTS = fileURLToPath(new URL('../../topologies/two-tenants.yaml', i
 export async function lab(file: string | undefined, options: LabOptions): Promise<number> {
   const { backend, check, signal } = options
   const path = file ?? TWO_TENANTS
-  const document = parseDocument(readFileSync(path, 'utf8'), file ?? 'topologies/two-tenants.yaml')
+  const document = readDocument(path, file ?? 'topologies/two-tenants.yaml')
+  const missing = backend === 'netns' ? missingForNetns() : undefined
+  if (missing !== undefined) throw new NetnsError(`the netns lab ${missing}`)
   const print = (line: string) => process.stdout.write(`${line}\n`)
   const step = stepsTo(print, () => performance.now())
   print(`Weft: ${document.name} on the ${backend} lab`)

@@ -1,13 +1,14 @@
 /** `weft serve`: the controller as a process of its own. Neighbours: ../weft.ts, ../../controller/controller.ts. */
 
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import pino from 'pino'
 import { Controller, type ControllerOptions, type Endpoint } from '../../controller/controller.ts'
-import { parseDocument } from '../../controller/model/document.ts'
 import { ModelError } from '../../controller/model/errors.ts'
 import { type Hooks, noHooks, strikeAt } from '../../controller/store/hooks.ts'
 import { Store } from '../../controller/store/store.ts'
+import type { CredentialFiles } from '../../controller/tls/credentials.ts'
+import { TlsError } from '../../controller/tls/error.ts'
+import { readDocument } from '../document.ts'
 
 export interface ServeOptions {
   /** SQLite file, or `:memory:`. */
@@ -15,6 +16,10 @@ export interface ServeOptions {
   readonly rest: ControllerOptions['rest']
   readonly ovsdb: Endpoint
   readonly openflow: Endpoint
+  /** All three or none; with them hosts dial by TLS only. Paths of PEM files. */
+  readonly tlsKey?: string
+  readonly tlsCert?: string
+  readonly tlsCa?: string
   /** A topology document to apply before hosts are let in. */
   readonly apply?: string
   readonly version: string
@@ -25,14 +30,23 @@ export interface ServeOptions {
 /** Serves until `options.signal` aborts. @returns the exit code */
 export async function serve(options: ServeOptions): Promise<number> {
   const { store: path, rest, ovsdb, openflow, version, signal } = options
+  const tls = tlsFiles(options)
   const log = pino({ level: process.env.WEFT_LOG ?? 'info' })
   const hooks = hooksFromEnvironment()
   const store = Store.open(path, { hooks })
   try {
     if (options.apply !== undefined) apply(store, options.apply)
-    const controller = await Controller.start({ store, rest, ovsdb, openflow, log, hooks, version })
+    const controller = await Controller.start({
+      ...{ store, rest, ovsdb, openflow, tls, log, hooks, version },
+    })
     log.info(
-      { rest: controller.url, ovsdb, openflow, revision: store.snapshot.revision },
+      {
+        rest: controller.url,
+        ovsdb,
+        openflow,
+        tls: tls !== undefined,
+        revision: store.snapshot.revision,
+      },
       'serving',
     )
     if (!signal.aborted) await once(signal, 'abort')
@@ -43,8 +57,16 @@ export async function serve(options: ServeOptions): Promise<number> {
   }
 }
 
+function tlsFiles({ tlsKey, tlsCert, tlsCa }: ServeOptions): CredentialFiles | undefined {
+  const [given] = [tlsKey, tlsCert, tlsCa].filter((file) => file !== undefined)
+  if (given === undefined) return undefined
+  if (tlsKey === undefined || tlsCert === undefined || tlsCa === undefined)
+    throw new TlsError('incomplete', [given])
+  return { key: tlsKey, cert: tlsCert, ca: tlsCa }
+}
+
 function apply(store: Store, file: string): void {
-  const document = parseDocument(readFileSync(file, 'utf8'), file)
+  const document = readDocument(file)
   try {
     store.commit(document.edits, { who: `document ${document.name}` })
   } catch (error) {

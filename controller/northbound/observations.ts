@@ -29,6 +29,9 @@ const Pending = Type.Object({
   systemId: Type.String(),
   address: Type.Optional(Type.String()),
   since: Type.Optional(Type.String()),
+  certificateFingerprint: Type.Optional(
+    Type.String({ description: 'SHA-256 of its certificate; only over TLS' }),
+  ),
 })
 
 const EventQuery = Type.Object(

@@ -49,6 +49,8 @@ export interface PendingHost {
   readonly systemId: string
   readonly address?: string
   readonly since?: string
+  /** SHA-256 of its certificate, as a host object takes it; only over TLS. */
+  readonly certificateFingerprint?: string
 }
 
 export interface Realization {

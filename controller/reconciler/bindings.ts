@@ -72,8 +72,10 @@ export function seenBindings(replica: HostReplica, hostId: string, beliefs: Beli
     if (known?.hostId === hostId && known.ofport === ofport) continue
     if (known && known.hostId !== hostId) {
       // The newer plug has the port: one that was told before is the older, one that was there at the first look may be.
-      if (reported.bindings.get(ifaceId) === ofport) continue
-      if (reported.first && isHeld(ifaceId, known.hostId)) continue
+      const older = reported.first
+        ? isHeld(ifaceId, known.hostId)
+        : reported.bindings.get(ifaceId) === ofport
+      if (older) continue
     }
     edits.push({ collection: 'binding', key: ifaceId, spec: { hostId, ofport } })
   }

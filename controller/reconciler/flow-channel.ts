@@ -162,15 +162,17 @@ export class FlowChannel {
     const item = (want ?? have) as Item
     const { events, hostId } = this.#options
     const known = this.failed.get(item.id)
-    this.failed.set(item.id, { from: item.from, reason: error.message })
-    if (known?.reason === error.message) return
+    // Not the error's message: that has a place in a bundle, which is another one at each attempt.
+    const reason = `OpenFlow error ${error.reason}`
+    this.failed.set(item.id, { from: item.from, reason })
+    if (known?.reason === reason) return
     // The first refusal may come from a wrong belief about the bridge: read it again. Then it stands until the next audit.
     if (!known) this.#auditDue = true
     const intents = item.from.join(', ')
     events.add(
       'item_failed',
       hostId,
-      `${hostId} refused ${describe(item)} of ${intents}: ${error.message}`,
+      `${hostId} refused ${describe(item)} of ${intents}: ${reason}`,
       { item: describe(item), from: item.from },
     )
   }

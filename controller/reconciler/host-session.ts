@@ -64,6 +64,7 @@ export class HostSession {
   #looking = false
   #again = false
   #warned = new Set<string>()
+  #foreign: readonly string[] = []
 
   private constructor(
     client: OvsdbClient,
@@ -117,9 +118,9 @@ export class HostSession {
     return systemId !== undefined && SYSTEM_ID.test(systemId) ? systemId : undefined
   }
 
-  /** Whether both sessions are of one machine: the same database, or from the same address. */
+  /** Whether both sessions are of one machine. The database tells nothing: a cloned disk has it too. */
   isSameMachine(other: HostSession): boolean {
-    return this.address === other.address || this.#root()?._uuid === other.#root()?._uuid
+    return this.address === other.address
   }
 
   /** Whether the host was last seen with an interface of this iface-id. */
@@ -152,10 +153,15 @@ export class HostSession {
     return this.#rowsRight && (this.#root()?.cur_cfg ?? 0) >= this.#awaited
   }
 
+  /** Declared bridges that are there and not ours, by name: they are left alone and not realized. */
+  get foreignBridges(): readonly string[] {
+    return this.#foreign
+  }
+
   /** Looks as if for the first time: what was left to others may be ours after all. */
   lookAfresh(): void {
+    // What it carried it still carries, for others who look.
     this.#reported.first = true
-    this.#reported.bindings.clear()
     this.look()
   }
 
@@ -191,7 +197,8 @@ export class HostSession {
     const bridges: Bridge[] = []
     for (const bridge of store.snapshot.list('bridge').values())
       if (bridge.host === host.id) bridges.push(bridge)
-    for (const name of foreignBridges(this.#replica, bridges)) {
+    this.#foreign = foreignBridges(this.#replica, bridges)
+    for (const name of this.#foreign) {
       this.#warn(`bridge ${name}`, () =>
         events.add(
           'rows_failed',

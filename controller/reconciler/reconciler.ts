@@ -10,7 +10,7 @@ import { Connection } from '../../southbound/openflow/connection.ts'
 import type { Clock } from '../clock.ts'
 import { Compiler } from '../compiler/compiler.ts'
 import type { Program } from '../compiler/program.ts'
-import type { Host } from '../model/schema.ts'
+import type { Bridge, Host } from '../model/schema.ts'
 import type { PendingHost } from '../northbound/realization.ts'
 import type { Commit, Store } from '../store/store.ts'
 import type { PeerIdentity } from '../tls/identity.ts'
@@ -174,7 +174,10 @@ export class Reconciler {
   #committed({ snapshot, changes }: Commit): void {
     const touched = this.compiler.apply(changes)
     this.#revision = snapshot.revision
-    this.#touched.set(snapshot.revision, [...touched.keys()])
+    const bridgeHosts = changes.flatMap(({ collection, before, after }) =>
+      collection === 'bridge' ? ((before ?? after) as Bridge).host : [],
+    )
+    this.#touched.set(snapshot.revision, [...touched.keys(), ...bridgeHosts])
     if (this.#touched.size > REMEMBERED) this.#touched.delete(snapshot.revision - REMEMBERED)
     for (const [hostId, channel] of this.#channels) channel.touch(touched.get(hostId))
     if (changes.some(({ collection }) => collection === 'host' || collection === 'bridge')) {

@@ -1,8 +1,8 @@
 /**
  * Who is which host: the sessions that have dialled in, and which of them the controller drives.
  *
- * A session says its system-id; the model names the host. Two that say the same are told apart by the row of their
- * database and by where they dial from: the host that dials again replaces its old session, a stranger (a cloned image)
+ * A session says its system-id; the model names the host. Two that say the same are told apart by where they dial from (a
+ * cloned disk has the same database too): the host that dials again replaces its old session, a stranger (the clone)
  * waits until the first one is gone, and is told about. Who the model does not name is pending and gets nothing.
  * Neighbours: `host-session.ts`, `reconciler.ts`.
  */
@@ -15,12 +15,18 @@ import type { HostSession } from './host-session.ts'
 /** Sessions that are no host yet: more than this and the oldest is sent away. */
 const MAX_PENDING = 1024
 
+type Why = 'host_pending' | 'host_duplicate'
+interface Waiting {
+  readonly systemId: string
+  readonly told: Set<Why>
+}
+
 export class Roster {
   readonly #store: Store
   readonly #events: EventLog
   readonly #sessions = new Set<HostSession>()
   readonly #hosts = new Map<string, HostSession>()
-  readonly #pending = new Map<HostSession, string>()
+  readonly #pending = new Map<HostSession, Waiting>()
 
   constructor(store: Store, events: EventLog) {
     this.#store = store
@@ -56,10 +62,11 @@ export class Roster {
   }
 
   pending(): PendingHost[] {
-    return [...this.#pending].map(([session, systemId]) => ({
+    return [...this.#pending].map(([session, { systemId }]) => ({
       systemId,
       address: session.peer,
       since: new Date(session.since).toISOString(),
+      ...(session.identity && { certificateFingerprint: session.identity.fingerprint }),
     }))
   }
 
@@ -72,24 +79,22 @@ export class Roster {
     const before = this.hostId(session)
     if (before !== undefined && before !== host?.id) this.#hosts.delete(before)
     if (!host) {
-      this.#wait(session, () =>
-        this.#events.add(
-          'host_pending',
-          systemId ?? '',
-          `${session.peer} dialled in as ${systemId ?? 'nobody'}; the model names no such host`,
-        ),
+      this.#wait(
+        session,
+        'host_pending',
+        systemId ?? '',
+        `${session.peer} dialled in as ${systemId ?? 'nobody'}; the model names no such host`,
       )
       return undefined
     }
     const other = this.#hosts.get(host.id)
     if (other === session) return host
     if (other && !session.isSameMachine(other)) {
-      this.#wait(session, () =>
-        this.#events.add(
-          'host_duplicate',
-          host.id,
-          `${session.peer} also says that it is ${host.id}, which is ${other.peer}; it waits and gets nothing`,
-        ),
+      this.#wait(
+        session,
+        'host_duplicate',
+        host.id,
+        `${session.peer} also says that it is ${host.id}, which is ${other.peer}; it waits and gets nothing`,
       )
       return undefined
     }
@@ -99,12 +104,13 @@ export class Roster {
     return host
   }
 
-  /** Lists a session as pending and tells of it, once. */
-  #wait(session: HostSession, tell: () => void): void {
-    const known = this.#pending.has(session)
-    this.#pending.set(session, session.systemId ?? '')
-    if (known) return
-    tell()
+  /** Lists a session as pending and tells why: of each reason once, however often it changes its mind. */
+  #wait(session: HostSession, why: Why, host: string, message: string): void {
+    const told = this.#pending.get(session)?.told ?? new Set()
+    this.#pending.set(session, { systemId: session.systemId ?? '', told })
+    if (told.has(why)) return
+    told.add(why)
+    this.#events.add(why, host, message)
     const [oldest] = this.#pending.keys()
     if (this.#pending.size > MAX_PENDING) oldest?.close(new Error('too many pending hosts'))
   }

@@ -99,7 +99,13 @@ export class SiteStatus implements Realization {
       return { state: 'disconnected', reason }
     }
     for (const { from, reason } of channel.failed.values()) {
-      if (from.includes(intent)) return { state: 'failed', reason }
+      // What every host has is the host's own concern.
+      if (from.includes(intent) || (from.includes('site') && intent === `host/${hostId}`))
+        return { state: 'failed', reason }
+    }
+    for (const name of this.#reconciler.session(hostId)?.foreignBridges ?? []) {
+      if (intent === `bridge/${name}`)
+        return { state: 'failed', reason: `bridge ${name} exists on ${hostId} and is not ours` }
     }
     const confirmed = this.#reconciler.confirmed(hostId)
     if (confirmed === undefined)

@@ -65,7 +65,10 @@ export class Writer {
       this.#slabUsed = 0
     }
     const copy = this.#slab.subarray(this.#slabUsed, this.#slabUsed + size)
-    copy.set(this.bytes.subarray(start, this.length))
+    // A view to copy from costs as much as some 100 bytes in a loop.
+    const from = this.bytes
+    if (size <= 128) for (let i = 0; i < size; i++) copy[i] = from[start + i] as number
+    else copy.set(from.subarray(start, this.length))
     this.#slabUsed += size
     return copy
   }

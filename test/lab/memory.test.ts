@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { parseDocument } from '../../controller/model/document.ts'
 import { Store } from '../../controller/store/store.ts'
 import { type CheckResult, runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
+import { alternatives } from '../../topologies/lab/checks/claims.ts'
 import type { LabDocument } from '../../topologies/lab/lab.ts'
 import {
   type MemoryLab,
@@ -61,6 +62,21 @@ test('one host: what needs a second one is not applicable, and nothing fails', a
   ])
   expect(summarize(results)).toMatchObject({ passed: 3, failed: 0, ok: true })
 }, 30_000)
+
+test('one guest a host: the ping between hosts is shown first, then what there is no pair for', async () => {
+  await using lab = await open(documentOf(['h1 acme 11', 'h2 acme 12']))
+  const results = await check(lab)
+  expect(results[0]).toMatchObject({
+    passed: false,
+    applicable: false,
+    detail: 'other host: 4 of 4 pings answered; not shown: no network has two guests on one host',
+  })
+  expect(summarize(results), table(results)).toMatchObject({ failed: 0, ok: true })
+}, 30_000)
+
+test('sizes of networks whose MTUs differ are named in order', () => {
+  expect(alternatives([1422, 1472, 1372, 1422])).toBe('1,372 or 1,422 or 1,472')
+})
 
 test('one tenant: the row about the other tenant is not applicable', async () => {
   await using lab = await open(documentOf(['h1 acme 11', 'h2 acme 12', 'h1 acme 13'], 1450))
@@ -147,6 +163,7 @@ test('tenants without an address in common still do not reach each other', async
   const guests = ['h1 acme 11', 'h2 acme 12', 'h1 acme 13', 'h1 globex 21', 'h2 globex 22']
   await using lab = await open(documentOf(guests))
   const row = (await check(lab)).find(({ name }) => name === 'same address in the other tenant')
-  expect(row?.detail).toMatch(/^not applicable: no two tenants have an address in common \(/)
-  expect(row?.detail).toContain('30 refused; mac_unknown h1 +15 h2 +15')
+  expect(row?.detail).toMatch(
+    /^\d+ .* 30 refused; mac_unknown h1 \+15 h2 \+15; not shown: no two tenants/,
+  )
 }, 30_000)

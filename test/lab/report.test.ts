@@ -39,7 +39,7 @@ test('a table is aligned, wraps long cells and counts what passed', () => {
     '    tenant',
     '–   VXLAN                       dropped            n/a',
     '─'.repeat(60),
-    '1 passed, 1 failed, 1 not applicable to this topology (0.4 s)',
+    '1 passed, 1 failed, 1 that this topology cannot show in full (0.4 s)',
   ])
 })
 

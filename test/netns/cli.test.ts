@@ -73,7 +73,19 @@ describe('weft lab on real Open vSwitch', needed, () => {
     const lab = start()
     const [, id] = await lab.until(/\(lab ([0-9a-f]{6})\)/)
     lab.child.kill('SIGINT')
-    expect((await lab.ended).code).not.toBe(0)
+    const { code, output } = await lab.ended
+    expect({ code, last: output.trim().split('\n').at(-1) }).toEqual({
+      code: 130,
+      last: 'weft: stopped',
+    })
+    expect(traces(id as string)).toEqual([])
+  })
+
+  test('a reader that goes away (weft lab | head) leaves nothing either', async () => {
+    const lab = start('--check')
+    const [, id] = await lab.until(/\(lab ([0-9a-f]{6})\)/)
+    lab.child.stdout?.destroy()
+    expect((await lab.ended).code).toBe(130)
     expect(traces(id as string)).toEqual([])
   })
 })

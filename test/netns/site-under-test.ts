@@ -13,9 +13,9 @@ export const needed = needs('root', 'netns', 'ovs', 'iproute2', 'ethtool', 'ping
 
 const file = fileURLToPath(new URL('../../topologies/two-tenants.yaml', import.meta.url))
 
-export function openTwoTenants(): Promise<NetnsLab> {
+export function openTwoTenants(options: { tls?: boolean } = {}): Promise<NetnsLab> {
   const document = parseDocument(readFileSync(file, 'utf8'), file)
-  return openNetnsLab({ document, documentFile: file })
+  return openNetnsLab({ document, documentFile: file, ...options })
 }
 
 /** Asks again every 20 ms until the answer is not undefined; fails with what was waited for. */

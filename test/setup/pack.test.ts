@@ -1,6 +1,6 @@
 /** `npm pack`: the one place where types are stripped, and a tarball that works where there is nothing else. */
 
-import { existsSync, globSync, readdirSync } from 'node:fs'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -45,6 +45,13 @@ describe('npm pack', () => {
     expect(existsSync(join(weft, 'dist', 'test'))).toBe(false)
   })
 
+  test('asks for the Node that it needs, and the checkout for the one that it starts on', () => {
+    const engines = (folder: string) =>
+      JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).engines
+    expect(engines(join(elsewhere, 'node_modules', 'weft'))).toEqual({ node: '>=24' })
+    expect(engines(checkout)).toEqual({ node: '>=20' })
+  })
+
   test('npx weft --version works in the folder that installed the tarball', async () => {
     const { code, stdout } = await runIn(elsewhere, machinePath, ['npx', 'weft', '--version'])
     expect({ code, stdout }).toEqual({ code: 0, stdout: '0.1.0\n' })
@@ -63,8 +70,13 @@ describe('npm pack', () => {
     const recent = Number.parseInt(own.stdout.slice(1), 10) >= 24
     skip(recent, `this machine's own Node is ${own.stdout.trim()}, no older one is there`)
     const { code, stderr } = await runIn(elsewhere, machinePath, ['npx', 'weft', 'lab', '--check'])
-    expect(stderr).toContain(`weft: needs Node 24 or newer, this is ${own.stdout.trim().slice(1)}:`)
+    expect(stderr).toContain(
+      `weft: needs Node 24 or newer, this is ${own.stdout.trim().slice(1)}: npm install node@24 in this folder`,
+    )
     expect(code).toBe(1)
+    await runIn(elsewhere, machinePath, ['npm', 'install', '--prefer-offline', 'node@24'])
+    const now = await runIn(elsewhere, machinePath, ['npx', 'weft', 'lab', '--check'])
+    expect(now.stdout, now.stderr).toMatch(/^\d+ passed, 0 failed/m)
   })
 })
 

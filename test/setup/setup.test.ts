@@ -107,6 +107,26 @@ describe('the launcher', () => {
     },
   )
 
+  test('runs the program in the folder that npm was called in: files are where one says', async () => {
+    const folder = emptyFolder()
+    writeFileSync(join(folder.path, 'site.yaml'), '')
+    try {
+      const inside = { INIT_CWD: folder.path }
+      const command = [
+        which('node') ?? execPath,
+        launcher,
+        'bin/weft.ts',
+        'lab',
+        'site.yaml',
+      ] as const
+      const { code, stderr } = await runIn(root, machinePath, command, inside)
+      expect(stderr).toContain('weft: site.yaml:1:1: the document is empty')
+      expect(code).toBe(1)
+    } finally {
+      folder.remove()
+    }
+  })
+
   test('npm start passes SIGTERM on as well, and waits', async () => {
     const folder = emptyFolder()
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

@@ -46,6 +46,8 @@ export interface DocumentHost {
   readonly vtepAddress: string
   /** Bytes of outer IP packet that the host's underlay interface carries. */
   readonly underlayMtuBytes: number
+  /** SHA-256 of its TLS certificate; absent: the certificate names the host itself. */
+  readonly certificateFingerprint?: string
 }
 
 /** What one tenant makes, by id. */

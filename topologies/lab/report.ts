@@ -53,10 +53,10 @@ export function formatChecks(results: readonly CheckResult[], options: ReportOpt
   return [...table.flat(), rule, count(results)]
 }
 
-/** `7 passed, 0 failed`, and what could not be shown on this site where there is any. */
+/** `7 passed, 0 failed`, and how many rows the site cannot show, or not all of, where there are any. */
 export function count(results: readonly CheckResult[]): string {
   const { passed, failed, notApplicable } = summarize(results)
-  const rest = notApplicable > 0 ? `, ${notApplicable} not applicable to this topology` : ''
+  const rest = notApplicable > 0 ? `, ${notApplicable} that this topology cannot show in full` : ''
   const seconds = results.reduce((sum, result) => sum + result.durationMs, 0) / 1000
   return `${passed} passed, ${failed} failed${rest} (${seconds.toFixed(1)} s)`
 }

@@ -6,6 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const POLL_MS = 10
 
+/** REST answers something else than the lab needs. */
+export class RestError extends Error {
+  override readonly name = 'RestError'
+}
+
 /** What a lab reads of a port's representation. */
 interface PortAnswer {
   readonly uuid: string
@@ -16,16 +21,16 @@ interface PortAnswer {
 }
 
 /** @param key `tenant/port`. Rejects with status and body when the answer is no port. */
-async function readPort(url: string, key: string, signal: AbortSignal): Promise<PortAnswer> {
+async function readPort(url: string, key: string, signal?: AbortSignal): Promise<PortAnswer> {
   const [tenant, portId] = key.split('/')
   const where = `${url}/v1/tenants/${tenant}/ports/${portId}`
-  const response = await fetch(where, { signal })
-  if (!response.ok) throw new Error(`GET ${where}: ${response.status} ${await response.text()}`)
+  const response = await fetch(where, { ...(signal && { signal }) })
+  if (!response.ok) throw new RestError(`GET ${where}: ${response.status} ${await response.text()}`)
   return (await response.json()) as PortAnswer
 }
 
 /** The uuid that the Interface of a port carries as `external_ids:iface-id`. */
-export async function portUuid(url: string, key: string, signal: AbortSignal): Promise<string> {
+export async function portUuid(url: string, key: string, signal?: AbortSignal): Promise<string> {
   return (await readPort(url, key, signal)).uuid
 }
 
@@ -33,7 +38,7 @@ export async function portUuid(url: string, key: string, signal: AbortSignal): P
 export async function whenRealized(
   url: string,
   ports: readonly string[],
-  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs
   let waiting = ports
@@ -43,9 +48,9 @@ export async function whenRealized(
     if (late < 0) return
     if (performance.now() > deadline) {
       const status = JSON.stringify(answers[late]?.status)
-      throw new Error(`port ${waiting[late]} is not realized after ${timeoutMs} ms: ${status}`)
+      throw new RestError(`port ${waiting[late]} is not realized after ${timeoutMs} ms: ${status}`)
     }
     waiting = waiting.filter((_, at) => !answers[at]?.status.realized)
-    await sleep(POLL_MS, undefined, { signal })
+    await sleep(POLL_MS, undefined, { ...(signal && { signal }) })
   }
 }

@@ -89,7 +89,10 @@ export interface CheckResult {
   readonly passed: boolean
   /** False when nothing failed but the site cannot show all of it. */
   readonly applicable: boolean
-  /** What was seen, with numbers; of a failure: which frame, seen where, counters before and after. */
+  /**
+   * What was seen, with numbers, and then what cannot be shown here and why; of a failure: which frame, seen
+   * where, counters before and after.
+   */
   readonly detail: string
   readonly durationMs: number
 }
@@ -167,8 +170,8 @@ async function judge(
   }
   if (seen === '' && missing.length === 0) missing.push('no guest here can show it')
   if (missing.length > 0) {
-    const rest = seen === '' ? '' : ` (${seen})`
-    const detail = `not applicable: ${missing.join(', ')}${rest}`
+    const why = missing.join(', ')
+    const detail = seen === '' ? `not applicable: ${why}` : `${seen}; not shown: ${why}`
     return { passed: false, applicable: false, detail }
   }
   return { passed: true, applicable: true, detail: seen }

@@ -71,3 +71,10 @@ export const arrow = (from: { name: string }, to: { name: string }): string =>
 
 /** Every three digits a comma, as the tables show sizes. */
 export const thousands = (n: number): string => n.toLocaleString('en-US')
+
+/** `1,372 or 1,422`: each size once, the smallest first. */
+export const alternatives = (sizes: readonly number[]): string =>
+  [...new Set(sizes)]
+    .sort((a, b) => a - b)
+    .map(thousands)
+    .join(' or ')

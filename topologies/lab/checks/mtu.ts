@@ -2,7 +2,7 @@
  * Row: a packet one byte over the network's MTU is dropped where it is sent, between hosts and within
  * one alike, and each such packet is counted once. The control is a packet of exactly the MTU.
  */
-import { arrow, type Claims, thousands, unicast } from './claims.ts'
+import { alternatives, arrow, type Claims, thousands, unicast } from './claims.ts'
 import { markedPacket } from './frames.ts'
 import { peersOf, type Site } from './site.ts'
 
@@ -11,8 +11,7 @@ export const EXCESSES = [1, 100] as const
 
 /** `9,001`, or all sizes where the networks' MTUs differ. */
 export function oversizes({ samples }: Site, excess: number): string {
-  const sizes = new Set(samples.map(({ network }) => network.mtuBytes + excess))
-  return [...sizes].map(thousands).join(' or ')
+  return alternatives(samples.map(({ network }) => network.mtuBytes + excess))
 }
 
 export function mtuClaims({ samples }: Site): Claims {

@@ -4,7 +4,7 @@
  */
 import { icmpEcho } from '../../../southbound/wire/icmp.ts'
 import { ipv4 } from '../../../southbound/wire/ipv4.ts'
-import { arrow, thousands } from './claims.ts'
+import { alternatives, arrow, thousands } from './claims.ts'
 import type { CheckContext, Proof } from './prove.ts'
 import { peersOf, type Sample, type Site } from './site.ts'
 
@@ -18,8 +18,7 @@ export const fullPing = (mtuBytes: number): number => mtuBytes - ipv4.size - icm
 
 /** `8,972`, or all sizes where the networks' MTUs differ. */
 export function fullPings({ samples }: Site): string {
-  const sizes = new Set(samples.map(({ network }) => fullPing(network.mtuBytes)))
-  return [...sizes].map(thousands).join(' or ')
+  return alternatives(samples.map(({ network }) => fullPing(network.mtuBytes)))
 }
 
 export async function provePings({ site, signal }: CheckContext): Promise<Proof> {
@@ -38,12 +37,14 @@ export async function provePings({ site, signal }: CheckContext): Promise<Proof>
   )
   const lost = results.filter(({ attempts }) => attempts === 0)
   const again = results.filter(({ attempts }) => attempts > 1).length
-  const counts = ['other host', 'same host'].map((where) => {
+  const counts = ['other host', 'same host'].flatMap((where) => {
     const there = results.filter((result) => result.where === where)
-    return `${where}: ${there.filter(({ attempts }) => attempts > 0).length} of ${there.length}`
+    const came = there.filter(({ attempts }) => attempts > 0).length
+    return there.length === 0 ? [] : [`${where}: ${came} of ${there.length}`]
   })
+  const late = again > 0 ? `, ${again} not at once` : ''
   return {
-    seen: `${counts.join(', ')} pings answered${again > 0 ? `, ${again} not at once` : ''}`,
+    seen: counts.length === 0 ? '' : `${counts.join(', ')} pings answered${late}`,
     problems: lost.map(
       ({ sender, peer, bytes }) => `ping ${arrow(sender, peer)}, ${thousands(bytes)} bytes: lost`,
     ),

@@ -7,6 +7,7 @@ import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { PkiFolder } from '../../../controller/tls/pki-folder.ts'
 import { formatIpv4 } from '../../../southbound/wire/address.ts'
 import { NetnsError } from './error.ts'
 import { within } from './namespace.ts'
@@ -41,13 +42,15 @@ export interface ControllerProcess {
 export interface ControllerOptions {
   readonly plan: SitePlan
   readonly runDirectory: string
+  /** With it the controller listens by TLS only. */
+  readonly pki?: PkiFolder | undefined
   /** The document of the site, applied at the first start. */
   readonly documentFile: string
 }
 
 /** Prepares the process and its relay; `start` starts it. */
 export async function controllerProcess(options: ControllerOptions): Promise<ControllerProcess> {
-  const { plan, runDirectory, documentFile } = options
+  const { plan, runDirectory, documentFile, pki } = options
   const socketPath = join(runDirectory, 'rest.sock')
   const logFile = join(runDirectory, 'controller.log')
   const relay = await openRelay(socketPath)
@@ -70,7 +73,7 @@ export async function controllerProcess(options: ControllerOptions): Promise<Con
       if (child !== undefined) await kill()
       rmSync(socketPath, { force: true })
       const log = openSync(logFile, 'a', 0o600)
-      const argv = serveArguments(plan, runDirectory, socketPath)
+      const argv = [...serveArguments(plan, runDirectory, socketPath), ...tlsArguments(pki)]
       child = launch(within(plan.controller.namespace, [...argv, ...applyArguments()]), {
         output: log,
       })
@@ -99,6 +102,12 @@ function serveArguments(plan: SitePlan, runDirectory: string, socketPath: string
     ...['--openflow', `${address}:${OPENFLOW_PORT}`],
     ...['--rest', `unix:${socketPath}`],
   ]
+}
+
+function tlsArguments(pki: PkiFolder | undefined): string[] {
+  if (!pki) return []
+  const { key, cert, ca } = pki.controller
+  return ['--tls-key', key, '--tls-cert', cert, '--tls-ca', ca]
 }
 
 /** Asks /healthz until it answers; a controller that ends instead is an error with its last words. */

@@ -10,8 +10,8 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Lab, LabDocument, Step } from '../lab.ts'
+import { portUuid, whenRealized } from '../rest.ts'
 import { type ControllerProcess, controllerProcess } from './controller-process.ts'
 import { NetnsError } from './error.ts'
 import type { OvsHost } from './ovs-host.ts'
@@ -21,7 +21,6 @@ import type { NetnsUnderlay } from './underlay.ts'
 import type { NetnsWorkload } from './workload.ts'
 
 const REALIZED_TIMEOUT_MS = 30_000
-const POLL_MS = 20
 /** Frames cross in milliseconds; counters of flows were exact 116 ms after the last frame at the latest. */
 const SETTLE_MS = 300
 
@@ -43,6 +42,8 @@ export interface NetnsLabOptions {
   readonly document: LabDocument
   /** Where the document was read from; it is handed to the controller as it is. Absent: written anew. */
   readonly documentFile?: string
+  /** Controller and hosts speak TLS, each host with a certificate of its own. Default: plain TCP. */
+  readonly tls?: boolean
   readonly signal?: AbortSignal
   readonly step?: Step
 }
@@ -51,9 +52,10 @@ export interface NetnsLabOptions {
 export async function openNetnsLab(options: NetnsLabOptions): Promise<NetnsLab> {
   const { document, signal, step } = options
   let url = ''
-  const portUuid = async (tenant: string, portId: string): Promise<string> =>
-    (await readPort(url, `${tenant}/${portId}`, signal)).uuid
-  const site = await openSite({ document, portUuid, signal, step })
+  const uuidOf = (tenant: string, portId: string): Promise<string> =>
+    portUuid(url, `${tenant}/${portId}`, signal)
+  const { tls } = options
+  const site = await openSite({ document, portUuid: uuidOf, tls, signal, step })
   step?.(`namespaces and links (lab ${site.plan.id})`)
   const controller = await controllerOf(site, options)
   url = controller.url
@@ -74,7 +76,8 @@ export async function openNetnsLab(options: NetnsLabOptions): Promise<NetnsLab> 
       hosts.map((host) => (either: AbortSignal) => host.boot({ signal: either })),
     )
     step?.(`${lab.workloads.size} workloads plugged`)
-    await whenRealized(url, Object.values(document.workloads), signal)
+    const ports = Object.values(document.workloads)
+    await whenRealized(url, ports, { timeoutMs: REALIZED_TIMEOUT_MS, signal })
     step?.('all ports realized')
     return lab
   } catch (error) {
@@ -90,6 +93,7 @@ async function controllerOf(site: Site, options: NetnsLabOptions): Promise<Contr
   try {
     return await controllerProcess({
       plan: site.plan,
+      pki: site.pki,
       runDirectory: site.runDirectory.path,
       documentFile: resolve(options.documentFile ?? written),
     })
@@ -125,44 +129,5 @@ function labOf(document: LabDocument, site: Site, controller: ControllerProcess)
         await site.close()
       }
     },
-  }
-}
-
-/** What the lab reads of a port's representation. */
-interface PortAnswer {
-  readonly uuid: string
-  readonly status?: { readonly realized?: boolean }
-}
-
-async function readPort(
-  url: string,
-  key: string,
-  signal: AbortSignal | undefined,
-): Promise<PortAnswer> {
-  const [tenant, portId] = key.split('/')
-  const where = `${url}/v1/tenants/${tenant}/ports/${portId}`
-  const response = await fetch(where, { ...(signal && { signal }) })
-  if (!response.ok)
-    throw new NetnsError(`GET ${where}: ${response.status} ${await response.text()}`)
-  return (await response.json()) as PortAnswer
-}
-
-/** Waits until the controller says of each port that its hosts have what it needs. */
-async function whenRealized(
-  url: string,
-  ports: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const deadline = performance.now() + REALIZED_TIMEOUT_MS
-  let waiting = ports
-  for (;;) {
-    const answers = await Promise.all(waiting.map((key) => readPort(url, key, signal)))
-    waiting = waiting.filter((_, index) => answers[index]?.status?.realized !== true)
-    if (waiting.length === 0) return
-    if (performance.now() > deadline) {
-      const late = `not realized after ${REALIZED_TIMEOUT_MS / 1000} s: ${waiting.join(', ')}`
-      throw new NetnsError(`ports ${late}: ${JSON.stringify(answers[0]?.status)}`)
-    }
-    await delay(POLL_MS, undefined, { ...(signal && { signal }) })
   }
 }

@@ -78,6 +78,10 @@ export function ovsDaemons(namespace: string, directory: string): OvsDaemons {
       const remotes = [
         `--remote=p${database}`,
         '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
+        // As its service does it: what set-ssl says, once it says something.
+        '--private-key=db:Open_vSwitch,SSL,private_key',
+        '--certificate=db:Open_vSwitch,SSL,certificate',
+        '--ca-cert=db:Open_vSwitch,SSL,ca_cert',
       ]
       await daemon('ovsdb-server', [file('conf.db'), ...remotes], signal)
     },

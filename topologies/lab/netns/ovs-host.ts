@@ -10,6 +10,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
+import type { PkiFolder } from '../../../controller/tls/pki-folder.ts'
 import { formatIpv4, formatMac } from '../../../southbound/wire/address.ts'
 import { ARP_REQUEST } from '../../../southbound/wire/arp.ts'
 import { arpFrame } from '../../../southbound/wire/frame.ts'
@@ -57,11 +58,13 @@ export interface HostOptions {
   readonly runDirectory: string
   /** Asks the controller for a port's uuid, as whoever starts a guest does. */
   readonly portUuid: (tenant: string, portId: string) => Promise<string>
+  /** With it the host dials by TLS. */
+  readonly pki?: PkiFolder | undefined
 }
 
 /** A host by its plan; nothing is started yet. */
 export function ovsHost(plan: HostPlan, options: HostOptions): OvsHost {
-  const { site, runDirectory, portUuid } = options
+  const { site, runDirectory, portUuid, pki } = options
   const daemons = ovsDaemons(plan.namespace, join(runDirectory, plan.id))
   const guests = site.workloads.filter((workload) => workload.hostId === plan.id)
   const env = { OVS_RUNDIR: daemons.directory }
@@ -77,13 +80,14 @@ export function ovsHost(plan: HostPlan, options: HostOptions): OvsHost {
     },
     killOvs: () => daemons.kill(),
     async boot({ signal } = {}) {
-      const manager = `tcp:${formatIpv4(site.controller.address)}:${OVSDB_PORT}`
-      await daemons.vsctl(['--no-wait', ...identityRows(plan, manager)], { signal })
+      const manager = `${pki ? 'ssl' : 'tcp'}:${formatIpv4(site.controller.address)}:${OVSDB_PORT}`
+      const rows = [...sslRows(plan, pki), ...identityRows(plan, manager)]
+      await daemons.vsctl(['--no-wait', ...rows], { signal })
       const bridge = ['wait-until', 'Bridge', INTEGRATION_BRIDGE]
       await daemons.vsctl([`--timeout=${BOOT_TIMEOUT_S}`, ...bridge], { signal })
       const uuids = await Promise.all(guests.map(({ tenant, portId }) => portUuid(tenant, portId)))
-      const rows = guests.flatMap((guest, index) => plugRows(guest, uuids[index] ?? ''))
-      await daemons.vsctl([`--timeout=${BOOT_TIMEOUT_S}`, ...rows], { signal })
+      const plugs = guests.flatMap((guest, index) => plugRows(guest, uuids[index] ?? ''))
+      await daemons.vsctl([`--timeout=${BOOT_TIMEOUT_S}`, ...plugs], { signal })
       daemons.growReceiveBuffers()
       const peers = site.hosts.filter((host) => host.id !== plan.id)
       await meetPeers(plan, peers, signal)
@@ -127,6 +131,13 @@ async function bringVtepUp(
   await ipBatch(plan.namespace, interfaceUp, signal)
   const input = `${flows.join('\n')}\n`
   await daemons.ofctl(['add-flows', UNDERLAY_BRIDGE, '-'], { input, signal })
+}
+
+/** The host's own key and certificate, as its operator has copied them here. */
+function sslRows(plan: HostPlan, pki: PkiFolder | undefined): string[] {
+  if (!pki) return []
+  const { key, cert, ca } = pki.host(plan.systemId)
+  return ['--', 'set-ssl', key, cert, ca]
 }
 
 /** Who this host is and where its controller is. */

@@ -2,6 +2,10 @@
  * The site of a netns lab without its controller: namespaces, underlay, hosts, guests. lab.ts adds the
  * controller and the relay; tests of the lab's own mechanics configure the switches by hand instead.
  */
+
+import { join } from 'node:path'
+import { type PkiFolder, pkiFolder } from '../../../controller/tls/pki-folder.ts'
+import { formatIpv4 } from '../../../southbound/wire/address.ts'
 import type { LabDocument, Step } from '../lab.ts'
 import { type OvsHost, ovsHost } from './ovs-host.ts'
 import { planSite, type SitePlan } from './plan.ts'
@@ -19,6 +23,8 @@ export interface Site {
   /** By name, in the document's order. */
   readonly workloads: ReadonlyMap<string, NetnsWorkload>
   readonly underlay: NetnsUnderlay
+  /** Keys and certificates; undefined when the site speaks plain TCP. */
+  readonly pki: PkiFolder | undefined
   /** Ends every process of the site and removes everything; may be called twice. */
   close(): Promise<void>
 }
@@ -27,20 +33,22 @@ export interface Site {
 export interface SiteOptions {
   readonly document: LabDocument
   readonly portUuid: (tenant: string, portId: string) => Promise<string>
+  readonly tls?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly step?: Step | undefined
 }
 
 /** Makes the cables of a site, after what dead labs left is gone. Nothing is left when it fails. */
 export async function openSite(options: SiteOptions): Promise<Site> {
-  const { document, portUuid, signal, step } = options
+  const { document, portUuid, tls, signal, step } = options
   const removed = await removeDeadLabs()
   if (removed.length > 0) step?.(`removed what a dead lab left (${removed.join(', ')})`)
   const runDirectory = makeRunDirectory()
   try {
     const plan = planSite(runDirectory.id, document)
     await wireSite(plan, signal)
-    return siteOf(plan, runDirectory, portUuid)
+    const pki = tls ? makeCertificates(plan, runDirectory.path) : undefined
+    return siteOf(plan, runDirectory, { portUuid, pki })
   } catch (error) {
     await removeLab(runDirectory)
     throw error
@@ -50,9 +58,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
 function siteOf(
   plan: SitePlan,
   runDirectory: RunDirectory,
-  portUuid: SiteOptions['portUuid'],
+  { portUuid, pki }: Pick<SiteOptions, 'portUuid'> & Pick<Site, 'pki'>,
 ): Site {
-  const hostOptions = { site: plan, runDirectory: runDirectory.path, portUuid }
+  const hostOptions = { site: plan, runDirectory: runDirectory.path, portUuid, pki }
   const hosts = new Map(plan.hosts.map((host) => [host.id, ovsHost(host, hostOptions)]))
   const workloads = new Map(plan.workloads.map((guest) => [guest.name, netnsWorkload(guest)]))
   const underlay = netnsUnderlay(plan)
@@ -62,10 +70,22 @@ function siteOf(
     hosts,
     workloads,
     underlay,
+    pki,
     async close() {
       underlay.close()
       for (const workload of workloads.values()) workload.close()
       await removeLab(runDirectory)
     },
   }
+}
+
+const DAY_S = 86_400
+
+/** What `weft pki init` and `weft pki host` do: a CA, a certificate for the controller and one per host. */
+function makeCertificates(plan: SitePlan, runDirectory: string): PkiFolder {
+  const pki = pkiFolder(join(runDirectory, 'pki'), { now: Date.now })
+  pki.makeAuthority({ validSeconds: DAY_S })
+  pki.issueController([formatIpv4(plan.controller.address)], { validSeconds: DAY_S })
+  for (const { systemId } of plan.hosts) pki.issueHost(systemId, { validSeconds: DAY_S })
+  return pki
 }
