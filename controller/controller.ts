@@ -7,7 +7,8 @@
  *
  * Runs as a process of its own (`weft serve`) or inside another one: a lab hands it in-process streams instead of sockets.
  */
-import { createServer, type Server, type Socket } from 'node:net'
+import { lstatSync, rmSync } from 'node:fs'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Clock, systemClock } from './clock.ts'
 import type { Program } from './compiler/program.ts'
@@ -141,8 +142,22 @@ export class Controller {
         this.acceptOpenflow(duplex, from),
       )
     if (ovsdb) await at(ovsdb, 'OVSDB', (duplex, from) => this.acceptOvsdb(duplex, from))
+    if ('path' in rest) await removeStale(rest.path)
     this.#url = (await this.#northbound.listen(rest)).url
   }
+}
+
+/** A controller that was killed leaves its unix socket behind: it is removed when nobody answers there. */
+async function removeStale(path: string): Promise<void> {
+  const code = await new Promise<string | undefined>((resolve) => {
+    const probe = createConnection(path, () => {
+      probe.destroy()
+      resolve(undefined)
+    })
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+  })
+  // A file that is no socket refuses as well.
+  if (code === 'ECONNREFUSED' && lstatSync(path).isSocket()) rmSync(path)
 }
 
 type Accept = (duplex: Duplex, from: Accepted & { readonly localAddress: string }) => void
