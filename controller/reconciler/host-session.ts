@@ -57,7 +57,7 @@ export class HostSession {
   readonly #replica: HostReplica
   readonly #reported: Reported = { bindings: new Map(), refused: new Set(), first: true }
   readonly #end = new AbortController()
-  /** next_cfg of our last transaction: our rows are real once cur_cfg has reached it. */
+  /** next_cfg of our last transaction, or of the first look: our rows are real once cur_cfg has reached it. */
   #awaited = 0
   #rowsRight = false
   #lastWritten = { operations: '', at: Number.NEGATIVE_INFINITY }
@@ -77,6 +77,7 @@ export class HostSession {
     this.peer = peer
     this.#options = options
     this.since = options.clock.now()
+    this.#awaited = this.#root()?.next_cfg ?? 0
     replica.onChange(() => this.look())
     void client.closed.then((reason) =>
       this.#end.abort(reason ?? new Error('the host ended the session')),

@@ -42,7 +42,7 @@ export class Roster {
     this.#sessions.delete(session)
     this.#pending.delete(session)
     for (const [hostId, driven] of this.#hosts) if (driven === session) this.#hosts.delete(hostId)
-    for (const waiting of this.#pending.keys()) waiting.look()
+    this.#lookAgain()
   }
 
   /** All sessions, driven or not. */
@@ -77,7 +77,10 @@ export class Roster {
       systemId === undefined ? [] : this.#store.snapshot.find('hostBySystemId', systemId)
     const host = hostId === undefined ? undefined : this.#store.snapshot.get('host', hostId)
     const before = this.hostId(session)
-    if (before !== undefined && before !== host?.id) this.#hosts.delete(before)
+    if (before !== undefined && before !== host?.id) {
+      this.#hosts.delete(before)
+      this.#lookAgain()
+    }
     if (!host) {
       this.#wait(
         session,
@@ -102,6 +105,11 @@ export class Roster {
     this.#hosts.set(host.id, session)
     other?.close(new Error(`${host.id} dialled in again from ${session.peer}`))
     return host
+  }
+
+  /** A place is free: whoever waits may be the one for it. */
+  #lookAgain(): void {
+    for (const waiting of this.#pending.keys()) waiting.look()
   }
 
   /** Lists a session as pending and tells why: of each reason once, however often it changes its mind. */

@@ -75,7 +75,7 @@ describe('drift', needed, () => {
 
   test('deleted groups and the flows that used them are back', async () => {
     await lab.host('h1').ofctl(['del-groups', 'br-int'])
-    await eventually('groups and flows are back', 3000, async () => {
+    await eventually('groups and flows are back', REPAIRED_MS, async () => {
       const groups =
         (await lab.host('h1').ofctl(['dump-groups', 'br-int'])).stdout.match(/group_id=/g) ?? []
       const now = (await flowsOf(lab, 'h1')).sort()

@@ -18,17 +18,21 @@ export function openTwoTenants(options: { tls?: boolean } = {}): Promise<NetnsLa
   return openNetnsLab({ document, documentFile: file, ...options })
 }
 
-/** Asks again every 20 ms until the answer is not undefined; fails with what was waited for. */
+/** Asks again every 20 ms until the answer is not undefined; fails with what was waited for, also when that came too late. */
 export async function eventually<T>(
   what: string,
   withinMs: number,
   ask: () => Promise<T | undefined>,
 ): Promise<T> {
-  const deadline = performance.now() + withinMs
+  const began = performance.now()
   for (;;) {
     const answer = await ask()
+    const took = Math.round(performance.now() - began)
+    if (took > withinMs) {
+      const late = answer === undefined ? 'not yet' : 'only then'
+      throw new Error(`not within ${withinMs} ms: ${what} (after ${took} ms ${late})`)
+    }
     if (answer !== undefined) return answer
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
     await delay(20)
   }
 }

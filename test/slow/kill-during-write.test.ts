@@ -1,8 +1,14 @@
+/**
+ * What `weft serve` has acknowledged survives kill -9, wherever in a write it strikes. The controller is the real one, as a
+ * process of its own, and kills itself at the hooks of the store (WEFT_KILL_AT) or is killed from here at random.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { hookPoints } from '../../controller/store/hooks.ts'
@@ -24,34 +30,71 @@ interface Ledger {
   acknowledgedWrites: number
 }
 
-async function serve(path: string, killAt?: string): Promise<{ child: ChildProcess; url: string }> {
-  const script = fileURLToPath(new URL('../controller/northbound/served-store.ts', import.meta.url))
-  const args = killAt ? [script, path, killAt] : [script, path]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+const weft = fileURLToPath(new URL('../../bin/weft.ts', import.meta.url))
+const nowhere = '127.0.0.1:0'
+
+/** Starts the controller on this file; resolves when it serves. */
+async function serve(
+  path: string,
+  killAt?: string,
+): Promise<{ child: ChildProcess; rest: string }> {
+  const rest = join(folder, 'rest.sock')
+  const listen = ['--rest', `unix:${rest}`, '--ovsdb', nowhere, '--openflow', nowhere]
+  const { WEFT_KILL_AT: _, ...inherited } = process.env
+  const child = spawn(process.execPath, [weft, 'serve', '--store', path, ...listen], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...inherited, WEFT_LOG: 'info', ...(killAt ? { WEFT_KILL_AT: killAt } : {}) },
+  })
   children.add(child)
-  const [line] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
-  return { child, url: line.toString().trim() }
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
+    if (!line.includes('"serving"')) continue
+    child.stdout?.resume()
+    return { child, rest }
+  }
+  throw new Error(`weft serve ended with ${child.exitCode} before it served`)
 }
 
+/** One request over the unix socket. Rejects when the connection ends without an answer. */
+function call(
+  socketPath: string,
+  { method, path, body }: { method: string; path: string; body?: string },
+): Promise<{ status: number | undefined; answer: Record<string, unknown> }> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+    const asked = request({ socketPath, method, path, headers }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', () => reject(new Unanswered()))
+      response.on('end', () => {
+        if (!response.complete) return reject(new Unanswered())
+        resolve({ status: response.statusCode, answer: JSON.parse(`${Buffer.concat(chunks)}`) })
+      })
+    })
+    asked.on('error', () => reject(new Unanswered()))
+    asked.end(body)
+  })
+}
+
+/** The controller was killed before it answered. */
+class Unanswered extends Error {}
+
 /** Puts ports one by one, deletes every fourth again; ends with the first write without answer. */
-async function client(url: string, name: string, ledger: Ledger): Promise<void> {
+async function client(rest: string, name: string, ledger: Ledger): Promise<void> {
   for (let n = 0; ; n++) {
     const port = `${name}-${n - (n % 4 === 3 ? 1 : 0)}`
     const method = n % 4 === 3 ? 'DELETE' : 'PUT'
-    const body = '{"network":"web"}'
-    const init = method === 'PUT' ? { headers: { 'content-type': 'application/json' }, body } : {}
+    const body = method === 'PUT' ? { body: '{"network":"web"}' } : {}
     ledger.inFlight.set(port, method === 'PUT' ? 'put' : 'delete')
     try {
-      const response = await fetch(`${url}/v1/tenants/acme/ports/${port}`, { method, ...init })
-      const answer = (await response.json()) as Record<string, unknown>
-      if (response.status !== (method === 'PUT' ? 201 : 200))
-        throw new Error(JSON.stringify(answer))
+      const path = `/v1/tenants/acme/ports/${port}`
+      const { status, answer } = await call(rest, { method, path, ...body })
+      if (status !== (method === 'PUT' ? 201 : 200)) throw new Error(JSON.stringify(answer))
       const { status: _, ...object } = answer
       ledger.acknowledged.set(port, method === 'PUT' ? object : undefined)
       ledger.inFlight.delete(port)
       ledger.acknowledgedWrites++
     } catch (error) {
-      if (error instanceof TypeError) return
+      if (error instanceof Unanswered) return
       throw error
     }
   }
@@ -96,9 +139,9 @@ test('kill -9 at every point of a write, and at random, loses no acknowledged wr
   const strikes = hookPoints.flatMap((point) => [`${point}:131`, `${point}:97`])
   const plan = [...strikes, ...Array<undefined>(4)]
   for (const [round, killAt] of plan.entries()) {
-    const { child, url } = await serve(path, killAt)
+    const { child, rest } = await serve(path, killAt)
     const exit = once(child, 'exit')
-    const clients = [0, 1, 2, 3].map((n) => client(url, `r${round}c${n}`, ledger))
+    const clients = [0, 1, 2, 3].map((n) => client(rest, `r${round}c${n}`, ledger))
     if (!killAt) setTimeout(() => child.kill('SIGKILL'), 100 + Math.random() * 400)
     await Promise.all(clients)
     expect(await exit).toEqual([null, 'SIGKILL'])

@@ -178,6 +178,14 @@ const cases: readonly Case[] = [
     expected: /no other host/,
   },
   {
+    name: 'a fingerprint of another length than SHA-256',
+    edit: put('host', 'h2', { ...h2, certificateFingerprint: 'ab'.repeat(20) }),
+    type: 'malformed',
+    pointer: '/certificateFingerprint',
+    value: 'ab'.repeat(20),
+    expected: /64 hexadecimal digits/,
+  },
+  {
     name: 'an ofport without a host',
     edit: put('port', 'acme/vm2', { network: 'web', ofport: 7 }),
     type: 'ofport_without_host',
@@ -294,6 +302,15 @@ test('a value that nobody sent is called the default, and one that was sent is n
   expect(problemsOf(...small, tight, given)[0]?.detail).toMatch(
     /^packets of 1450 bytes \(the default\) cannot cross the underlay/,
   )
+})
+
+test('two hosts have not the same certificate, however its fingerprint is written', () => {
+  const h1 = { vtepAddress: '192.0.2.11', underlayMtuBytes: 9050 }
+  const lower = put('host', 'h1', { ...h1, certificateFingerprint: 'ab'.repeat(32) })
+  const upper = put('host', 'h2', { ...h2, certificateFingerprint: `AB${':AB'.repeat(31)}` })
+  expect(problemsOf(lower, upper)[0]).toMatchObject({
+    ...{ type: 'fingerprint_taken', status: 409, pointer: '/certificateFingerprint' },
+  })
 })
 
 test('what does not exist is named with its kind and its tenant', () => {

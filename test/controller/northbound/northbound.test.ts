@@ -179,6 +179,15 @@ test('OpenAPI 3.1 describes every route with the schemas that validate', async (
     required: ['network'],
     properties: { ofport: { type: 'integer', minimum: 1, maximum: 64_999 } },
   })
+  const waits = put.parameters.map(({ name, description }: Record<string, string>) => [
+    name,
+    description,
+  ])
+  expect(Object.fromEntries(waits)).toMatchObject({
+    wait: expect.stringContaining('every host that it concerns has confirmed'),
+    timeout: expect.stringContaining('left out, 5s'),
+  })
+  expect(put.responses[202].description).toContain('not realized within the timeout')
   const references = JSON.stringify(body).match(/"#\/components\/schemas\/[^"]+"/g) ?? []
   for (const each of new Set(references)) {
     expect(body.components.schemas).toHaveProperty(each.slice(22, -1))
