@@ -10,6 +10,7 @@ import { capture } from '../bin/child.js'
 const wanted = [
   ...['openvswitch-switch', 'iproute2', 'ethtool', 'iputils-ping', 'tcpdump', 'iperf3', 'nftables'],
   ...['libpcap-dev', 'g++', 'make', 'python3', 'openssl'],
+  ...['openvswitch-vtep', 'python3-openvswitch', 'python3-os-ken'],
 ]
 
 /** Installs what is missing; never throws for a package that cannot be had. */

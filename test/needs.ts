@@ -35,6 +35,18 @@ const table = {
     answers('unshare', ['--net', 'true']) ? undefined : 'the right to make network namespaces',
   tun: () => (existsSync('/dev/net/tun') ? undefined : '/dev/net/tun'),
   ovs: () => commands('ovs-vswitchd', 'ovsdb-server', 'ovsdb-tool', 'ovs-vsctl', 'ovs-ofctl'),
+  vtep: () =>
+    existsSync('/usr/share/openvswitch/vtep.ovsschema')
+      ? commands('vtep-ctl')
+      : 'vtep.ovsschema of Open vSwitch',
+  pythonOvs: () =>
+    answers('/usr/bin/python3', ['-c', 'import ovs.db.idl'])
+      ? undefined
+      : "Open vSwitch's library for Debian's Python (python3-openvswitch)",
+  osKen: () =>
+    answers('/usr/bin/python3', ['-c', 'import os_ken'])
+      ? undefined
+      : "os-ken for Debian's Python (python3-os-ken)",
   iproute2: () => commands('ip', 'bridge'),
   ethtool: () => commands('ethtool'),
   ping: () => commands('ping'),

@@ -7,29 +7,21 @@
  *   await client.transact(openVSwitch, [insert('Bridge', { name: 'br-int' })], { signal })
  *
  * When a transaction resolves, the monitors have its changes already: the server sends updates
- * before the reply, and both are handled in order. Neighbours: operation.ts builds operations,
- * replica.ts holds the rows, json-rpc.ts carries.
+ * before the reply, and both are handled in order. This is one session; remote-database.ts keeps
+ * one to whichever server is right. Neighbours: operation.ts builds operations, watch.ts and
+ * replica.ts hold the rows, change.ts reads, modifies and writes, json-rpc.ts carries.
  */
 import type { Duplex } from 'node:stream'
-import { ovsdbError } from './error.ts'
-import { JsonRpc, type JsonRpcOptions } from './json-rpc.ts'
-import {
-  type ConditionInput,
-  encodeWhere,
-  type Operation,
-  type OperationResult,
-} from './operation.ts'
-import {
-  type AnyReplicaChange,
-  type MonitorRequest,
-  type Replica,
-  type ReplicaStore,
-  replicaStore,
-} from './replica.ts'
+import { type ChangeOptions, type ChangeTarget, changeRows, type Draft } from './change.ts'
+import { type ClientLocks, clientLocks, type Lock, type LockOptions } from './client-locks.ts'
+import { OvsdbError, ovsdbError } from './error.ts'
+import { JsonRpc, type JsonRpcOptions, unknownMethod } from './json-rpc.ts'
+import type { Operation, OperationResult } from './operation.ts'
+import type { MonitorRequest, Replica } from './replica.ts'
 import { readResults } from './result.ts'
-import { tableCodec } from './row-codec.ts'
 import type { DatabaseSchema } from './schema.ts'
 import { parseSchema } from './schema-json.ts'
+import { Watch, type WatchControl } from './watch.ts'
 
 export interface ClientOptions extends JsonRpcOptions {
   /** Ends the opening only. */
@@ -39,14 +31,20 @@ export interface CallOptions {
   signal: AbortSignal
 }
 
-type Listener = (changes: readonly AnyReplicaChange[]) => void
-/** A monitor as the client keeps it; no store until the first reply is in. */
-interface Watch {
-  store: ReplicaStore | undefined
-  readonly listeners: Set<Listener>
-  /** Those who wait in `until`; called when the session ends. */
-  readonly waiters: Set<(error: Error) => void>
+/** What the handlers of the connection and the client share. */
+interface Shared {
+  readonly watches: Map<number, Watch>
+  locks: ClientLocks | undefined
 }
+type MonitorMethod = 'monitor_cond_since' | 'monitor_cond' | 'monitor'
+
+/** A watch as it runs in one session. */
+export interface Started extends WatchControl {
+  /** What the server had to send: what was missed since the last session, or all rows. */
+  readonly how: 'missed' | 'all'
+}
+/** Stands for the time before the first transaction. */
+const NO_TRANSACTION = '00000000-0000-0000-0000-000000000000'
 
 /** One session with a server. */
 export class OvsdbClient {
@@ -56,31 +54,43 @@ export class OvsdbClient {
   readonly closed: Promise<Error | undefined>
   readonly #rpc: JsonRpc
   readonly #watches: Map<number, Watch>
+  readonly #locks: ClientLocks
+  /** Watches that end with this session. */
+  readonly #own = new Set<Watch>()
   #nextMonitor = 1
-  #ended: Error | undefined
 
-  private constructor(rpc: JsonRpc, watches: Map<number, Watch>, databases: readonly string[]) {
+  private constructor(rpc: JsonRpc, shared: Shared, databases: readonly string[]) {
     this.#rpc = rpc
-    this.#watches = watches
+    this.#watches = shared.watches
+    this.#locks = clientLocks(rpc)
+    shared.locks = this.#locks
     this.databases = databases
     this.closed = rpc.closed
     void rpc.closed.then((reason) => {
-      this.#ended = ovsdbError('connection closed', reason?.message, reason)
-      for (const watch of watches.values()) for (const end of watch.waiters) end(this.#ended)
+      const ended = ovsdbError('connection closed', reason?.message, reason)
+      for (const watch of this.#own) watch.end(ended)
+      this.#locks.end(ended)
     })
   }
 
   /** Resolves when the peer has listed its databases; closes the duplex when it does not. */
   static async open(duplex: Duplex, { signal, ...options }: ClientOptions): Promise<OvsdbClient> {
-    const watches = new Map<number, Watch>()
-    const rpc = new JsonRpc(duplex, { onNotify: (...call) => onUpdate(watches, ...call) }, options)
+    const shared: Shared = { watches: new Map(), locks: undefined }
+    const onNotify = (method: string, params: readonly unknown[]) =>
+      onNotification(shared, method, params)
+    const rpc = new JsonRpc(duplex, { onNotify }, options)
     try {
       const databases = await rpc.request('list_dbs', [], { signal, read: readNames })
-      return new OvsdbClient(rpc, watches, databases)
+      return new OvsdbClient(rpc, shared, databases)
     } catch (error) {
       rpc.close(error as Error)
       throw error
     }
+  }
+
+  /** Whether calls are still sent; false from the moment that either side ended the session. */
+  get open(): boolean {
+    return this.#rpc.open
   }
 
   /** The schema as the server has it, for databases that we do not declare. */
@@ -89,19 +99,43 @@ export class OvsdbClient {
   }
 
   /**
-   * All operations or none. Rejects with the OvsdbError of the one that failed. An abort sends
-   * `cancel`, after which a transaction that waits is over and any other may have happened.
+   * All operations or none. Rejects with the OvsdbError of the one that failed; with 'connection
+   * closed' when the session had ended before, and 'unknown outcome' when it ended in between. An
+   * abort sends `cancel`, after which a transaction that waits is over and any other may have
+   * happened.
    */
-  transact(
+  async transact(
     database: string | DatabaseSchema,
     operations: readonly Operation[],
     { signal }: CallOptions,
   ): Promise<OperationResult[]> {
-    return this.#rpc.request('transact', [nameOf(database), ...operations], {
-      signal,
-      read: (result) => readResults(result, operations.length),
-      onAbort: (id) => this.#rpc.notify('cancel', [id]),
-    })
+    const sent = this.open
+    try {
+      return await this.#rpc.request('transact', [nameOf(database), ...operations], {
+        signal,
+        read: (result) => readResults(result, operations.length),
+        onAbort: (id) => this.#rpc.notify('cancel', [id]),
+      })
+    } catch (error) {
+      if (!sent || !(error instanceof OvsdbError) || error.tag !== 'connection closed') throw error
+      throw ovsdbError('unknown outcome', error.details ?? 'connection closed', error)
+    }
+  }
+
+  /**
+   * Reads, modifies and writes: `build` makes operations from rows of the replica, which the
+   * transaction takes for granted; when another client was faster, `build` runs again (change.ts).
+   */
+  change<S extends DatabaseSchema, R extends MonitorRequest<S>>(
+    replica: Replica<S, R>,
+    build: (draft: Draft<S, R>) => readonly Operation[],
+    options: ChangeOptions,
+  ): Promise<OperationResult[]> {
+    const target: ChangeTarget = {
+      transact: (operations, call) => this.transact(replica.schema, operations, call),
+      ready: async () => {},
+    }
+    return changeRows(target, replica, build, options)
   }
 
   /** A copy of the columns, complete when this resolves. With a `where`: monitor_cond. */
@@ -110,35 +144,39 @@ export class OvsdbClient {
     request: R,
     { signal }: CallOptions,
   ): Promise<Replica<S, R>> {
-    const columns = new Map<string, readonly string[]>()
-    const wire: Record<string, unknown> = {}
-    let conditional = false
-    for (const [table, asked] of Object.entries(request) as [string, Asked][]) {
-      const { columns: wanted, where } = isColumns(asked) ? { columns: asked } : asked
-      columns.set(table, wanted)
-      conditional ||= where !== undefined
-      const condition = where && { where: encodeWhere(tableCodec(schema, table), where) }
-      wire[table] = [{ columns: wanted, ...condition }]
+    const watch = new Watch(schema, request)
+    const method = watch.conditional ? 'monitor_cond' : 'monitor'
+    const started = await this.#start(watch, method, signal)
+    this.#own.add(watch)
+    return watch.replica<S, R>({
+      conditionsChanged: started.conditionsChanged,
+      cancel: (signal) => {
+        this.#own.delete(watch)
+        return started.cancel(signal)
+      },
+    })
+  }
+
+  /**
+   * Carries on a watch that other sessions carried before, by the best method that the server knows:
+   * only what it missed where the server still knows that, everything otherwise. The watch does
+   * not end with this session.
+   */
+  async resume(watch: Watch, { signal }: CallOptions): Promise<Started> {
+    for (const method of ['monitor_cond_since', 'monitor_cond', 'monitor'] as const) {
+      if (method === 'monitor' && watch.conditional) break
+      try {
+        return await this.#start(watch, method, signal)
+      } catch (error) {
+        if (!(error instanceof OvsdbError) || error.tag !== unknownMethod) throw error
+      }
     }
-    const id = this.#nextMonitor++
-    const watch: Watch = { store: undefined, listeners: new Set(), waiters: new Set() }
-    this.#watches.set(id, watch)
-    const store = replicaStore(schema, columns)
-    const method = conditional ? 'monitor_cond' : 'monitor'
-    try {
-      await this.#rpc.request(method, [schema.name, id, wire], {
-        signal,
-        read(result) {
-          store.apply(result)
-          watch.store = store
-        },
-        onAbort: () => this.#forget(id),
-      })
-    } catch (error) {
-      this.#watches.delete(id)
-      throw error
-    }
-    return this.#replica<S, R>(schema, id, watch, store)
+    throw ovsdbError('syntax error', 'the server knows no monitors with conditions')
+  }
+
+  /** Asks for a lock and resolves when we have it. */
+  lock(name: string, options: LockOptions): Promise<Lock> {
+    return this.#locks.lock(name, options)
   }
 
   /** Without a reason in good order, with one at once; pending calls reject. */
@@ -146,67 +184,39 @@ export class OvsdbClient {
     this.#rpc.close(reason)
   }
 
-  #replica<S extends DatabaseSchema, R extends MonitorRequest<S>>(
-    schema: S,
-    id: number,
-    watch: Watch,
-    store: ReplicaStore,
-  ): Replica<S, R> {
-    const replica: Replica<S, R> = {
-      table(name) {
-        const rows = store.tables.get(name)
-        if (!rows) throw ovsdbError('syntax error', `table ${name} is not monitored`)
-        return rows as never // decoded by the schema that the types come from
+  /** Resolves when the rows are complete. */
+  async #start(watch: Watch, method: MonitorMethod, signal: AbortSignal): Promise<Started> {
+    const id = this.#nextMonitor++
+    const isSince = method === 'monitor_cond_since'
+    const tail = isSince ? [watch.since ?? NO_TRANSACTION] : []
+    const { version } = watch
+    const missed = await this.#rpc.request(
+      method,
+      [watch.schema.name, id, watch.requests(), ...tail],
+      {
+        signal,
+        read: (result) => {
+          const [found, lastId, updates] = isSince ? readSince(result) : [false, undefined, result]
+          if (found) watch.apply(updates, lastId)
+          else watch.replace(updates, lastId, version)
+          this.#watches.set(id, watch)
+          return found
+        },
+        onAbort: () => this.#forget(id),
       },
-      onChange(listener) {
-        watch.listeners.add(listener as unknown as Listener)
-        return () => watch.listeners.delete(listener as unknown as Listener)
+    )
+    return {
+      how: missed ? 'missed' : 'all',
+      conditionsChanged: async (signal) => {
+        const { version } = watch
+        await this.#rpc.request('monitor_cond_change', [id, id, watch.conditions()], { signal })
+        watch.acknowledge(version)
       },
-      until: (predicate, { signal }) => this.#until(watch, predicate, signal),
-      setConditions: async (where, { signal }) => {
-        const wire: Record<string, unknown> = {}
-        for (const [table, conditions] of Object.entries(where)) {
-          const list = conditions as readonly ConditionInput[]
-          wire[table] = [{ where: encodeWhere(tableCodec(schema, table), list) }]
-        }
-        await this.#rpc.request('monitor_cond_change', [id, id, wire], { signal })
-      },
-      cancel: async ({ signal }) => {
+      cancel: async (signal) => {
         this.#watches.delete(id)
         await this.#rpc.request('monitor_cancel', [id], { signal })
       },
     }
-    return replica
-  }
-
-  #until(watch: Watch, predicate: () => boolean, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted()
-      if (predicate()) {
-        resolve()
-        return
-      }
-      const stop = () => {
-        watch.listeners.delete(check)
-        watch.waiters.delete(end)
-        signal.removeEventListener('abort', abort)
-      }
-      const check = () => {
-        if (!predicate()) return
-        stop()
-        resolve()
-      }
-      const end = (error: Error) => {
-        stop()
-        reject(error)
-      }
-      const abort = () => end(signal.reason)
-      watch.listeners.add(check)
-      watch.waiters.add(end)
-      signal.addEventListener('abort', abort, { once: true })
-      // A session that has ended already brings no change any more.
-      if (this.#ended) end(this.#ended)
-    })
   }
 
   /** Nobody waits for this monitor any more; should the server have begun it, it may end it. */
@@ -218,25 +228,20 @@ export class OvsdbClient {
   }
 }
 
-type Asked =
-  | readonly string[]
-  | { readonly columns: readonly string[]; readonly where?: readonly ConditionInput[] }
-
-function isColumns(asked: Asked): asked is readonly string[] {
-  return Array.isArray(asked)
-}
-
 /** Updates of monitors that were cancelled may still be on their way and are dropped. */
-function onUpdate(
-  watches: ReadonlyMap<number, Watch>,
+function onNotification(
+  { watches, locks }: Shared,
   method: string,
-  [id, updates]: readonly unknown[],
+  params: readonly unknown[],
 ): void {
-  if (method !== 'update' && method !== 'update2') return
+  if (method === 'locked' || method === 'stolen') {
+    locks?.onNotify(method, params[0])
+    return
+  }
+  const [id] = params
   const watch = typeof id === 'number' ? watches.get(id) : undefined
-  const changes = watch?.store?.apply(updates) ?? []
-  if (changes.length === 0) return
-  for (const listener of [...(watch?.listeners ?? [])]) listener(changes)
+  if (method === 'update' || method === 'update2') watch?.apply(params[1])
+  else if (method === 'update3') watch?.apply(params[2], readId(params[1]))
 }
 
 function nameOf(database: string | DatabaseSchema): string {
@@ -246,4 +251,14 @@ function nameOf(database: string | DatabaseSchema): string {
 function readNames(result: unknown): string[] {
   if (Array.isArray(result) && result.every((name) => typeof name === 'string')) return result
   throw ovsdbError('syntax error', 'list_dbs result is no list of names')
+}
+function readSince(result: unknown): [found: boolean, lastId: string, updates: unknown] {
+  if (!Array.isArray(result) || typeof result[0] !== 'boolean') {
+    throw ovsdbError('syntax error', 'monitor_cond_since result is no [found, id, updates]')
+  }
+  return [result[0], readId(result[1]), result[2]]
+}
+function readId(wire: unknown): string {
+  if (typeof wire === 'string') return wire
+  throw ovsdbError('syntax error', 'a transaction id is a string')
 }

@@ -9,7 +9,7 @@
  *
  * Neighbours: atom.ts below; row-codec.ts, condition.ts, mutation.ts, difference.ts above.
  */
-import { atoms, checkAtom, compareAtoms, type Names } from './atom.ts'
+import { type AtomCodec, atoms, checkAtom, compareAtoms, type Names } from './atom.ts'
 import { type ErrorTag, ovsdbError } from './error.ts'
 import type { Atom, Column, ColumnKind } from './schema.ts'
 
@@ -36,8 +36,8 @@ export interface Codec {
   encode(value: unknown): unknown
   /** Some keys or elements in wire form, whatever the kind. */
   encodeKeys(keys: readonly unknown[]): unknown
-  /** Any number of elements from wire form; throws on duplicates. */
-  decodeElements(wire: unknown, names?: Names): Elements
+  /** Elements from wire form, 0 to `max` (default any number) of them; throws on duplicates. */
+  decodeElements(wire: unknown, names?: Names, max?: number): Elements
   /** The same of keys alone, for deleting from a map. */
   decodeKeys(wire: unknown, names?: Names): Elements
   elements(value: unknown): Elements
@@ -68,12 +68,65 @@ export function columnCodec(name: string, column: Column): Codec {
     const shown = (JSON.stringify(found) ?? String(found)).slice(0, 80)
     throw ovsdbError('syntax error', `${name}: expected ${expected}, found ${shown}`)
   }
+  const miscounted = (count: number, least: number, most: number, tag: ErrorTag): never => {
+    const limits = most === Infinity ? `at least ${least}` : `${least} to ${most}`
+    throw ovsdbError(tag, `${name} has ${count} values, not ${limits}`)
+  }
+  /** How many there are comes before what they are, as in ovsdb-server. */
+  const checkCount = (wire: unknown, least: number, most: number): void => {
+    if (!Array.isArray(wire) || (wire[0] !== 'set' && wire[0] !== 'map')) return
+    const count = Array.isArray(wire[1]) ? wire[1].length : 1
+    if (count < least || count > most) miscounted(count, least, most, 'syntax error')
+  }
   const duplicate = (): never => {
     throw ovsdbError('ovsdb error', `${name}: ${item ? 'map' : 'set'} contains duplicate`)
   }
 
-  function decodeElements(wire: unknown, names?: Names): Elements {
+  function decodeElements(wire: unknown, names?: Names, most = Infinity): Elements {
+    checkCount(wire, 0, most)
     return item ? decodePairs(wire, names) : decodeKeys(wire, names)
+  }
+
+  function decodeWhole(wire: unknown, names?: Names): unknown {
+    checkCount(wire, min, max)
+    return fromElements(decodeElements(wire, names), 'syntax error')
+  }
+
+  /**
+   * The long way's answer for what a server sends nearly always: a plain atom, an empty set, a map in
+   * order. Without lists in between: a monitor reply of 20,000 ports in half the time.
+   */
+  function decode(wire: unknown, names?: Names): unknown {
+    if (!Array.isArray(wire)) {
+      if (kind === 'scalar' || kind === 'optional') return key.decode(wire, names)
+      return decodeWhole(wire, names)
+    }
+    const [tag, list] = wire
+    if (kind === 'scalar' && tag === 'uuid') return key.decode(wire, names)
+    if (tag === 'set' && min === 0 && !item && wire.length === 2) {
+      if (Array.isArray(list) && list.length === 0) return kind === 'set' ? emptySet : undefined
+    } else if (tag === 'map' && item && wire.length === 2 && Array.isArray(list)) {
+      return decodeOrdered(list, item, names) ?? decodeWhole(wire, names)
+    }
+    return decodeWhole(wire, names)
+  }
+
+  /** Undefined when the pairs are not such that their order and number can stay. */
+  function decodeOrdered(pairs: unknown[], item: AtomCodec, names?: Names): unknown {
+    const size = pairs.length
+    if (size < min || size > max) return undefined
+    if (size === 0) return emptyMap
+    const record = new Bare()
+    let last: Atom | undefined
+    for (let i = 0; i < size; i++) {
+      const pair = pairs[i]
+      if (!Array.isArray(pair) || pair.length !== 2) return undefined
+      const name = key.decode(pair[0], names)
+      if (last !== undefined && !(last < name)) return undefined
+      record[name as string] = item.decode(pair[1], names)
+      last = name
+    }
+    return Object.freeze(record)
   }
 
   function decodeKeys(wire: unknown, names?: Names): Elements {
@@ -109,10 +162,7 @@ export function columnCodec(name: string, column: Column): Codec {
     { keys, values }: Elements,
     tag: ErrorTag = 'constraint violation',
   ): unknown {
-    if (keys.length < min || keys.length > max) {
-      const limits = max === Infinity ? `at least ${min}` : min === max ? min : `${min} to ${max}`
-      throw ovsdbError(tag, `${name} has ${keys.length} values, not ${limits}`)
-    }
+    if (keys.length < min || keys.length > max) miscounted(keys.length, min, max, tag)
     if (kind === 'scalar' || kind === 'optional') return keys[0]
     if (keys.length === 0) return values || item ? emptyMap : emptySet
     if (!values) return Object.freeze(keys)
@@ -133,32 +183,37 @@ export function columnCodec(name: string, column: Column): Codec {
   }
 
   function encode(value: unknown): unknown {
-    if (kind === 'scalar') return prefixed(() => key.encode(value))
-    if (kind === 'optional') {
-      return value === undefined ? ['set', []] : prefixed(() => key.encode(value))
+    if (kind === 'optional' && value === undefined) return ['set', []]
+    if (kind === 'set') return Array.isArray(value) ? encodeKeys(value) : syntax('an array', value)
+    if (kind === 'map' && (typeof value !== 'object' || value === null)) {
+      return syntax('a record', value)
     }
-    if (kind === 'set') {
-      return Array.isArray(value) ? encodeKeys(value) : syntax('an array', value)
+    try {
+      return item ? ['map', encodePairs(value as Record_, item)] : key.encode(value)
+    } catch (error) {
+      return explained(error)
     }
-    if (typeof value !== 'object' || value === null || !item) return syntax('a record', value)
-    const pairs = Object.entries(value).map(([name, atom]) =>
-      prefixed(() => [key.encode(key.fromKey(name)), item.encode(atom)]),
-    )
-    return ['map', pairs]
+  }
+
+  function encodePairs(record: Record_, item: AtomCodec): unknown[] {
+    const pairs: unknown[] = []
+    for (const name of Object.keys(record)) {
+      pairs.push([key.encode(key.fromKey(name)), item.encode(record[name])])
+    }
+    return pairs
   }
 
   function encodeKeys(keys: readonly unknown[]): unknown {
-    const encoded = prefixed(() => keys.map(key.encode))
-    return encoded.length === 1 ? encoded[0] : ['set', encoded]
+    try {
+      return keys.length === 1 ? key.encode(keys[0]) : ['set', keys.map(key.encode)]
+    } catch (error) {
+      return explained(error)
+    }
   }
 
   /** Puts the column's name into the sentence of an atom's error. */
-  function prefixed<T>(action: () => T): T {
-    try {
-      return action()
-    } catch (error) {
-      throw ovsdbError('syntax error', `column ${name}: ${(error as Error).message}`, error)
-    }
+  function explained(error: unknown): never {
+    throw ovsdbError('syntax error', `column ${name}: ${(error as Error).message}`, error)
   }
 
   function checkElements({ keys, values }: Elements): void {
@@ -166,7 +221,6 @@ export function columnCodec(name: string, column: Column): Codec {
     if (values && column.value) for (const atom of values) checkAtom(column.value, atom)
   }
 
-  const scalar = kind === 'scalar'
   const atLeast = min === 0 ? [] : [key.initial]
   const atLeastValues = item && { values: min === 0 ? [] : [item.initial] }
   return {
@@ -174,9 +228,7 @@ export function columnCodec(name: string, column: Column): Codec {
     column,
     kind,
     initial: fromElements({ keys: atLeast, ...atLeastValues }),
-    // The shortcut for plain atoms is most of a monitor reply.
-    decode: (wire, names) =>
-      scalar ? key.decode(wire, names) : fromElements(decodeElements(wire, names), 'syntax error'),
+    decode,
     encode,
     encodeKeys,
     decodeElements,

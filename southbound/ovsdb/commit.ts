@@ -3,36 +3,39 @@
  *
  * The deferred checks of RFC 7047 §3.2, in the order of ovsdb-server: strong references to rows that
  * are not there are refused, rows that nothing refers to strongly any more are collected, weak
- * references to rows that are not there are removed, then row counts and unique indexes. Reference counts are kept, so that the cost
- * follows the change and not the database; a cycle of rows outside the roots is never collected,
- * as in ovsdb-server. Neighbours: table.ts below, database.ts above.
+ * references to rows that are not there are removed, then row counts and unique indexes. Reference
+ * counts are kept, so that the cost follows the change and not the database; a cycle of rows outside
+ * the roots is never collected, as in ovsdb-server. Neighbours: table.ts below, apply.ts after it, database.ts above.
  */
+import {
+  type AnyChange,
+  applyChanges,
+  type Counts,
+  changesOf,
+  sealChanges,
+  targets,
+} from './apply.ts'
 import type { AnyRow } from './codec.ts'
 import { ovsdbError } from './error.ts'
-import type { Atom } from './schema.ts'
-import { type Draft, indexKey, type ReferenceColumn, type Table, tableOf } from './table.ts'
+import { type Draft, indexKey, type Table, tableOf } from './table.ts'
 
-/** One row before and after a commit. */
-export interface AnyChange {
-  readonly table: string
-  readonly uuid: string
-  readonly before: AnyRow | undefined
-  readonly after: AnyRow | undefined
-}
-
-/** Applies the draft and returns its changes; throws OvsdbError and changes nothing. */
-export function commitDraft(draft: Draft, newUuid: () => string): readonly AnyChange[] {
+/**
+ * Applies the draft and returns its changes; throws OvsdbError and changes nothing. `persist` is
+ * called before anything is touched, with changes that will be made unless it throws.
+ */
+export function commitDraft(
+  draft: Draft,
+  newUuid: () => string,
+  persist?: (changes: readonly AnyChange[]) => void,
+): readonly AnyChange[] {
   dropUnchanged(draft)
   const counts = settleReferences(draft)
   checkMaxRows(draft)
   checkIndexes(draft)
-  return apply(draft, counts, newUuid)
-}
-
-function* changesOf(draft: Draft) {
-  for (const [table, rows] of draft.changed) {
-    for (const [uuid, after] of rows) yield { table, uuid, before: table.rows.get(uuid), after }
-  }
+  const changes = sealChanges(draft, newUuid)
+  if (changes.length > 0) persist?.(changes)
+  applyChanges(draft, changes, counts)
+  return changes
 }
 
 function dropUnchanged(draft: Draft): void {
@@ -50,14 +53,7 @@ function equal(table: Table, a: AnyRow, b: AnyRow): boolean {
   return true
 }
 
-function targets(row: AnyRow, { codec, part }: ReferenceColumn): readonly Atom[] {
-  return codec.elements(row[codec.name])[part] ?? []
-}
-
 // ---- references -------------------------------------------------------------------------------
-
-/** Changes of strong reference counts, target table -> target uuid -> difference. */
-type Counts = Map<Table, Map<string, number>>
 
 function countOf(counts: Counts, table: Table, uuid: string): number {
   return (table.strongCounts.get(uuid) ?? 0) + (counts.get(table)?.get(uuid) ?? 0)
@@ -200,58 +196,6 @@ function checkIndexes(draft: Draft): void {
         }
         added.set(key, uuid)
       }
-    }
-  }
-}
-
-// ---- making it real ---------------------------------------------------------------------------
-
-function apply(draft: Draft, counts: Counts, newUuid: () => string): readonly AnyChange[] {
-  const changes: AnyChange[] = []
-  for (const { table, uuid, before, after } of changesOf(draft)) {
-    if (!before && !after) continue // inserted and collected in one transaction
-    const row = after && seal(after, newUuid())
-    changes.push(Object.freeze({ table: table.name, uuid, before, after: row }))
-    if (row) table.rows.set(uuid, row)
-    else table.rows.delete(uuid)
-    for (const { columns, held } of table.indexes) {
-      const key = before && indexKey(columns, before)
-      if (key !== undefined && held.get(key) === uuid) held.delete(key)
-      if (row) held.set(indexKey(columns, row), uuid)
-    }
-    for (const column of table.references) {
-      if (!column.weak) continue
-      const { weakReferrers } = tableOf(draft.tables, column.refTable)
-      for (const target of before ? targets(before, column) : []) {
-        weakReferrers.get(target as string)?.delete(uuid)
-        if (weakReferrers.get(target as string)?.size === 0) weakReferrers.delete(target as string)
-      }
-    }
-    if (row) addWeakReferrers(draft, table, row)
-  }
-  for (const [table, differences] of counts) {
-    for (const [uuid, difference] of differences) {
-      const count = (table.strongCounts.get(uuid) ?? 0) + difference
-      if (count === 0) table.strongCounts.delete(uuid)
-      else table.strongCounts.set(uuid, count)
-    }
-  }
-  return Object.freeze(changes)
-}
-
-/** Rows of a draft are new objects that nobody else has: no copy is needed. */
-function seal(row: AnyRow, version: string): AnyRow {
-  return Object.freeze(Object.assign(row, { _version: version }))
-}
-
-/** After all removals of the row: two columns may point at the same target. */
-function addWeakReferrers(draft: Draft, table: Table, row: AnyRow): void {
-  for (const column of table.references) {
-    if (!column.weak) continue
-    const { weakReferrers } = tableOf(draft.tables, column.refTable)
-    for (const target of targets(row, column)) {
-      const referrers = weakReferrers.get(target as string) ?? new Map<string, Table>()
-      weakReferrers.set(target as string, referrers.set(row._uuid, table))
     }
   }
 }

@@ -62,11 +62,18 @@ export function compileCondition(table: RowCodec, wire: unknown, names?: Names):
   const codec = table.column(name)
   const test = Object.hasOwn(tests, operator) ? tests[operator] : undefined
   if (!test) throw ovsdbError('unknown function', `No function named ${operator}.`)
-  if (operator.startsWith('<') || operator.startsWith('>')) checkOrdered(codec, operator)
-  const argument = codec.decodeElements(value, names)
+  const isOrdered = operator.startsWith('<') || operator.startsWith('>')
+  if (isOrdered) checkOrdered(codec, operator)
+  const some = operator === 'includes' || operator === 'excludes'
+  // Also fewer elements than the column must have; but a scalar is compared with one.
+  const argument =
+    some && codec.kind !== 'scalar'
+      ? codec.decodeElements(value, names, operator === 'includes' ? codec.column.max : Infinity)
+      : codec.elements(codec.decode(value, names))
+  if (isOrdered && argument.keys.length === 0) {
+    throw ovsdbError('syntax error', `"${operator}" compares with one value`)
+  }
   codec.checkElements(argument)
-  if (operator !== 'includes' && operator !== 'excludes')
-    codec.fromElements(argument, 'syntax error')
   const predicate: Predicate = (row) => test(codec.elements(row[name]), argument)
   if (name === '_uuid' && operator === '==') {
     return { test: predicate, uuid: argument.keys[0] as string }

@@ -31,6 +31,9 @@ export interface JsonFramer {
   push(chunk: Uint8Array): void
 }
 
+/** Chunks below this are copied together, into slabs. */
+const SMALL = 4096
+const SLAB = 65_536
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const OPEN_OBJECT = 0x7b
@@ -63,31 +66,44 @@ export function jsonFramer(
   let values = 0
   let inString = false
   let escaped = false
-  // The message begun in earlier chunks: one buffer that doubles, never a list of small ones.
-  let held = Buffer.alloc(0)
+  // The message begun in earlier chunks: large ones as they came, small ones copied together, so that
+  // bytes are moved once and a peer that sends them singly costs no more than their number.
+  let held: Uint8Array[] = []
   let heldSize = 0
+  let slab = Buffer.alloc(0)
+  let slabSize = 0
 
   function hold(part: Uint8Array): void {
     if (heldSize + part.length > maxBytes) {
       throw new WireError(`message over ${maxBytes} bytes`, streamOffset)
     }
-    if (heldSize + part.length > held.length) {
-      const size = Math.min(maxBytes, Math.max(4096, 2 * (heldSize + part.length)))
-      const grown = Buffer.allocUnsafeSlow(size)
-      held.copy(grown, 0, 0, heldSize)
-      held = grown
-    }
-    held.set(part, heldSize)
     heldSize += part.length
+    if (part.length >= SMALL || slabSize + part.length > slab.length) closeSlab()
+    if (part.length >= SMALL) held.push(part)
+    else {
+      if (slab.length === 0) slab = Buffer.allocUnsafeSlow(heldSize < SMALL ? 4096 : SLAB)
+      slab.set(part, slabSize)
+      slabSize += part.length
+    }
+  }
+  function closeSlab(): void {
+    if (slabSize > 0) held.push(slab.subarray(0, slabSize))
+    slab = Buffer.alloc(0)
+    slabSize = 0
+  }
+  function release(): Buffer {
+    closeSlab()
+    const message = Buffer.concat(held, heldSize)
+    held = []
+    heldSize = 0
+    return message
   }
 
   function finish(part: Uint8Array, at: number): void {
     let message = part
     if (heldSize > 0) {
       hold(part)
-      message = held.subarray(0, heldSize)
-      held = Buffer.alloc(0)
-      heldSize = 0
+      message = release()
     } else if (part.length > maxBytes) throw new WireError(`message over ${maxBytes} bytes`, at)
     if (!isUtf8(message)) throw new WireError('message is not UTF-8', at)
     const text = Buffer.from(message.buffer, message.byteOffset, message.length).toString('utf8')
@@ -100,63 +116,61 @@ export function jsonFramer(
     onObject(value)
   }
 
-  function push(chunk: Uint8Array): void {
+  /**
+   * Scans a message from `from`, just behind its opening brace or where the last chunk ended; returns
+   * where it ends, or the chunk's size. Hot: a loop of its own, over locals.
+   */
+  function scan(chunk: Uint8Array, from: number): number {
     const size = chunk.length
-    // Locals while scanning: captured variables are loaded and stored for every byte.
-    let [level, count, quoted, backslashed] = [depth, values, inString, escaped]
-    let start = 0
-    let i = 0
-    while (i < size) {
-      if (quoted) {
-        if (backslashed) {
-          backslashed = false
-          i++
-        }
-        while (i < size && chunk[i] !== QUOTE && chunk[i] !== BACKSLASH) i++
-        if (i === size) break
-        if (chunk[i] === QUOTE) quoted = false
-        else backslashed = true
-        i++
-        continue
-      }
-      const byte = chunk[i] as number
-      const kind = kinds[byte] as number
-      if (level === 0) {
-        if (kind === SPACE) {
-          i++
-          continue
-        }
-        if (byte !== OPEN_OBJECT) {
-          const found = `0x${byte.toString(16).padStart(2, '0')}`
-          throw new WireError(`expected an object, found ${found}`, streamOffset + i)
-        }
-        start = i
-        count = 0
-      }
+    let [level, count, quoted] = [depth, values, inString]
+    let i = from
+    if (escaped && i < size) {
       i++
-      if (kind <= SPACE) continue
-      if (kind === STRING) {
-        quoted = true
-        continue
-      }
-      if (kind === CLOSE) {
-        if (--level === 0) {
-          finish(chunk.subarray(start, i), streamOffset + i)
-          start = i
-        }
-        continue
-      }
-      if (kind === OPEN && ++level > maxDepth) {
-        throw new WireError(`JSON deeper than ${maxDepth}`, streamOffset + i)
-      }
-      if (++count > maxValues) throw new WireError(`over ${maxValues} values`, streamOffset + i)
+      escaped = false
     }
-    if (level > 0) hold(chunk.subarray(start))
+    while (i < size && level > 0) {
+      const byte = chunk[i++] as number
+      if (quoted) {
+        if (byte === QUOTE) quoted = false
+        else if (byte === BACKSLASH && i++ === size) escaped = true
+        continue
+      }
+      const kind = kinds[byte] as number
+      if (kind <= SPACE) continue
+      if (kind === STRING) quoted = true
+      else if (kind === CLOSE) level--
+      else {
+        if (kind === OPEN && ++level > maxDepth) {
+          throw new WireError(`JSON deeper than ${maxDepth}`, streamOffset + i)
+        }
+        if (++count > maxValues) throw new WireError(`over ${maxValues} values`, streamOffset + i)
+      }
+    }
     depth = level
     values = count
     inString = quoted
-    escaped = backslashed
-    streamOffset += size
+    return i > size ? size : i
+  }
+
+  function push(chunk: Uint8Array): void {
+    let i = 0
+    while (i < chunk.length) {
+      const start = i
+      if (depth === 0) {
+        const byte = chunk[i++] as number
+        if (kinds[byte] === SPACE) continue
+        if (byte !== OPEN_OBJECT) {
+          const found = `0x${byte.toString(16).padStart(2, '0')}`
+          throw new WireError(`expected an object, found ${found}`, streamOffset + i - 1)
+        }
+        depth = 1
+        values = 1
+      }
+      i = scan(chunk, i)
+      if (depth === 0) finish(chunk.subarray(start, i), streamOffset + i)
+      else hold(chunk.subarray(start))
+    }
+    streamOffset += chunk.length
   }
 
   return { push }

@@ -30,6 +30,8 @@ export interface JsonRpcHandlers {
   /** Absent: every request but echo is answered 'unknown method'. */
   onCall?(call: Call): void
   onNotify?(method: string, params: readonly unknown[]): void
+  /** The peer has read all that was queued, after a time when it had not. */
+  onDrain?(): void
 }
 
 export interface JsonRpcOptions extends Partial<FramerLimits> {
@@ -88,6 +90,7 @@ export class JsonRpc {
       if (this.#inbox.push(chunk) === 1) queueMicrotask(() => this.#receive())
     })
     duplex.on('drain', () => {
+      if (!this.#ended) handlers.onDrain?.()
       this.#receive()
       if (!this.#congested()) duplex.resume()
     })
@@ -98,6 +101,11 @@ export class JsonRpc {
     else if (probeIntervalMs > 0) {
       this.#probe = setInterval(() => this.#onProbe(probeIntervalMs), probeIntervalMs)
     }
+  }
+
+  /** Whether requests are still sent; false from the moment that either side ended it. */
+  get open(): boolean {
+    return this.#ended === undefined
   }
 
   /** Bytes waiting for the peer to read. */

@@ -14,6 +14,8 @@ export interface Locks {
   lock(name: string, client: LockClient, steal: boolean): boolean
   unlock(name: string, client: LockClient): void
   holds(name: string, client: LockClient): boolean
+  /** Locks that the client owns or waits for. */
+  countOf(client: LockClient): number
   /** Gives up all locks and waits of a client. */
   release(client: LockClient): void
 }
@@ -48,6 +50,11 @@ export function makeLocks(): Locks {
       leave(name, queue, client)
     },
     holds: (name, client) => queues.get(name)?.[0] === client,
+    countOf(client) {
+      let count = 0
+      for (const queue of queues.values()) if (queue.includes(client)) count++
+      return count
+    },
     release(client) {
       for (const [name, queue] of [...queues]) {
         if (queue.includes(client)) leave(name, queue, client)

@@ -2,9 +2,9 @@
  * `<mutation>`s (RFC 7047 §5.1): arithmetic on numbers and sets of numbers, insert and delete on
  * sets and maps. Neighbours: codec.ts below, transaction.ts above.
  */
-import { compareAtoms, type Names } from './atom.ts'
+import { atoms, compareAtoms, type Names } from './atom.ts'
 import type { Codec, Elements } from './codec.ts'
-import { ovsdbError } from './error.ts'
+import { OvsdbError, ovsdbError } from './error.ts'
 import type { Atom } from './schema.ts'
 
 type Arithmetic = (a: number, b: number, whole: boolean) => number
@@ -40,12 +40,14 @@ export function compileMutation(
   const whole = type === 'integer'
   const numeric = whole || type === 'real'
   if (!numeric || codec.kind === 'map' || (mutator === '%=' && !whole)) mismatch(codec, mutator)
-  if (typeof wire !== 'number' || (whole && !Number.isInteger(wire))) {
-    throw ovsdbError('syntax error', `${codec.name}: expected ${type}`)
+  const atom = Array.isArray(wire) && wire[0] === 'set' ? wire[1] : [wire]
+  if (!Array.isArray(atom) || atom.length !== 1) {
+    throw ovsdbError('syntax error', `${codec.name}: expected one ${type}`)
   }
+  const operand = atoms[type].decode(atom[0]) as number
   return (value) => {
     const keys = codec.elements(value).keys.map((atom) => {
-      const result = compute(atom as number, wire, whole) + 0
+      const result = compute(atom as number, operand, whole) + 0
       if (whole ? Number.isSafeInteger(result) : Number.isFinite(result)) return result
       throw ovsdbError('range error', 'Result of mutation is out of range.')
     })
@@ -60,7 +62,7 @@ export function compileMutation(
 /** Keys that a map already has keep their values. */
 function compileInsert(codec: Codec, wire: unknown, names: Names): Mutation {
   if (codec.kind === 'scalar') mismatch(codec, 'insert')
-  const added = codec.decodeElements(wire, names)
+  const added = codec.decodeElements(wire, names, codec.column.max)
   codec.checkElements(added)
   return (value) => {
     const present = codec.elements(value)
@@ -74,12 +76,9 @@ function compileInsert(codec: Codec, wire: unknown, names: Names): Mutation {
   }
 }
 
-/** From a map: by keys, when the argument is a set, or by pairs. */
 function compileDelete(codec: Codec, wire: unknown, names: Names): Mutation {
   if (codec.kind === 'scalar') mismatch(codec, 'delete')
-  const byKey = codec.kind === 'map' && !(Array.isArray(wire) && wire[0] === 'map')
-  const removed = byKey ? codec.decodeKeys(wire, names) : codec.decodeElements(wire, names)
-  codec.checkElements(removed)
+  const removed = removedElements(codec, wire, names)
   const values = new Map(removed.keys.map((key, i) => [key, removed.values?.[i]]))
   return (value) => {
     const present = codec.elements(value)
@@ -91,6 +90,20 @@ function compileDelete(codec: Codec, wire: unknown, names: Names): Mutation {
     })
     if (pairs.length === present.keys.length) return value
     return checked(codec, fromPairs(pairs, codec.kind === 'map'))
+  }
+}
+
+/** From a map by pairs or, when the argument is none such, by keys. */
+function removedElements(codec: Codec, wire: unknown, names: Names): Elements {
+  try {
+    const elements = codec.decodeElements(wire, names)
+    codec.checkElements(elements)
+    return elements
+  } catch (error) {
+    if (codec.kind !== 'map' || !(error instanceof OvsdbError)) throw error
+    const keys = codec.decodeKeys(wire, names)
+    codec.checkElements(keys)
+    return keys
   }
 }
 

@@ -51,6 +51,9 @@ function rowCodec(name: string, schema: TableSchema): RowCodec {
   }
   const columnList = (wire: unknown): Codec[] => {
     if (!Array.isArray(wire)) throw ovsdbError('syntax error', 'columns must be an array')
+    if (new Set(wire).size < wire.length) {
+      throw ovsdbError('syntax error', 'columns must not name a column twice')
+    }
     return wire.map((wanted) => {
       const codec = columns.get(wanted) ?? implicit.get(wanted)
       if (!codec) throw ovsdbError('syntax error', `${wanted} is not a valid column name`)

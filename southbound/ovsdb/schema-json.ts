@@ -2,6 +2,7 @@
  * Schemas in their JSON form (`<database-schema>`, RFC 7047 §3.2): what get_schema answers and what
  * a .ovsschema file holds. parse(format(schema)) gives the same schema.
  */
+import { isId } from './atom.ts'
 import { ovsdbError } from './error.ts'
 import type { Atom, AtomType, BaseType, Column, DatabaseSchema, TableSchema } from './schema.ts'
 
@@ -12,12 +13,30 @@ const limits = ['minInteger', 'maxInteger', 'minReal', 'maxReal', 'minLength', '
 
 /** Throws OvsdbError 'syntax error' with the place in the schema. */
 export function parseSchema(json: unknown): DatabaseSchema {
-  const { name, version, tables } = object(json, 'schema')
-  if (typeof name !== 'string') throw bad('schema name', name)
-  return {
+  const { name, version, cksum, tables } = object(json, 'schema')
+  if (!isId(name)) throw bad('schema name', name)
+  const schema = {
     name,
     version: typeof version === 'string' ? version : '0.0.0',
+    ...(typeof cksum === 'string' ? { cksum } : {}),
     tables: mapObject(tables, 'tables', parseTable),
+  }
+  checkReferences(schema)
+  return schema
+}
+
+/** References are to tables of the schema, indexes over columns of the table. */
+function checkReferences({ tables }: DatabaseSchema): void {
+  for (const [name, { columns, indexes }] of Object.entries(tables)) {
+    for (const [column, { key, value }] of Object.entries(columns)) {
+      for (const refTable of [key.refTable, value?.refTable]) {
+        if (refTable === undefined || Object.hasOwn(tables, refTable)) continue
+        throw bad(`${name}.${column} refTable`, refTable)
+      }
+    }
+    for (const column of indexes.flat()) {
+      if (!Object.hasOwn(columns, column)) throw bad(`${name}.indexes`, column)
+    }
   }
 }
 
@@ -85,7 +104,8 @@ export function formatSchema(schema: DatabaseSchema): Json {
       ...(table.maxRows === Infinity ? {} : { maxRows: table.maxRows }),
     }
   }
-  return { name: schema.name, version: schema.version, tables }
+  const { name, version, cksum } = schema
+  return { name, version, ...(cksum === undefined ? {} : { cksum }), tables }
 }
 
 function formatColumn({ kind, key, value, min, max, ephemeral, mutable }: Column): Json {
@@ -114,7 +134,8 @@ function object(json: unknown, place: string): Json {
 function mapObject<T>(json: unknown, place: string, parse: (json: unknown, at: string) => T) {
   const result: Record<string, T> = {}
   for (const [name, member] of Object.entries(object(json, place))) {
-    if (name === '__proto__') throw bad(place, name)
+    // Names that begin with an underscore are reserved, RFC 7047 §3.2.
+    if (!isId(name) || name.startsWith('_')) throw bad(place, name)
     result[name] = parse(member, `${place}.${name}`)
   }
   return result

@@ -73,6 +73,8 @@ export type Tables = Readonly<Record<string, TableSchema>>
 export interface DatabaseSchema<T extends Tables = Tables> {
   readonly name: string
   readonly version: string
+  /** Free text that tools compare, by custom the output of cksum over the schema's file. */
+  readonly cksum?: string
   readonly tables: T
 }
 
@@ -179,6 +181,7 @@ export function database<const T extends Tables>(
   name: string,
   version: string,
   tables: T,
+  cksum?: string,
 ): DatabaseSchema<T> {
-  return { name, version, tables }
+  return { name, version, ...(cksum === undefined ? {} : { cksum }), tables }
 }

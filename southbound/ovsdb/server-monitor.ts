@@ -1,12 +1,13 @@
 /**
  * One monitor on the server's side: from a commit to the `<table-updates>` of its client.
  *
- * The two dialects are two rows of one table: `update` of RFC 7047 §4.1.6 (old and new values) and
- * `update2` of ovsdb-server(7) (differences, for monitor_cond). A row that starts or stops to meet
- * a monitor's conditions is told as inserted or deleted. Neighbours: session.ts holds the monitors.
+ * The dialects are rows of one table: `update` of RFC 7047 §4.1.6 (old and new values), `update2` of
+ * ovsdb-server(7) (differences, for monitor_cond) and `update3` (the same with transaction ids, for
+ * monitor_cond_since). A row that starts or stops to meet a monitor's conditions is told as
+ * inserted or deleted. Neighbours: session-monitors.ts holds the monitors of a client.
  */
+import type { AnyChange } from './apply.ts'
 import type { AnyRow, Codec } from './codec.ts'
-import type { AnyChange } from './commit.ts'
 import { compileAny, type Predicate } from './condition.ts'
 import type { Database } from './database.ts'
 import { valueDifference } from './difference.ts'
@@ -29,7 +30,11 @@ export type TableUpdates = Record<string, Record<string, unknown>>
 
 /** How a row's change is written; undefined = nothing that this monitor sees. */
 interface Dialect {
+  /** The notification, and its params. */
   readonly method: string
+  params(id: unknown, txnId: string, updates: TableUpdates): unknown[]
+  /** Whether requests may have conditions. */
+  readonly conditional: boolean
   initial(columns: readonly Codec[], row: AnyRow): RowUpdate
   insert(columns: readonly Codec[], row: AnyRow): RowUpdate
   delete(columns: readonly Codec[], row: AnyRow): RowUpdate
@@ -49,9 +54,28 @@ function changedColumns(columns: readonly Codec[], before: AnyRow, after: AnyRow
   return columns.filter((codec) => !codec.equal(before[codec.name], after[codec.name]))
 }
 
+const byDifference = {
+  params: (id, _txnId, updates) => [id, updates],
+  conditional: true,
+  initial: (columns, row) => ({ initial: encodeSet(columns, row) }),
+  insert: (columns, row) => ({ insert: encodeSet(columns, row) }),
+  delete: () => ({ delete: null }),
+  modify(columns, before, after) {
+    const changed = changedColumns(columns, before, after)
+    if (changed.length === 0) return undefined
+    const modify: RowUpdate = {}
+    for (const codec of changed) {
+      modify[codec.name] = valueDifference(codec, before[codec.name], after[codec.name])
+    }
+    return { modify }
+  },
+} satisfies Omit<Dialect, 'method'>
+
 const dialects = {
   update: {
     method: 'update',
+    params: (id, _txnId, updates) => [id, updates],
+    conditional: false,
     initial: (columns, row) => ({ new: encodeAll(columns, row) }),
     insert: (columns, row) => ({ new: encodeAll(columns, row) }),
     delete: (columns, row) => ({ old: encodeAll(columns, row) }),
@@ -61,25 +85,19 @@ const dialects = {
       return { old: encodeAll(changed, before), new: encodeAll(columns, after) }
     },
   },
-  update2: {
-    method: 'update2',
-    initial: (columns, row) => ({ initial: encodeSet(columns, row) }),
-    insert: (columns, row) => ({ insert: encodeSet(columns, row) }),
-    delete: () => ({ delete: null }),
-    modify(columns, before, after) {
-      const changed = changedColumns(columns, before, after)
-      if (changed.length === 0) return undefined
-      const modify: RowUpdate = {}
-      for (const codec of changed) {
-        modify[codec.name] = valueDifference(codec, before[codec.name], after[codec.name])
-      }
-      return { modify }
-    },
+  update2: { ...byDifference, method: 'update2' },
+  update3: {
+    ...byDifference,
+    method: 'update3',
+    params: (id, txnId, updates) => [id, txnId, updates],
   },
 } satisfies Record<string, Dialect>
 
+export type DialectName = keyof typeof dialects
+
 export interface ServerMonitor {
   readonly method: string
+  params(id: unknown, txnId: string, updates: TableUpdates): unknown[]
   /** What the client needs to start from. */
   initial(): TableUpdates
   /** Undefined when the monitor sees nothing of the commit. */
@@ -92,7 +110,7 @@ export interface ServerMonitor {
 export function serverMonitor(
   database: Database,
   requests: unknown,
-  dialectName: keyof typeof dialects,
+  dialectName: DialectName,
 ): ServerMonitor {
   const dialect: Dialect = dialects[dialectName]
   const watched = new Map<string, Watched>()
@@ -101,7 +119,7 @@ export function serverMonitor(
     const list = Array.isArray(wire) ? wire : [wire]
     watched.set(name, {
       table,
-      watches: list.map((request) => parseWatch(table, request)),
+      watches: list.map((request) => parseWatch(table, request, dialect.conditional)),
       where: whereOf(table, list),
     })
   }
@@ -120,6 +138,7 @@ export function serverMonitor(
 
   return {
     method: dialect.method,
+    params: dialect.params,
     initial() {
       const result: TableUpdates = {}
       for (const [name, { table, watches, where }] of watched) {
@@ -171,11 +190,19 @@ export function serverMonitor(
 
 const kinds: readonly Kind[] = ['initial', 'insert', 'delete', 'modify']
 
-function parseWatch(table: Table, wire: unknown): Watch {
+function parseWatch(table: Table, wire: unknown, conditional: boolean): Watch {
   const members = Object.fromEntries(entries(wire, 'monitor request'))
+  for (const name of Object.keys(members)) {
+    if (name === 'columns' || name === 'select' || (conditional && name === 'where')) continue
+    throw ovsdbError('syntax error', `Member '${name}' is present but not allowed here.`)
+  }
   const { columns, select } = members
   const names = columns ?? ['_version', ...table.codec.columns.keys()]
   const wanted = new Map(select === undefined ? [] : entries(select, 'select'))
+  for (const [name, value] of wanted) {
+    if ((kinds as readonly string[]).includes(name) && typeof value === 'boolean') continue
+    throw ovsdbError('syntax error', `select has no ${name} of ${JSON.stringify(value)}`)
+  }
   const codecs = table.codec.columnList(names)
   if (codecs.some((codec) => codec.name === '_uuid')) {
     throw ovsdbError('syntax error', '_uuid is not a valid column name')

@@ -1,18 +1,20 @@
 /**
  * One client at the server: the methods of RFC 7047 §4.1 and of ovsdb-server(7), one row each.
  *
- * A transaction that waits is kept here with its timer and tried again after every commit; monitors
- * are told of a commit before the reply to the transaction that made it goes out, as in
- * ovsdb-server. Neighbours: json-rpc.ts below, server-monitor.ts and locks.ts beside, server.ts above.
+ * Monitors are told of a commit before the reply to the transaction that made it goes out, as in
+ * ovsdb-server. Neighbours: json-rpc.ts below; session-monitors.ts, triggers.ts and locks.ts beside;
+ * server.ts above.
  */
 import type { Duplex } from 'node:stream'
-import type { AnyChange } from './commit.ts'
-import { type Database, resultArray } from './database.ts'
+import type { AnyChange } from './apply.ts'
+import { isId } from './atom.ts'
+import type { Database } from './database.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
 import { type Call, JsonRpc, type JsonRpcOptions, unknownMethod } from './json-rpc.ts'
 import type { LockClient, Locks } from './locks.ts'
 import { formatSchema } from './schema-json.ts'
-import { type ServerMonitor, serverMonitor } from './server-monitor.ts'
+import { makeMonitors } from './session-monitors.ts'
+import { makeTriggers } from './triggers.ts'
 
 /** What sessions share. */
 export interface SessionHost {
@@ -22,53 +24,91 @@ export interface SessionHost {
   readonly serverId: string
 }
 
-/** Transactions that wait and monitors, each, of one client. */
-const MAX_PENDING = 1024
+export interface SessionOptions extends JsonRpcOptions {
+  /** Transactions that wait, monitors and locks, each, of one client; default 1,024. */
+  maxPending?: number
+  /** Unread bytes from which on the updates of monitors are merged, not queued; default 1 MiB. */
+  maxBacklogBytes?: number
+}
 
 export interface Session {
   readonly closed: Promise<Error | undefined>
+  /** The client asked to be told when databases come and go, instead of being cut off. */
+  readonly isChangeAware: boolean
   close(reason?: Error): void
   /** Sends what the client's monitors see of a commit. */
-  tell(database: Database, changes: readonly AnyChange[]): void
+  tell(database: Database, changes: readonly AnyChange[], txnId: string): void
   /** Tries the waiting transactions again. */
   retry(): void
+  /** Ends the monitors of a database that goes away. */
+  drop(database: Database): void
 }
 
-interface Waiting {
-  readonly call: Call
-  readonly database: Database
-  readonly operations: readonly unknown[]
-  readonly timeoutMs: number | undefined
-  timer: NodeJS.Timeout | undefined
-}
-
-export function openSession(duplex: Duplex, host: SessionHost, options: JsonRpcOptions): Session {
-  const waiting = new Set<Waiting>()
-  const monitors = new Map<string, { id: unknown; database: Database; monitor: ServerMonitor }>()
+export function openSession(duplex: Duplex, host: SessionHost, options: SessionOptions): Session {
+  const { maxPending = 1024, maxBacklogBytes = 1024 * 1024, ...limits } = options
+  let isChangeAware = false
   const me: LockClient = { onLock: (event, lock) => rpc.notify(event, [lock]) }
-  const holds = (lock: string) => host.locks.holds(lock, me)
+  const monitors = makeMonitors({
+    notify: (method, params) => rpc.notify(method, params),
+    backlogBytes: () => rpc.queuedBytes,
+    // Below the stream's own mark nobody would tell us that the client has read.
+    maxBacklogBytes: Math.max(maxBacklogBytes, duplex.writableHighWaterMark),
+    maxMonitors: maxPending,
+  })
+  const triggers = makeTriggers({
+    holds: (lock) => host.locks.holds(lock, me),
+    beforeReply: monitors.flush,
+    max: maxPending,
+    now: () => performance.now(),
+  })
 
   /** The result of a method, or `later` when it replies by itself. */
   const later = Symbol('later')
   type Method = (params: readonly unknown[], call: Call) => unknown
 
   const methods: Readonly<Record<string, Method>> = {
-    list_dbs: () => [...host.databases.keys()],
+    list_dbs: () => [...host.databases.keys()].sort(),
     get_schema: ([name]) => formatSchema(databaseOf('get_schema', name).schema),
     get_server_id: () => host.serverId,
-    set_db_change_aware: () => ({}),
-    transact,
-    monitor: (params) => startMonitor('monitor', 'update', params),
-    monitor_cond: (params) => startMonitor('monitor_cond', 'update2', params),
-    monitor_cond_change: changeMonitor,
-    monitor_cancel: ([id]) => {
-      if (!monitors.delete(key(id))) throw new OvsdbError('unknown monitor')
+    set_db_change_aware(params) {
+      const [aware] = params
+      if (params.length !== 1 || typeof aware !== 'boolean') {
+        throw ovsdbError('syntax error', 'set_db_change_aware: true or false parameter expected')
+      }
+      isChangeAware = aware
       return {}
     },
-    lock: ([name]) => ({ locked: host.locks.lock(lockName(name), me, false) }),
-    steal: ([name]) => ({ locked: host.locks.lock(lockName(name), me, true) }),
-    unlock: ([name]) => {
-      host.locks.unlock(lockName(name), me)
+    transact([name, ...operations], call) {
+      triggers.transact(databaseOf('transact', name), operations, call)
+      return later
+    },
+    monitor(params) {
+      // ovsdb-server reads over more than it asks for here, and falls over less.
+      const [name, id, requests] = exactly(3, params.slice(0, 3))
+      return monitors.start(databaseOf('monitor', name), 'update', id, requests)
+    },
+    monitor_cond(params) {
+      const [name, id, requests] = exactly(3, params)
+      return monitors.start(databaseOf('monitor_cond', name), 'update2', id, requests)
+    },
+    monitor_cond_since(params) {
+      const [name, id, requests, txnId] = exactly(4, params)
+      return monitors.startSince(databaseOf('monitor_cond_since', name), id, requests, txnId)
+    },
+    monitor_cond_change(params) {
+      const [id, newId, requests] = exactly(3, params)
+      monitors.change(id, newId, requests)
+      return {}
+    },
+    monitor_cancel(params) {
+      if (params.length !== 1) throw new OvsdbError('invalid parameters')
+      monitors.cancel(params[0])
+      return {}
+    },
+    lock: (params) => ({ locked: takeLock('lock', params) }),
+    steal: (params) => ({ locked: takeLock('steal', params) }),
+    unlock(params) {
+      host.locks.unlock(lockName('unlock', params), me)
       return {}
     },
   }
@@ -84,8 +124,8 @@ export function openSession(duplex: Duplex, host: SessionHost, options: JsonRpcO
       if (result !== later) call.reply(result)
     } catch (error) {
       if (!(error instanceof OvsdbError)) throw error
-      // ovsdb-server sends this one, like 'unknown method', as a bare string.
-      call.fail(error.tag === 'unknown monitor' ? error.tag : error)
+      // ovsdb-server sends those of monitor_cancel, like 'unknown method', as a bare string.
+      call.fail(call.method === 'monitor_cancel' ? error.tag : error)
     }
   }
 
@@ -98,112 +138,51 @@ export function openSession(duplex: Duplex, host: SessionHost, options: JsonRpcO
     throw ovsdbError('unknown database', `${method} request specifies unknown database ${name}`)
   }
 
-  function transact([name, ...operations]: readonly unknown[], call: Call): unknown {
-    const database = databaseOf('transact', name)
-    const attempt = database.attempt(operations, holds)
-    if (attempt.kind !== 'blocked') {
-      const error = attempt.kind === 'failed' ? attempt.error : undefined
-      return resultArray(attempt, error, operations.length)
+  function takeLock(method: 'lock' | 'steal', params: readonly unknown[]): boolean {
+    const name = lockName(method, params)
+    if (host.locks.countOf(me) >= maxPending) {
+      throw ovsdbError('resources exhausted', `over ${maxPending} locks`)
     }
-    if (waiting.size >= MAX_PENDING) {
-      throw ovsdbError('resources exhausted', `over ${MAX_PENDING} transactions wait`)
-    }
-    const { timeoutMs } = attempt
-    const entry: Waiting = { call, database, operations, timeoutMs, timer: undefined }
-    waiting.add(entry)
-    if (timeoutMs !== undefined) {
-      // setTimeout takes 31 bits; nobody waits longer than the 24 days that this is.
-      entry.timer = setTimeout(() => expire(entry), Math.min(timeoutMs, 2 ** 31 - 1))
-    }
-    return later
+    return host.locks.lock(name, me, method === 'steal')
   }
 
-  function settle(entry: Waiting): void {
-    waiting.delete(entry)
-    clearTimeout(entry.timer)
-  }
-
-  function expire(entry: Waiting): void {
-    settle(entry)
-    const { call, database, operations, timeoutMs } = entry
-    const attempt = database.attempt(operations, holds)
-    const details = `"wait" timed out after ${timeoutMs} ms`
-    const late = attempt.kind === 'blocked' ? ovsdbError('timed out', details) : undefined
-    const error = attempt.kind === 'failed' ? attempt.error : late
-    call.reply(resultArray(attempt, error, operations.length))
-  }
-
-  function retry(): void {
-    for (const entry of [...waiting]) {
-      const attempt = entry.database.attempt(entry.operations, holds)
-      if (attempt.kind === 'blocked') continue
-      settle(entry)
-      const error = attempt.kind === 'failed' ? attempt.error : undefined
-      entry.call.reply(resultArray(attempt, error, entry.operations.length))
-    }
-  }
-
-  function startMonitor(
-    method: string,
-    dialect: 'update' | 'update2',
-    [name, id, requests]: readonly unknown[],
-  ): unknown {
-    const database = databaseOf(method, name)
-    if (monitors.has(key(id))) throw ovsdbError('syntax error', 'duplicate monitor ID')
-    if (monitors.size >= MAX_PENDING) {
-      throw ovsdbError('resources exhausted', `over ${MAX_PENDING} monitors`)
-    }
-    const monitor = serverMonitor(database, requests, dialect)
-    monitors.set(key(id), { id, database, monitor })
-    return monitor.initial()
-  }
-
-  function changeMonitor([id, newId, requests]: readonly unknown[]): unknown {
-    const entry = monitors.get(key(id))
-    if (!entry) throw ovsdbError('syntax error', 'unknown monitor session')
-    if (key(newId) !== key(id) && monitors.has(key(newId))) {
-      throw ovsdbError('syntax error', 'duplicate monitor ID')
-    }
-    const updates = entry.monitor.changeConditions(requests)
-    monitors.delete(key(id))
-    monitors.set(key(newId), { ...entry, id: newId })
-    if (updates) rpc.notify(entry.monitor.method, [newId, updates])
-    return {}
-  }
-
-  function tell(database: Database, changes: readonly AnyChange[]): void {
-    for (const entry of monitors.values()) {
-      if (entry.database !== database) continue
-      const updates = entry.monitor.updates(changes)
-      if (updates) rpc.notify(entry.monitor.method, [entry.id, updates])
-    }
-  }
-
-  function onNotify(method: string, params: readonly unknown[]): void {
-    if (method !== 'cancel') return
-    for (const entry of waiting) {
-      if (key(entry.call.id) !== key(params[0])) continue
-      settle(entry)
-      entry.call.fail('canceled')
-    }
-  }
-
-  const rpc = new JsonRpc(duplex, { onCall, onNotify }, options)
+  const rpc = new JsonRpc(
+    duplex,
+    {
+      onCall,
+      onNotify: (method, params) => {
+        if (method === 'cancel') triggers.cancel(params[0])
+      },
+      onDrain: monitors.flush,
+    },
+    limits,
+  )
   const closed = rpc.closed.then((reason) => {
-    for (const entry of [...waiting]) settle(entry)
-    monitors.clear()
+    triggers.close()
     host.locks.release(me)
     return reason
   })
-  return { closed, close: (reason) => rpc.close(reason), tell, retry }
+  return {
+    closed,
+    get isChangeAware() {
+      return isChangeAware
+    },
+    close: (reason) => rpc.close(reason),
+    tell: monitors.tell,
+    retry: triggers.retry,
+    drop(database) {
+      for (const id of monitors.drop(database)) rpc.notify('monitor_canceled', [id])
+    },
+  }
 }
 
-/** Ids of requests and monitors are any JSON; equal JSON is the same id. */
-function key(id: unknown): string {
-  return JSON.stringify(id) ?? 'null'
+function exactly(size: number, params: readonly unknown[]): readonly unknown[] {
+  if (params.length === size) return params
+  throw ovsdbError('syntax error', 'invalid parameters')
 }
 
-function lockName(name: unknown): string {
-  if (typeof name === 'string') return name
-  throw ovsdbError('syntax error', 'lock request params must be <id>')
+function lockName(method: string, params: readonly unknown[]): string {
+  const [name] = params
+  if (params.length === 1 && isId(name)) return name
+  throw ovsdbError('syntax error', `${method} request params must be <id>`)
 }

@@ -1,21 +1,24 @@
 /**
  * Runs the operations of one transaction on a draft (RFC 7047 §4.1.3, §5.2).
  *
- * Each operation is a row of one table: its members and what it does. Adding an operation is adding
- * a row. Neighbours: condition.ts and mutation.ts below, commit.ts after it, database.ts above.
+ * Each operation is a row of one table: its members with their types, whether it writes, and what it
+ * does. Adding an operation is adding a row. Neighbours: transaction-operation.ts does the work,
+ * commit.ts comes after, database.ts above.
  */
 import { isId, type Names } from './atom.ts'
-import type { AnyRow, Codec } from './codec.ts'
-import { type Condition, compileWhere } from './condition.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
-import { compileMutation } from './mutation.ts'
-import { type Draft, type Table, tableOf } from './table.ts'
+import type { Draft } from './table.ts'
+import * as run from './transaction-operation.ts'
 
 /** What the transaction may know of the world. */
 export interface TransactionContext {
   newUuid(): string
   /** Whether whoever asked holds the lock. */
   holds(lock: string): boolean
+  /** Since the transaction was asked for: a `wait` measures its timeout by this. */
+  readonly elapsedMs: number
+  /** Set for a database that clients may only read: its name. */
+  readonly reserved?: string | undefined
 }
 
 /** `<result>` of one operation, wire form. */
@@ -23,62 +26,91 @@ export type WireResult = Readonly<Record<string, unknown>>
 
 /** The draft is ready to commit, refused, or waits for another transaction. */
 export type Outcome =
-  | { readonly kind: 'done'; readonly results: WireResult[] }
+  | {
+      readonly kind: 'done'
+      readonly results: WireResult[]
+      /** Whether a commit operation asks to be on the disk before the reply. */
+      readonly durable: boolean
+      readonly comments: readonly string[]
+    }
   | { readonly kind: 'failed'; readonly results: WireResult[]; readonly error: OvsdbError }
   | {
       readonly kind: 'blocked'
       /** Of the operations before the wait. */
       readonly results: WireResult[]
-      /** Undefined = for ever. */
+      /** From the request on; undefined = for ever. */
       readonly timeoutMs: number | undefined
     }
 
-interface Run {
+/** The members of an operation; their types have been checked. */
+export type Members = Readonly<Record<string, unknown>>
+
+/** One transaction under way. */
+export interface Run {
   readonly draft: Draft
   readonly context: TransactionContext
   readonly names: Names
+  /** By uuid-name: referred to, or inserted already. */
   readonly named: Map<string, { uuid: string; inserted: boolean }>
+  readonly comments: string[]
+  durable: boolean
 }
-type Members = Readonly<Record<string, unknown>>
 
-interface OperationRow {
-  readonly required: readonly string[]
-  readonly optional: readonly string[]
-  run(run: Run, members: Members): WireResult | Blocked
-}
-interface Blocked {
+export interface Blocked {
   readonly blocked: true
   readonly timeoutMs: number | undefined
 }
 
+const types = {
+  id: isId,
+  string: (value: unknown) => typeof value === 'string',
+  boolean: (value: unknown) => typeof value === 'boolean',
+  number: (value: unknown) => typeof value === 'number',
+  array: Array.isArray,
+  object: (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value),
+}
+type MemberType = keyof typeof types | `${keyof typeof types}?`
+
+interface OperationRow {
+  /** A trailing question mark: may be absent. */
+  readonly members: Readonly<Record<string, MemberType>>
+  readonly writes?: boolean
+  run(run: Run, members: Members): WireResult | Blocked
+}
+
 const operations: Readonly<Record<string, OperationRow>> = {
-  insert: { required: ['table', 'row'], optional: ['uuid-name'], run: insert },
-  select: { required: ['table', 'where'], optional: ['columns'], run: select },
-  update: { required: ['table', 'where', 'row'], optional: [], run: update },
-  mutate: { required: ['table', 'where', 'mutations'], optional: [], run: mutate },
-  delete: { required: ['table', 'where'], optional: [], run: remove },
+  insert: {
+    members: { table: 'id', row: 'object', 'uuid-name': 'id?', uuid: 'string?' },
+    writes: true,
+    run: run.insert,
+  },
+  select: { members: { table: 'id', where: 'array', columns: 'array?' }, run: run.select },
+  update: {
+    members: { table: 'id', where: 'array', row: 'object' },
+    writes: true,
+    run: run.update,
+  },
+  mutate: {
+    members: { table: 'id', where: 'array', mutations: 'array' },
+    writes: true,
+    run: run.mutate,
+  },
+  delete: { members: { table: 'id', where: 'array' }, writes: true, run: run.remove },
   wait: {
-    required: ['table', 'where', 'until', 'rows'],
-    optional: ['timeout', 'columns'],
-    run: wait,
-  },
-  commit: { required: ['durable'], optional: [], run: () => ({}) },
-  abort: {
-    required: [],
-    optional: [],
-    run() {
-      throw ovsdbError('aborted', 'aborted by request')
+    members: {
+      table: 'id',
+      where: 'array',
+      until: 'string',
+      rows: 'array',
+      columns: 'array?',
+      timeout: 'number?',
     },
+    run: run.wait,
   },
-  comment: { required: ['comment'], optional: [], run: () => ({}) },
-  assert: {
-    required: ['lock'],
-    optional: [],
-    run({ context }, { lock }) {
-      if (context.holds(String(lock))) return {}
-      throw ovsdbError('not owner', `Asserted lock ${lock} not held.`)
-    },
-  },
+  commit: { members: { durable: 'boolean' }, run: run.commit },
+  abort: { members: {}, run: run.abort },
+  comment: { members: { comment: 'string' }, run: run.comment },
+  assert: { members: { lock: 'id' }, run: run.assert },
 }
 
 /** Fills the draft. What it throws is a programmer's error; a refused operation is an outcome. */
@@ -93,11 +125,11 @@ export function runOperations(
     named.set(name, known)
     return known.uuid
   }
-  const run: Run = { draft, context, names, named }
+  const current: Run = { draft, context, names, named, comments: [], durable: false }
   const results: WireResult[] = []
   for (const operation of list) {
     try {
-      const result = runOne(run, operation)
+      const result = runOne(current, operation)
       if ('blocked' in result) {
         return { kind: 'blocked', results, timeoutMs: (result as Blocked).timeoutMs }
       }
@@ -107,161 +139,39 @@ export function runOperations(
       return { kind: 'failed', results, error }
     }
   }
-  return { kind: 'done', results }
+  const { durable, comments } = current
+  return { kind: 'done', results, durable, comments }
 }
 
-function runOne(run: Run, operation: unknown): WireResult | Blocked {
-  if (typeof operation !== 'object' || operation === null || Array.isArray(operation)) {
+function runOne(current: Run, operation: unknown): WireResult | Blocked {
+  if (!types.object(operation)) {
     throw ovsdbError('syntax error', 'Parsing ovsdb operation failed: Object expected.')
   }
   const { op, ...members } = operation as Members
   const row = typeof op === 'string' && Object.hasOwn(operations, op) ? operations[op] : undefined
   if (!row) throw ovsdbError('syntax error', `No operation "${String(op)}"`)
-  for (const name of row.required) {
-    if (members[name] !== undefined) continue
-    throw ovsdbError('syntax error', `Required '${name}' member is missing.`)
+  checkMembers(row, members)
+  const result = row.run(current, members)
+  const { reserved } = current.context
+  if (row.writes && reserved !== undefined) {
+    const details = `${op} operation not allowed on table in reserved database ${reserved}`
+    throw ovsdbError('not allowed', details)
+  }
+  return result
+}
+
+function checkMembers(row: OperationRow, members: Members): void {
+  for (const [name, type] of Object.entries(row.members)) {
+    const value = Object.hasOwn(members, name) ? members[name] : undefined
+    if (value === undefined) {
+      if (type.endsWith('?')) continue
+      throw ovsdbError('syntax error', `Required '${name}' member is missing.`)
+    }
+    if (types[type.replace('?', '') as keyof typeof types](value)) continue
+    throw ovsdbError('syntax error', `Type mismatch for member '${name}'.`)
   }
   for (const name of Object.keys(members)) {
-    if (row.required.includes(name) || row.optional.includes(name)) continue
+    if (Object.hasOwn(row.members, name)) continue
     throw ovsdbError('syntax error', `Member '${name}' is present but not allowed here.`)
   }
-  return row.run(run, members)
-}
-
-function insert({ draft, context, names, named }: Run, members: Members): WireResult {
-  const table = tableOf(draft.tables, members.table)
-  const name = members['uuid-name']
-  let uuid: string
-  if (name === undefined) uuid = context.newUuid()
-  else {
-    if (!isId(name)) throw ovsdbError('syntax error', 'uuid-name must be an <id>')
-    uuid = names(name)
-    const known = named.get(name)
-    if (known?.inserted) {
-      const details = 'This "uuid-name" appeared on an earlier "insert" operation.'
-      throw ovsdbError('duplicate uuid-name', details)
-    }
-    named.set(name, { uuid, inserted: true })
-  }
-  const row = table.codec.make()
-  row._uuid = uuid
-  for (const [codec, value] of decodeRow(table, members.row, names)) {
-    if (codec.name.startsWith('_')) checkMutable(table, codec, 'insert')
-    row[codec.name] = value
-  }
-  draft.put(table, uuid, row as AnyRow)
-  return { uuid: ['uuid', uuid] }
-}
-
-function select({ draft, names }: Run, members: Members): WireResult {
-  const [table, where] = target(draft, members, names)
-  const columns = columnsOf(table, members.columns)
-  const rows = draft.find(table, where).map((row) => {
-    const selected: Record<string, unknown> = {}
-    for (const codec of columns) selected[codec.name] = codec.encode(row[codec.name])
-    return selected
-  })
-  return { rows }
-}
-
-function update({ draft, names }: Run, members: Members): WireResult {
-  const [table, where] = target(draft, members, names)
-  const values = decodeRow(table, members.row, names)
-  for (const [codec] of values) checkMutable(table, codec, 'update')
-  const rows = draft.find(table, where)
-  for (const row of rows) {
-    const next: Record<string, unknown> = { ...row }
-    for (const [codec, value] of values) next[codec.name] = value
-    draft.put(table, row._uuid, next as AnyRow)
-  }
-  return { count: rows.length }
-}
-
-function mutate({ draft, names }: Run, members: Members): WireResult {
-  const [table, where] = target(draft, members, names)
-  if (!Array.isArray(members.mutations)) {
-    throw ovsdbError('syntax error', 'mutations must be an array')
-  }
-  const mutations = members.mutations.map((wire) => {
-    if (!Array.isArray(wire) || wire.length !== 3 || typeof wire[0] !== 'string') {
-      throw ovsdbError('syntax error', 'Parse error: a mutation is [column, mutator, value]')
-    }
-    const codec = table.codec.column(wire[0])
-    checkMutable(table, codec, 'mutate')
-    return { name: codec.name, apply: compileMutation(codec, wire[1], wire[2], names) }
-  })
-  const rows = draft.find(table, where)
-  for (const row of rows) {
-    const next: Record<string, unknown> = { ...row }
-    for (const { name, apply } of mutations) next[name] = apply(next[name])
-    draft.put(table, row._uuid, next as AnyRow)
-  }
-  return { count: rows.length }
-}
-
-function remove({ draft, names }: Run, members: Members): WireResult {
-  const [table, where] = target(draft, members, names)
-  const rows = draft.find(table, where)
-  for (const row of rows) draft.put(table, row._uuid, undefined)
-  return { count: rows.length }
-}
-
-/** Rows are compared as a set, seen through the columns. */
-function wait({ draft, names }: Run, members: Members): WireResult | Blocked {
-  const [table, where] = target(draft, members, names)
-  const columns = columnsOf(table, members.columns)
-  const { until, rows, timeout } = members
-  if (until !== '==' && until !== '!=') {
-    throw ovsdbError('syntax error', `"until" must be "==" or "!=", not ${JSON.stringify(until)}`)
-  }
-  if (!Array.isArray(rows)) throw ovsdbError('syntax error', 'rows must be an array')
-  if (timeout !== undefined && (typeof timeout !== 'number' || timeout < 0)) {
-    throw ovsdbError('syntax error', 'timeout must be milliseconds, 0 or more')
-  }
-  const shown = (values: (codec: Codec) => unknown) =>
-    JSON.stringify(columns.map((codec) => codec.encode(values(codec))))
-  const expected = new Set(
-    rows.map((wire) => {
-      const given = new Map(decodeRow(table, wire, names))
-      return shown((codec) => (given.has(codec) ? given.get(codec) : codec.initial))
-    }),
-  )
-  const actual = new Set(draft.find(table, where).map((row) => shown((codec) => row[codec.name])))
-  const equal = expected.size === actual.size && [...expected].every((row) => actual.has(row))
-  if (equal === (until === '==')) return {}
-  if (timeout === 0) throw ovsdbError('timed out', '"where" clause test failed')
-  return { blocked: true, timeoutMs: timeout }
-}
-
-// ---- members ----------------------------------------------------------------------------------
-
-function target(draft: Draft, members: Members, names: Names): [Table, Condition] {
-  const table = tableOf(draft.tables, members.table)
-  return [table, compileWhere(table.codec, members.where, names)]
-}
-
-/** Columns by name; absent: all, with `_uuid` and `_version`. */
-function columnsOf(table: Table, wire: unknown): Codec[] {
-  if (wire === undefined) {
-    return ['_uuid', '_version', ...table.codec.columns.keys()].map(table.codec.column)
-  }
-  return table.codec.columnList(wire)
-}
-
-function decodeRow(table: Table, wire: unknown, names: Names): [Codec, unknown][] {
-  if (typeof wire !== 'object' || wire === null || Array.isArray(wire)) {
-    throw ovsdbError('syntax error', 'a row must be an object')
-  }
-  return Object.entries(wire).map(([name, value]) => {
-    const codec = table.codec.column(name)
-    const decoded = codec.decode(value, names)
-    codec.check(decoded)
-    return [codec, decoded]
-  })
-}
-
-function checkMutable(table: Table, { name, column }: Codec, verb: string): void {
-  if (column.mutable && name !== '_uuid' && name !== '_version') return
-  const details = `Cannot ${verb} immutable column ${name} in table ${table.name}.`
-  throw ovsdbError('constraint violation', details)
 }

@@ -50,6 +50,10 @@ function normalize(transcript: Json): Json {
   return JSON.parse(named, (member, value) => {
     if (member === 'details' || member === 'syntax') return undefined
     if ((member === 'error' || member === 'result') && value === null) return undefined
+    // Rows and database names come in no order.
+    if (member === 'rows' && Array.isArray(value)) {
+      return value.map((row) => JSON.stringify(Object.entries(row).sort())).sort()
+    }
     return value
   })
 }
@@ -63,6 +67,12 @@ const named = (name: string) => ['named-uuid', name]
 const set = (...values: Json[]) => ['set', values]
 const map = (...pairs: [Json, Json][]) => ['map', pairs]
 const transact = (...operations: Json[]): [string, Json[]] => ['transact', [OVS, ...operations]]
+const transactServer = (...operations: Json[]): [string, Json[]] => [
+  'transact',
+  ['_Server', ...operations],
+]
+/** A uuid of our choice. */
+const own = (n: number) => `${String(n).padStart(8, '1')}-0000-4000-8000-000000000000`
 const root = transact(insert(OVS, {}))
 const waitFor = (rows: Json[], timeout: number, until = '==') =>
   op('wait', OVS, { where: [], columns: ['next_cfg'], until, rows, timeout })
@@ -307,6 +317,79 @@ const conversations: Record<string, [string, Json[]][]> = {
       ],
     ],
     transact(op('delete', 'QoS', { where: [] })),
+  ],
+  'members of the wrong type': [
+    transact({ op: 'assert', lock: 'a b' }),
+    transact({ op: 'assert', lock: 3 }),
+    transact({ op: 'commit', durable: 3 }),
+    transact({ op: 'commit', durable: true }),
+    transact({ op: 'comment', comment: 3 }),
+    transact({ op: 'abort', extra: 1 }),
+    transact(op('select', 'QoS', { where: {} })),
+    transact(op('select', 'QoS', { where: [], columns: {} })),
+    transact(op('select', 'QoS', { where: [], columns: ['type', 'type'] })),
+    transact(insert('QoS', { type: 'x' }, '1a')),
+    transact({ ...insert('QoS', {}), uuid: ['uuid', 'x'] }),
+    transact({ ...insert('QoS', {}), uuid: 'x' }),
+    transact(op('wait', 'QoS', { where: [], until: 'x', rows: [] })),
+    transact(op('wait', 'QoS', { where: [], until: '!=', rows: [], timeout: 'x' })),
+    transact(op('wait', 'QoS', { where: [], until: '!=', rows: [], timeout: -1 })),
+    transact(op('delete', 'QoS', { where: [['type', '==']] })),
+    transact(op('delete', 'QoS', { where: [true] })),
+    transact(op('delete', 'QoS', { where: [3] })),
+  ],
+  'an insert that names its uuid': [
+    transact({ ...insert('QoS', { type: 'a' }, 'x'), uuid: own(1) }, insert('QoS', {}, 'y')),
+    transact({ ...insert('QoS', { type: 'b' }), uuid: own(1) }),
+    transact(op('delete', 'QoS', { where: [] }), { ...insert('QoS', {}), uuid: own(1) }),
+    transact({ ...insert('QoS', {}), uuid: own(2) }, { ...insert('QoS', {}), uuid: own(2) }),
+  ],
+  'the _Server database': [
+    ['list_dbs', []],
+    ['get_schema', ['_Server']],
+    transactServer(
+      op('select', 'Database', {
+        where: [['name', '!=', '']],
+        columns: ['name', 'model', 'connected', 'leader', 'sid', 'cid', 'index'],
+      }),
+    ),
+    transactServer(insert('Database', {})),
+    transactServer(insert('Database', { model: 'relay' })),
+    transactServer(op('delete', 'Database', { where: [] })),
+    transactServer(op('update', 'Database', { where: [], row: { leader: false } })),
+    transactServer(op('mutate', 'Database', { where: [], mutations: [] })),
+    transactServer(
+      op('wait', 'Database', { where: [], until: '==', rows: [], columns: ['name'], timeout: 0 }),
+    ),
+    transactServer({ op: 'comment', comment: 'x' }, { op: 'abort' }),
+    ['set_db_change_aware', [true]],
+    ['set_db_change_aware', [1]],
+    ['set_db_change_aware', []],
+    ['get_server_id', []],
+  ],
+  'requests with too little or too much': [
+    ['monitor', [OVS, 1, {}, 2]],
+    ['monitor_cond', [OVS, 1]],
+    ['monitor_cond_since', [OVS, 1, {}]],
+    ['monitor_cond_since', [OVS, 1, {}, 3]],
+    ['monitor_cond_since', ['nope', 1, {}, own(1)]],
+    ['monitor_cond_change', [1, 2]],
+    ['monitor_cancel', []],
+    ['monitor', [OVS, 2, { QoS: [{ where: [] }] }]],
+    ['monitor', [OVS, 3, { QoS: [{ columns: ['nope'] }] }]],
+    ['monitor', [OVS, 4, { QoS: [{ columns: ['type', 'type'] }] }]],
+    ['monitor_cond', [OVS, 5, { QoS: [{ columns: ['type'], where: [['type', '<', 1]] }] }]],
+    ['monitor_cond', [OVS, 6, { QoS: [{ select: { insert: 1 } }] }]],
+    ['monitor', [OVS, 7, []]],
+    ['cancel', [1]],
+    ['lock', ['a b']],
+    ['lock', ['a', 'b']],
+    ['lock', []],
+    ['steal', [1]],
+    ['unlock', []],
+    ['list_dbs', [1]],
+    ['get_schema', []],
+    ['get_schema', [OVS, 1]],
   ],
   locks: [
     root,

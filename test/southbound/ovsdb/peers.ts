@@ -31,15 +31,22 @@ export async function dialPath(path: string): Promise<net.Socket> {
   return socket
 }
 
-/** ovsdb-server with an empty Open_vSwitch database; more remotes as in its man page. */
-export async function realPeer(remotes: readonly string[] = []): Promise<Peer> {
+/** ovsdb-server with empty databases; more remotes as in its man page. */
+export async function realPeer(
+  remotes: readonly string[] = [],
+  schemaPaths: readonly string[] = [ovsSchemaPath],
+): Promise<Peer> {
   const directory = mkdtempSync(join(tmpdir(), 'ovsdb-'))
   const path = join(directory, 'db.sock')
-  execFileSync('ovsdb-tool', ['create', join(directory, 'conf.db'), ovsSchemaPath])
+  const files = schemaPaths.map((schemaPath, i) => {
+    const file = join(directory, `${i}.db`)
+    execFileSync('ovsdb-tool', ['create', file, schemaPath])
+    return file
+  })
   const child: ChildProcess = spawn(
     'ovsdb-server',
     [
-      join(directory, 'conf.db'),
+      ...files,
       `--remote=punix:${path}`,
       ...remotes.map((remote) => `--remote=${remote}`),
       `--unixctl=${join(directory, 'ctl')}`,

@@ -117,7 +117,7 @@ describe.skipIf(!hasOvs)('the tools of Open vSwitch work against our server', ()
   test('ovsdb-client lists, dumps, transacts, locks and monitors', async () => {
     const remote = `unix:${peer.path}`
     await vsctl('--no-wait', 'init')
-    expect(await ovsdbClient('list-dbs', remote)).toBe('Open_vSwitch')
+    expect(await ovsdbClient('list-dbs', remote)).toBe('Open_vSwitch\n_Server')
     expect(await ovsdbClient('get-schema-version', remote)).toBe('8.3.1')
     expect(await ovsdbClient('list-tables', remote)).toMatch(/AutoAttach/)
     expect(await ovsdbClient('list-columns', remote, 'Bridge')).toMatch(/fail_mode/)
