@@ -62,7 +62,8 @@ function writable(name: FieldName, match: Match | undefined): KeyField {
 function readable(name: FieldName, match: Match | undefined): KeyField {
   const missing = match && missingPrerequisite({ ...match, [name]: match[name] ?? 0 })
   if (missing !== undefined) refuse('bad_action.match_inconsistent', missing)
-  return keyField[name]
+  const field: KeyField | undefined = keyField[name]
+  return field ?? refuse('bad_action.bad_set_type', `no field ${name}`)
 }
 
 /** Writes value under mask, both shifted to where they belong. */
@@ -78,7 +79,7 @@ function checkRange(at: Subfield): void {
   }
 }
 
-const isInFrame = (name: FieldName) => keyField[name].sources.length > 0
+const isInFrame = (name: FieldName) => (keyField[name]?.sources.length ?? 0) > 0
 
 const rows: Rows = {
   output: {
@@ -143,9 +144,9 @@ const rows: Rows = {
   },
   check_pkt_larger: {
     rank: RANK.set,
-    compile({ pkt_len, dst }) {
+    compile({ pkt_len, dst }, match) {
       checkRange({ ...dst, n_bits: 1 })
-      const field = keyField[dst.field]
+      const field = readable(dst.field, match)
       const slot = field.slot + field.words - 1 - (dst.ofs >> 5)
       const bit = 1 << (dst.ofs & 31)
       return (run) => {

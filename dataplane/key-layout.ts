@@ -90,12 +90,18 @@ export interface Source {
   readonly store: (key: Uint32Array, bytes: Uint8Array, o: number) => void
 }
 
+/** Fields of Open vSwitch that are of no use here: refused in matches and in actions. */
+const ABSENT =
+  /^(tun_(metadata|gbp|erspan|gtpu)|nsh_|ct_(nw|ipv6|tp)_|nd_|nxm_|vlan_tci|nw_tos|mpls_ttl|dp_hash|recirc_id|actset_output|packet_type)/
+/** The fields that a key has. */
+export const keyNames: readonly FieldName[] = fieldNames.filter((name) => !ABSENT.test(name))
+
 /** xreg and xxreg are the 32-bit registers seen in twos and fours. */
 const REGISTERS = /^(x{1,2})reg(\d+)$/
 
 let words = 0
 const slots = new Map<FieldName, number>()
-for (const name of fieldNames) {
+for (const name of keyNames) {
   const [, x, n] = REGISTERS.exec(name) ?? []
   const first = x === undefined ? undefined : slots.get('reg0')
   if (first !== undefined) {
@@ -137,7 +143,7 @@ function storeWord(bytes: Uint8Array, at: number, word: number): void {
 }
 
 export const keyField = Object.fromEntries(
-  fieldNames.map((name): [FieldName, KeyField] => {
+  keyNames.map((name): [FieldName, KeyField] => {
     const { bits } = fieldOf[name]
     const slot = slots.get(name)!
     const from = (sources[name] ?? []).map((source) => sourceOf(slot, source))

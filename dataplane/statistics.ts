@@ -224,8 +224,9 @@ function countPort(bridge: Bridge, port: BridgePort): ReplyElement<'port_stats'>
 /** Answers every request but the flow monitor's; throws a Refusal for what is unknown. */
 export function answerMultipart(bridge: Bridge, request: Request, send: Send): void {
   const { kind, xid } = request
-  const answer = kind === 'unknown' ? undefined : (answers[kind] as Answer<'flow'> | undefined)
-  if (!answer || kind === 'unknown') return refuse('bad_request.bad_multipart', kind)
+  const known = kind !== 'unknown' && kind !== 'experimenter'
+  const answer = known ? (answers[kind] as Answer<'flow'> | undefined) : undefined
+  if (!answer) return refuse('bad_request.bad_multipart', kind)
   const result = answer(bridge, request.body as Requested<'flow'>)
   const reply = (body: unknown, more: boolean) =>
     send({ type: 'multipart_reply', xid, kind, body, more } as never)

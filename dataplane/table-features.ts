@@ -4,12 +4,19 @@
  * Neighbours: statistics.ts asks, actions.ts says which fields may be set.
  */
 import type { ReplyElement } from '../southbound/openflow/multipart.ts'
-import { type FieldName, fieldNames, fieldOf } from '../southbound/openflow/oxm.ts'
+import { type FieldName, fieldOf } from '../southbound/openflow/oxm.ts'
 import { isReadOnly } from './actions.ts'
+import { keyNames } from './key-layout.ts'
 import { TABLES } from './program.ts'
 
-type TableFeatures = ReplyElement<'table_features'>
-type Property = TableFeatures['properties'][number]
+/** Properties as bytes, which are the same for all tables. */
+type Property = Extract<
+  ReplyElement<'table_features'>['properties'][number],
+  { readonly kind: 'unknown' }
+>
+type TableFeatures = Omit<ReplyElement<'table_features'>, 'properties'> & {
+  readonly properties: readonly Property[]
+}
 
 /** OFPTFPT_*: property types; the one for the table-miss flow is the next number. */
 const INSTRUCTIONS = 0
@@ -39,8 +46,8 @@ function fieldList(names: readonly FieldName[]): Uint8Array {
   return Uint8Array.from(headers.flatMap((h) => [h >>> 24, h >>> 16, h >>> 8, h]))
 }
 
-const settable = fieldList(fieldNames.filter((name) => !isReadOnly(name)))
-const all = fieldList(fieldNames)
+const settable = fieldList(keyNames.filter((name) => !isReadOnly(name)))
+const all = fieldList(keyNames)
 const instructions = typeList(INSTRUCTION_TYPES)
 const actions = typeList(ACTION_TYPES)
 

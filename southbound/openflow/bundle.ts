@@ -1,10 +1,12 @@
 /**
  * Bundles: many flow-mods and group-mods that a switch takes as one, in order, or not at all (ONF
- * EXT-230, which Open vSwitch accepts on OpenFlow 1.3; it refuses meters in them). Neighbours: connection.ts, message.ts.
+ * EXT-230, which Open vSwitch accepts on OpenFlow 1.3; it refuses meters in them). And batches: many
+ * messages at once where each stands for itself. Neighbours: connection.ts, message.ts.
  */
+import { Writer } from '../wire/writer.ts'
 import type { Connection, WaitOptions } from './connection.ts'
-import { OpenflowError } from './error.ts'
-import { encode, type Outgoing } from './message.ts'
+import { ConnectionError, OpenflowError } from './error.ts'
+import { encode, header, MAX_MESSAGE, type Outgoing, write } from './message.ts'
 
 export const bundleControl = {
   open_request: 0,
@@ -20,23 +22,25 @@ export const bundleFlags = { atomic: 1, ordered: 2 } as const
 
 const FLAGS = bundleFlags.atomic | bundleFlags.ordered
 const NOTHING = new Uint8Array(0)
-/** The event loop gets a turn after so many messages. */
-const TURN = 1000
+/** The event loop gets a turn after so many messages: about 1 ms of encoding. */
+const TURN = 256
 
 /**
  * Sends the messages as one atomic, ordered bundle and resolves when it is committed: then all of
- * them hold. Rejects with OpenflowError whose `index` is the position of the message that failed
- * (undefined when the bundle itself was refused), and nothing of it holds; with ConnectionError when
- * the connection ends, and then it may hold or not; with the signal's reason, and it is discarded
- * unless its commit was already sent.
+ * them hold. They are taken from the iterable as they are sent, as fast as the switch takes them, and
+ * the event loop gets turns. Rejects with OpenflowError whose `index` is the position of the message
+ * that failed (undefined when the bundle itself was refused), and nothing of it holds; with
+ * ConnectionError when the connection ends, and then it may hold or not; with the signal's reason or
+ * what the iterable throws, and it is discarded unless its commit was already sent.
  */
 export async function commitBundle(
   connection: Connection,
   messages: Iterable<Outgoing>,
   { signal }: WaitOptions = {},
 ): Promise<void> {
-  const list = Array.isArray(messages) ? (messages as readonly Outgoing[]) : [...messages]
-  if (list.length === 0) return
+  const list = messages[Symbol.iterator]()
+  const head = list.next()
+  if (head.done) return
   const bundle_id = connection.nextXid()
   const control = (control_type: number) =>
     ({
@@ -46,34 +50,17 @@ export async function commitBundle(
       flags: FLAGS,
       properties: NOTHING,
     }) as const
+  const add = envelope(bundle_id)
+  let failed: OpenflowError | undefined
+  const onError = (error: OpenflowError) => {
+    failed ??= error
+  }
   await connection.request(control(bundleControl.open_request), { signal })
-  const first = connection.reserveXids(list.length)
-  let failed: Error | undefined
-  const forget = connection.watch(first, list.length, {
-    answer() {},
-    fail(error) {
-      failed ??= error instanceof OpenflowError ? at(error, error.xid - first) : error
-    },
-  })
   let committing = false
+  let forget = () => {}
   try {
-    for (let i = 0; i < list.length && !failed; i++) {
-      const xid = first + i
-      const message = encode({ ...(list[i] as Outgoing), xid })
-      const sent = connection.send({
-        type: 'bundle_add',
-        xid,
-        bundle_id,
-        flags: FLAGS,
-        message,
-        properties: NOTHING,
-      })
-      if (i % TURN === TURN - 1) {
-        await unlessAborted(sent, signal)
-        await new Promise(setImmediate)
-        signal?.throwIfAborted()
-      }
-    }
+    const all = resume(head.value, list)
+    forget = await sendAll(connection, all, add, { signal, onError, isOver: () => !!failed })
     // Open vSwitch refuses a bad message when it is added and would commit the rest all the same:
     // the reply to close comes after every such refusal.
     await connection.request(control(bundleControl.close_request), { signal })
@@ -86,6 +73,129 @@ export async function commitBundle(
     throw failed ?? error
   } finally {
     forget()
+  }
+}
+
+/**
+ * Sends messages that ask for no answer, each for itself, and a barrier. Resolves when the switch has
+ * done what it took, with an error for each message that it refused (`index`: its position). Rejects
+ * with ConnectionError, the signal's reason or what the iterable throws; part of it is done then.
+ */
+export async function sendBatch(
+  connection: Connection,
+  messages: Iterable<Outgoing>,
+  { signal }: WaitOptions = {},
+): Promise<OpenflowError[]> {
+  const errors: OpenflowError[] = []
+  const onError = (error: OpenflowError) => errors.push(error)
+  const keep = (message: Outgoing, xid: number) => {
+    scratch.length = 0
+    write(scratch, message)
+    header.set.xid(scratch.bytes, 0, xid)
+    return scratch.bytes.subarray(0, scratch.length)
+  }
+  const forget = await sendAll(connection, messages, keep, { signal, onError })
+  try {
+    await connection.barrier({ signal })
+  } finally {
+    forget()
+  }
+  return errors
+}
+
+/** What a message is written in on its way to the connection, which copies it. */
+const scratch = new Writer(4096)
+
+/**
+ * Puts messages into `bundle_add`. All that comes before the message is encoded once, for a bundle of
+ * 100,000 is 100,000 times the same but for lengths and xids. The bytes are good until the next call.
+ */
+function envelope(bundle_id: number): (message: Outgoing, xid: number) => Uint8Array {
+  const message = encode({ type: 'barrier_request' })
+  const first = {
+    type: 'bundle_add',
+    bundle_id,
+    flags: FLAGS,
+    message,
+    properties: NOTHING,
+  } as const
+  const whole = encode(first)
+  const head = whole.slice(0, whole.length - message.length)
+  return (message, xid) => {
+    scratch.length = 0
+    scratch.append(head)
+    const size = head.length + write(scratch, message)
+    if (size > MAX_MESSAGE) throw new RangeError(`${message.type} is too long for a bundle`)
+    const { bytes } = scratch
+    scratch.patch16(2, size)
+    header.set.xid(bytes, 0, xid)
+    header.set.xid(bytes, head.length, xid)
+    return bytes.subarray(0, size)
+  }
+}
+
+interface SendOptions extends WaitOptions {
+  onError(error: OpenflowError): void
+  /** Whether there is no more use in sending. */
+  isOver?(): boolean
+}
+
+/**
+ * Sends all, as fast as the peer takes them, and watches their xids for errors until the returned
+ * function is called. When it rejects nothing is watched any more.
+ */
+async function sendAll(
+  connection: Connection,
+  messages: Iterable<Outgoing>,
+  wrap: (message: Outgoing, xid: number) => Uint8Array,
+  { signal, onError, isOver }: SendOptions,
+): Promise<() => void> {
+  const watches: (() => void)[] = []
+  const forget = () => {
+    for (const end of watches) end()
+  }
+  let sent = Promise.resolve()
+  let first = 0
+  let count = TURN
+  try {
+    let index = 0
+    for (const message of messages) {
+      if (count === TURN) {
+        if (index > 0) await turn(sent, signal)
+        if (!connection.isOpen) throw new ConnectionError('closed', 'the connection has ended')
+        if (isOver?.()) break
+        const start = index
+        const from = connection.reserveXids(TURN)
+        const fail = (error: Error) => {
+          if (error instanceof OpenflowError) onError(at(error, start + error.xid - from))
+        }
+        watches.push(connection.watch(from, TURN, { answer() {}, fail }))
+        first = from
+        count = 0
+      }
+      sent = connection.send(wrap(message, first + count++))
+      index++
+    }
+    return forget
+  } catch (error) {
+    forget()
+    throw error
+  }
+}
+
+/** Waits until the peer has taken what was sent, at least a turn of the event loop. */
+async function turn(sent: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  await unlessAborted(sent, signal)
+  await new Promise(setImmediate)
+  signal?.throwIfAborted()
+}
+
+function* resume<T>(head: T, rest: Iterator<T>): Generator<T> {
+  try {
+    yield head
+    for (let next = rest.next(); !next.done; next = rest.next()) yield next.value
+  } finally {
+    rest.return?.()
   }
 }
 

@@ -2,16 +2,17 @@
  * One OpenFlow connection over any Duplex, the same for both ends: hello, keepalive, framing,
  * requests matched by xid, back-pressure both ways. A peer that sends garbage, or nothing for three
  * echo intervals, is cut off with a typed reason; nothing that a peer sends throws out of here.
- * Neighbours: message.ts (codec), bundle.ts and monitor.ts (what is done over one).
+ * Neighbours: message.ts (codec), outbox.ts and pending.ts (its parts), listen.ts and reconnect.ts
+ * (where connections come from), bundle.ts, monitor.ts and roles.ts (what is done over one).
  */
 import type { Duplex } from 'node:stream'
 import { WireError } from '../wire/error.ts'
-import { Writer } from '../wire/writer.ts'
 import { ConnectionError, errorNumber, OpenflowError } from './error.ts'
 import { Framer } from './framer.ts'
-import { decode, MAX_MESSAGE, type Message, type Outgoing, VERSION, write } from './message.ts'
+import { decode, type Message, type Outgoing, VERSION } from './message.ts'
 import type { MultipartKind, ReplyElement, RequestBody } from './multipart.ts'
-import { type Pending, PendingTable } from './pending.ts'
+import { Outbox } from './outbox.ts'
+import { exchange, type OnAnswer, type Pending, PendingTable, reasonOf } from './pending.ts'
 
 export interface ConnectionLog {
   debug(fields: object, event: string): void
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
   /** Ends the handshake; the connection itself is ended by close(). */
   readonly signal?: AbortSignal | undefined
   readonly log?: ConnectionLog | undefined
+  /** Names the other end in the log, as `tcp:192.0.2.7:40332`. */
+  readonly peer?: string | undefined
   /** Milliseconds between keepalives; a peer silent for three of them is cut off. Default 5,000. */
   readonly echoIntervalMs?: number | undefined
   /** Bytes waiting to be sent beyond which the connection is closed. Default 64 MiB. */
@@ -32,8 +35,6 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Written to the stream at once when this many bytes are gathered, else in the next microtask. */
-const FLUSH_BYTES = 65_536
 /** While more than this waits to be sent, nothing is read: a slow reader cannot make us queue. */
 const PAUSE_BYTES = 4 << 20
 /** Messages kept until the first listener comes; older ones are dropped. */
@@ -43,18 +44,17 @@ const done = Promise.resolve()
 export class Connection {
   /** Resolves when the connection has ended: undefined after close() or the peer's end. */
   readonly closed: Promise<Error | undefined>
+  /** As given in the options; '' otherwise. */
+  readonly peer: string
   readonly #duplex: Duplex
   readonly #log: ConnectionLog | undefined
-  readonly #maxQueued: number
-  readonly #out = new Writer(FLUSH_BYTES + MAX_MESSAGE)
+  readonly #outbox: Outbox
   readonly #pending = new PendingTable()
   readonly #listeners = new Set<(message: Message) => void>()
   #backlog: Message[] | undefined = []
   readonly #framer = new Framer()
   #lastLength = 0
-  #flushing = false
-  #drained: Promise<void> | undefined
-  #resolveDrained: () => void = () => {}
+  #holds = 0
   #xid = 0
   #lastHeard = 0
   #ticks = 0
@@ -66,14 +66,18 @@ export class Connection {
   private constructor(duplex: Duplex, options: ConnectionOptions) {
     this.#duplex = duplex
     this.#log = options.log
-    this.#maxQueued = options.maxQueuedBytes ?? 64 << 20
+    this.peer = options.peer ?? ''
+    this.#outbox = new Outbox(duplex, options.maxQueuedBytes ?? 64 << 20, (queued) =>
+      this.close(new ConnectionError('overflow', `the peer leaves ${queued} bytes unread`)),
+    )
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
     duplex.on('data', (chunk: Uint8Array) => this.#receive(chunk))
-    duplex.on('drain', () => this.#drain())
-    duplex.on('end', () => this.close())
-    duplex.on('close', () => this.close())
+    // Not before others had a turn: a fast peer would keep a sender busy for ever.
+    duplex.on('drain', () => setImmediate(() => this.#drain()))
+    duplex.on('end', () => this.#left())
+    duplex.on('close', () => this.#left())
     duplex.on('error', (cause) =>
       this.close(new ConnectionError('closed', cause.message, { cause })),
     )
@@ -106,11 +110,11 @@ export class Connection {
         const data = new TextEncoder().encode('only OpenFlow 1.3 is spoken here')
         const { xid } = hello
         void this.send({ type: 'error', xid, ...errorNumber('hello_failed', 'incompatible'), data })
-        this.#flush()
+        this.#outbox.flush()
         this.close(new ConnectionError('version', `the peer speaks no OpenFlow 1.3 (${version})`))
       }
       void this.closed.then((reason) =>
-        reject(reason ?? new ConnectionError('closed', 'the peer left before the hello')),
+        reject(reason ?? new ConnectionError('closed', 'closed before the hello')),
       )
       void this.send({ type: 'hello', elements: [{ kind: 'version_bitmap', versions: [VERSION] }] })
     })
@@ -141,36 +145,39 @@ export class Connection {
    */
   send(message: Outgoing | Uint8Array): Promise<void> {
     if (!this.#open) return done
-    if (message instanceof Uint8Array) this.#out.append(message)
+    if (message instanceof Uint8Array) this.#outbox.append(message)
     else
-      write(this.#out, { ...message, xid: message.xid ?? (unasked(message) ? 0 : this.nextXid()) })
-    if (this.#out.length >= FLUSH_BYTES) this.#flush()
-    else if (!this.#flushing) {
-      this.#flushing = true
-      queueMicrotask(() => this.#flush())
-    }
-    return this.#drained ?? done
-  }
-
-  #flush(): void {
-    this.#flushing = false
-    if (!this.#open || this.#out.length === 0) return
-    const bytes = this.#out.copy()
-    this.#out.length = 0
-    if (this.#duplex.write(bytes)) return
-    this.#drained ??= new Promise((resolve) => {
-      this.#resolveDrained = resolve
-    })
-    const queued = this.#duplex.writableLength
-    if (queued > this.#maxQueued) {
-      this.close(new ConnectionError('overflow', `the peer leaves ${queued} bytes unread`))
-    }
+      this.#outbox.write(message, message.xid ?? (unasked.has(message.type) ? 0 : this.nextXid()))
+    return this.#outbox.ready
   }
 
   #drain(): void {
-    this.#drained = undefined
-    this.#resolveDrained()
-    if (this.#duplex.isPaused()) this.#duplex.resume()
+    if (!this.#open || this.#duplex.writableNeedDrain) return
+    this.#outbox.release()
+    this.#regulate()
+  }
+
+  /** Reads from the peer, or not: not while it leaves much unread itself, nor while held. */
+  #regulate(): void {
+    const duplex = this.#duplex
+    const wait = this.#holds > 0 || duplex.writableLength > PAUSE_BYTES
+    if (wait !== duplex.isPaused()) wait ? duplex.pause() : duplex.resume()
+  }
+
+  /**
+   * Reads nothing more of the peer until the returned function is called: for a listener that cannot
+   * keep up. What was read already (at most 64 KiB) still comes; silence is not held against the peer.
+   */
+  hold(): () => void {
+    let held = true
+    this.#holds++
+    this.#regulate()
+    return () => {
+      if (!held) return
+      held = false
+      this.#holds--
+      if (this.#open) this.#regulate()
+    }
   }
 
   /**
@@ -214,36 +221,14 @@ export class Connection {
   #exchange<T>(
     message: Outgoing,
     signal: AbortSignal | undefined,
-    onAnswer: (answer: Message, finish: (value: T) => void, fail: (error: Error) => void) => void,
+    onAnswer: OnAnswer<T>,
   ): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (signal?.aborted) return reject(reasonOf(signal))
-      if (!this.#open) return reject(new ConnectionError('closed', 'the connection has ended'))
-      const xid = message.xid ?? this.nextXid()
-      const forget = this.watch(xid, 1, {
-        answer: (answer) => onAnswer(answer, finish, fail),
-        fail: (error) => fail(error),
-      })
-      const end = () => {
-        forget()
-        signal?.removeEventListener('abort', abort)
-      }
-      const finish = (value: T) => {
-        end()
-        resolve(value)
-      }
-      const fail = (error: Error) => {
-        end()
-        reject(error)
-      }
-      const abort = () => fail(reasonOf(signal))
-      signal?.addEventListener('abort', abort, { once: true })
-      try {
-        void this.send({ ...message, xid })
-      } catch (error) {
-        fail(error as Error)
-      }
-    })
+    if (!this.#open) {
+      return Promise.reject(new ConnectionError('closed', 'the connection has ended'))
+    }
+    const xid = message.xid ?? this.nextXid()
+    const send = () => this.#outbox.write(message, xid)
+    return exchange(this.#pending, xid, signal, send, onAnswer)
   }
 
   /**
@@ -274,7 +259,7 @@ export class Connection {
   /** Ends the connection: with a reason at once, without one after what is queued was sent. */
   close(reason?: Error): void {
     if (!this.#open) return
-    if (!reason) this.#flush()
+    if (!reason) this.#outbox.flush()
     this.#open = false
     clearInterval(this.#timer)
     const duplex = this.#duplex
@@ -285,15 +270,23 @@ export class Connection {
       // A peer that reads nothing would keep the stream open for ever.
       setTimeout(() => duplex.destroy(), 1000).unref()
     }
-    if (reason) this.#log?.warn({ reason: reason.message }, 'openflow connection closed')
-    this.#drain()
+    const { peer } = this
+    if (reason) this.#log?.warn({ peer, reason: reason.message }, 'openflow connection closed')
+    else this.#log?.debug({ peer }, 'openflow connection ended')
+    this.#outbox.release()
     const error = reason ?? new ConnectionError('closed', 'the connection has ended')
     this.#pending.failAll(error)
     this.#framer.clear()
     this.#resolveClosed(reason)
   }
 
+  #left(): void {
+    const early = 'the peer left before the hello'
+    this.close(this.#onHello && new ConnectionError('closed', early))
+  }
+
   #tick(interval: number): void {
+    if (this.#holds > 0) this.#lastHeard = this.#ticks
     if (++this.#ticks - this.#lastHeard > 3) {
       this.close(new ConnectionError('silent', `the peer was silent for ${3 * interval} ms`))
     } else if (this.#ticks - this.#lastHeard > 0 && !this.#onHello) {
@@ -317,7 +310,7 @@ export class Connection {
       else this.close(new ConnectionError('garbage', message + current, { cause }))
       return
     }
-    if (this.#duplex.writableLength > PAUSE_BYTES) this.#duplex.pause()
+    if (this.#open) this.#regulate()
   }
 
   #handle(bytes: Uint8Array, start: number, end: number): void {
@@ -334,8 +327,10 @@ export class Connection {
       void this.send({ ...message, type: 'echo_reply' })
       return
     }
-    const pending = answers(message) ? this.#pending.get(message.xid) : undefined
+    const isAnswer = answers(message)
+    const pending = isAnswer ? this.#pending.get(message.xid) : undefined
     if (!pending) {
+      if (isAnswer && this.#pending.isLate(message)) return
       if (message.type !== 'hello' && message.type !== 'echo_reply') this.#tell(message)
     } else if (message.type === 'error') pending.fail(new OpenflowError(message))
     else pending.answer(message)
@@ -356,8 +351,6 @@ export class Connection {
 }
 
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-const reasonOf = (signal: AbortSignal | undefined): Error =>
-  signal?.reason instanceof Error ? signal.reason : new Error('aborted', { cause: signal?.reason })
 
 /** Whether a message can answer one of ours; xids of what the peer starts are its own. */
 const answers = ({ type }: Message) =>
@@ -367,13 +360,10 @@ const answers = ({ type }: Message) =>
   type === 'experimenter'
 
 /** Messages that answer nothing and ask nothing: sent with xid 0, as Open vSwitch does. */
-const unasked = ({ type }: Outgoing) =>
-  type === 'multipart_reply' ||
-  type === 'packet_in' ||
-  type === 'port_status' ||
-  type === 'flow_removed' ||
-  type === 'flow_monitor_paused' ||
-  type === 'flow_monitor_resumed'
+const unasked = new Set<string>([
+  ...['multipart_reply', 'packet_in', 'port_status', 'flow_removed'],
+  ...['flow_monitor_paused', 'flow_monitor_resumed'],
+])
 
 function speaks(hello: Message, version: number): boolean {
   if (hello.type !== 'hello') return false

@@ -3,6 +3,7 @@
  * codes that a switch answers with. Sources: OpenFlow 1.3.5 §7.4.4, Open vSwitch ofp-errors.h for
  * the experimenters' codes. Neighbours: connection.ts, bundle.ts throw these; message.ts has the bytes.
  */
+import { NICIRA, ONF } from './experimenter.ts'
 
 /** type: [name, names of the codes from 0]. The first row is what a switch says of a bad hello. */
 export const errorTypes: Readonly<Record<number, readonly [string, readonly string[]]>> = {
@@ -142,27 +143,80 @@ export const errorTypes: Readonly<Record<number, readonly [string, readonly stri
 /** error_type of an experimenter's error; its code is the experimenter's exp_type. */
 export const EXPERIMENTER_ERROR = 0xffff
 
-/** `experimenter,code`: name. Bundles: ONF EXT-230. */
-export const experimenterErrors: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    'unknown',
-    'eperm',
-    'bad_id',
-    'bundle_exist',
-    'bundle_closed',
-    'out_of_bundles',
-    'bad_type',
-    'bad_flags',
-    'msg_bad_len',
-    'msg_bad_xid',
-    'msg_unsup',
-    'msg_conflict',
-    'msg_too_many',
-    'msg_failed',
-    'timeout',
-    'bundle_in_progress',
-  ].map((name, i) => [`${0x4f4e4600},${2300 + i}`, `bundle_failed.${name}`]),
-)
+const BUNDLE = [
+  'unknown',
+  'eperm',
+  'bad_id',
+  'bundle_exist',
+  'bundle_closed',
+  'out_of_bundles',
+  'bad_type',
+  'bad_flags',
+  'msg_bad_len',
+  'msg_bad_xid',
+  'msg_unsup',
+  'msg_conflict',
+  'msg_too_many',
+  'msg_failed',
+  'timeout',
+  'bundle_in_progress',
+].map((name, i) => [2300 + i, `bundle_failed.${name}`] as const)
+const PROPERTY = [
+  'too_many',
+  'dup_type',
+  'bad_experimenter',
+  'bad_exp_type',
+  'bad_exp_value',
+  'eperm',
+]
+
+/** `experimenter,code`: name. ONF EXT-230 and others of its extensions; Open vSwitch's own. */
+export const experimenterErrors: Readonly<Record<string, string>> = Object.fromEntries([
+  ...[
+    ...BUNDLE,
+    ...PROPERTY.map((name, i) => [4443 + i, `bad_property.${name}`] as const),
+    [2360, 'flow_mod_failed.bad_priority'] as const,
+    [2370, 'async_config_failed.invalid'] as const,
+    [2371, 'async_config_failed.unsupported'] as const,
+    [2372, 'async_config_failed.eperm'] as const,
+    [2600, 'bad_instruction.dup_inst'] as const,
+    [2640, 'bad_request.multipart_request_timeout'] as const,
+    [2641, 'bad_request.multipart_reply_timeout'] as const,
+    [4250, 'bad_action.bad_set_mask'] as const,
+  ].map(([code, name]) => [`${ONF},${code}`, name]),
+  ...Object.entries({
+    2: 'bad_request.nxm_invalid',
+    3: 'bad_request.nxm_bad_type',
+    4: 'bad_request.must_be_zero',
+    5: 'bad_request.bad_reason',
+    6: 'flow_monitor_failed.monitor_exists',
+    7: 'flow_monitor_failed.bad_flags',
+    8: 'flow_monitor_failed.unknown_monitor',
+    9: 'bad_request.fm_bad_event',
+    10: 'bad_request.unencodable_error',
+    11: 'bad_action.must_be_zero',
+    12: 'flow_mod_failed.hardware',
+    13: 'flow_mod_failed.bad_table_id',
+    15: 'bad_action.bad_conjunction',
+    16: 'tlv_table_mod_failed.bad_command',
+    17: 'tlv_table_mod_failed.bad_opt_len',
+    18: 'tlv_table_mod_failed.bad_field_idx',
+    19: 'tlv_table_mod_failed.table_full',
+    20: 'tlv_table_mod_failed.already_mapped',
+    21: 'tlv_table_mod_failed.dup_entry',
+    34: 'resume_failed.not_supported',
+    35: 'resume_failed.stale',
+    36: 'stats_failed.not_configured',
+    37: 'flow_mod_failed.invalid_tlv_field',
+    38: 'tlv_table_mod_failed.invalid_tlv_del',
+    39: 'bad_action.bad_header_type',
+    40: 'bad_action.unknown_ed_prop',
+    41: 'bad_action.bad_ed_prop',
+    42: 'bad_action.ct_datapath_support',
+    43: 'bad_match.ct_datapath_support',
+    44: 'table_features_failed.dup_table',
+  }).map(([code, name]) => [`${NICIRA},${code}`, name]),
+])
 
 /** Looks up [type, code] by name, for who answers with errors: `errorNumber('bad_match', 'bad_field')`. */
 export function errorNumber(type: string, code: string): { error_type: number; code: number } {

@@ -7,6 +7,8 @@ import { WireError } from '../wire/error.ts'
 const HEADER = 8
 /** OpenFlow 1.0 to 1.5 are 1 to 6; anything else is no OpenFlow and its length means nothing. */
 const LAST_VERSION = 6
+/** Pieces of one message kept apart before they are joined: a byte in a piece of its own costs 100. */
+const MAX_PIECES = 256
 
 export class Framer {
   #chunks: Uint8Array[] = []
@@ -22,10 +24,13 @@ export class Framer {
   ): void {
     this.#chunks.push(chunk)
     this.#size += chunk.length
-    // Joined only when the message is whole: bytes are copied once, however they trickle in.
+    // Joined when the message is whole: bytes are copied once, unless they trickle in.
     const [head] = this.#chunks
     if (head !== chunk && this.#size < HEADER) return
-    if (head && head !== chunk && head.length >= 4 && this.#size < lengthAt(head, 0)) return
+    if (head && head !== chunk && head.length >= 4 && this.#size < lengthAt(head, 0)) {
+      if (this.#chunks.length === MAX_PIECES) this.#chunks = [Buffer.concat(this.#chunks)]
+      return
+    }
     const joined = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks)
     // A plain Uint8Array: slice() of a Buffer would not copy.
     const bytes = new Uint8Array(joined.buffer, joined.byteOffset, joined.length)

@@ -35,13 +35,18 @@ const rank = Object.fromEntries(Object.keys(instructionRows).map((kind, i) => [k
 const byRank = (a: Instruction, b: Instruction) => (rank[a.kind] ?? 99) - (rank[b.kind] ?? 99)
 const scratch = new Writer(1024)
 
+function isOrdered(instructions: readonly Instruction[]): boolean {
+  for (let i = 1; i < instructions.length; i++) {
+    if (byRank(instructions[i - 1] as Instruction, instructions[i] as Instruction) > 0) return false
+  }
+  return true
+}
+
 /** The canonical bytes: instructions in the order of the table. */
 export function encodeInstructions(instructions: readonly Instruction[]): Uint8Array {
   scratch.length = 0
-  instructionsPart.write(
-    scratch,
-    instructions.length > 1 ? instructions.toSorted(byRank) : instructions,
-  )
+  const ordered = isOrdered(instructions) ? instructions : instructions.toSorted(byRank)
+  instructionsPart.write(scratch, ordered)
   return scratch.copy()
 }
 

@@ -4,7 +4,7 @@
  * ones and without fields that are wholly wildcarded: equal matches are equal bytes, which is what
  * flow identity and diffing compare. Source: OpenFlow 1.3.5 §7.2.3. Neighbours: oxm.ts, flow.ts.
  */
-import { WireError } from '../wire/error.ts'
+import { ValueError, WireError } from '../wire/error.ts'
 import type { Part } from '../wire/record.ts'
 import { Writer } from '../wire/writer.ts'
 import {
@@ -33,6 +33,8 @@ export interface Tlv {
   readonly field: OxmField | undefined
   /** Where the value is; the mask, if any, follows it. */
   readonly value: number
+  /** Bytes of the value. */
+  readonly size: number
 }
 
 /** The TLV at `at`, checked to be whole and as long as its row says; WireError otherwise. */
@@ -48,11 +50,20 @@ export function tlvAt(bytes: Uint8Array, at: number, end: number): Tlv {
     const owner = length >= 4 ? headerAt(bytes, at + 4) : -1
     if (owner !== field.experimenter) field = undefined
   }
-  if (field && length !== field.prefix + (masked ? 2 : 1) * field.size) {
+  const values = masked ? 2 : 1
+  let size = field?.size ?? length
+  if (field?.variable && length <= values * size) size = Math.ceil(length / values)
+  if (field && (length !== field.prefix + values * size || size === 0)) {
     throw new WireError(`${field.name}: bad OXM length ${length}`, at + 3)
   }
-  return { at, end: stop, header, masked, field, value: at + 4 + (field?.prefix ?? 0) }
+  return { at, end: stop, header, masked, field, value: at + 4 + (field?.prefix ?? 0), size }
 }
+
+export const tlvValue = (bytes: Uint8Array, field: OxmField, tlv: Tlv): Value =>
+  field.get(bytes, tlv.value, tlv.size)
+/** Only of a masked one. */
+export const tlvMask = (bytes: Uint8Array, field: OxmField, tlv: Tlv): Value =>
+  field.get(bytes, tlv.value + tlv.size, tlv.size)
 
 const headerAt = (b: Uint8Array, at: number): number =>
   (((b[at] as number) << 24) |
@@ -68,7 +79,8 @@ export function writeField(writer: Writer, field: OxmField, value: Value, mask?:
     throw new RangeError(`${field.name} has ${field.bits} bits, not ${value}/${mask}`)
   }
   if (masked && !field.maskable) throw new RangeError(`${field.name} takes no mask`)
-  const { size, prefix } = field
+  const { prefix } = field
+  const size = field.variable ? wholeWords(value, masked ? mask : 0n) : field.size
   const at = writer.reserve(4 + prefix + (masked ? 2 * size : size))
   const { bytes } = writer
   writer.patch16(at, field.class)
@@ -78,35 +90,43 @@ export function writeField(writer: Writer, field: OxmField, value: Value, mask?:
     writer.patch16(at + 4, (field.experimenter ?? 0) >>> 16)
     writer.patch16(at + 6, (field.experimenter ?? 0) & 0xffff)
   }
-  field.set(bytes, at + 4 + prefix, value)
-  if (masked) field.set(bytes, at + 4 + prefix + size, mask)
+  field.set(bytes, at + 4 + prefix, value, size)
+  if (masked) field.set(bytes, at + 4 + prefix + size, mask, size)
 }
+
+/** Bytes of the fewest 32-bit words, at least one, that hold both. */
+const wholeWords = (value: Value, mask: Value) =>
+  4 * Math.ceil((BigInt(value) | BigInt(mask) | 1n).toString(16).length / 8)
 
 const scratch = new Writer(256)
 const order: OxmField[] = []
+const entries: (Value | readonly [Value, Value])[] = []
 
 /**
  * The canonical bytes of a match. A value with bits outside its mask is cut to the mask. Throws
  * RangeError on an unknown field or a value that does not fit: both are a programmer's errors.
  */
 export function encodeMatch(match: Match): Uint8Array {
-  order.length = 0
+  let count = 0
   for (const name in match) {
-    if (match[name as FieldName] === undefined) continue
+    const entry = match[name as FieldName]
+    if (entry === undefined) continue
     const field = fieldOf[name as FieldName]
     if (field === undefined) throw new RangeError(`no match field is called ${name}`)
     // Insertion sort: a match has a handful of fields.
-    let i = order.length
+    let i = count++
     while (i > 0 && (order[i - 1] as OxmField).rank > field.rank) {
       order[i] = order[i - 1] as OxmField
+      entries[i] = entries[i - 1] as Value
       i--
     }
     order[i] = field
+    entries[i] = entry
   }
   scratch.length = 0
-  for (let i = 0; i < order.length; i++) {
+  for (let i = 0; i < count; i++) {
     const field = order[i] as OxmField
-    const entry = match[field.name] as Value | readonly [Value, Value]
+    const entry = entries[i] as Value | readonly [Value, Value]
     if (typeof entry !== 'object') {
       writeField(scratch, field, entry)
     } else if (!isZero(entry[1])) {
@@ -122,7 +142,10 @@ function and(field: OxmField, value: Value, mask: Value): Value {
   return Number(BigInt(value) & BigInt(mask))
 }
 
-/** The fields of canonical (or any) TLVs. WireError on a malformed or unknown field. */
+/**
+ * The fields of canonical (or any) TLVs. WireError on a malformed or unknown field; ValueError on a
+ * value or a mask that the field cannot have.
+ */
 export function decodeMatch(tlvs: Uint8Array): Match {
   const match: Record<string, Value | readonly [Value, Value]> = {}
   for (let at = 0; at < tlvs.length; ) {
@@ -130,8 +153,13 @@ export function decodeMatch(tlvs: Uint8Array): Match {
     const { field } = tlv
     if (!field) throw new WireError(`no field has OXM header 0x${tlv.header.toString(16)}`, at)
     if (match[field.name] !== undefined) throw new WireError(`${field.name} is there twice`, at)
-    const value = field.get(tlvs, tlv.value)
-    match[field.name] = tlv.masked ? [value, field.get(tlvs, tlv.value + field.size)] : value
+    const value = tlvValue(tlvs, field, tlv)
+    const mask = tlv.masked ? tlvMask(tlvs, field, tlv) : undefined
+    if (value > field.ones) throw new ValueError('value', field.name, at)
+    if (mask !== undefined && (mask > field.ones || !field.maskable)) {
+      throw new ValueError('mask', field.name, at)
+    }
+    match[field.name] = mask === undefined ? value : [value, mask]
     at = tlv.end
   }
   return match as Match
@@ -148,17 +176,41 @@ export function canonicalMatch(tlvs: Uint8Array): Uint8Array {
     if (tlvs.length - at < 4) throw new WireError('truncated OXM', at)
     const header = headerAt(tlvs, at)
     const rank = rankOf(header)
-    if (rank <= before || (header & 0x100) !== 0 || header >>> 16 === 0xffff) {
+    const end = at + 4 + (header & 0xff)
+    if (
+      rank <= before ||
+      header >>> 16 === 0xffff ||
+      (header & 0x100 && !isMasked(tlvs, at, end))
+    ) {
       plain = false
       break
     }
     before = rank
-    const { length } = tlvs
-    at += 4 + (header & 0xff)
-    if (at > length) throw new WireError('OXM goes past the match', at)
+    if (end > tlvs.length) throw new WireError('OXM goes past the match', at)
+    at = end
   }
   return plain ? tlvs : sorted(tlvs)
 }
+
+/** Whether the mask of a TLV is neither zero nor all ones: then it is canonical as it stands. */
+function isMasked(tlvs: Uint8Array, at: number, end: number): boolean {
+  const field = fieldByHeader(headerAt(tlvs, at))
+  if (!field || end > tlvs.length || end - at !== 4 + 2 * field.size) return false
+  const unused = 8 * field.size - field.bits
+  if (unused > 7) return false
+  let ones = 0xff >>> unused
+  let isOnes = true
+  let isNone = true
+  for (let i = end - field.size; i < end; i++) {
+    if (tlvs[i] !== ones) isOnes = false
+    if (tlvs[i] !== 0) isNone = false
+    ones = 0xff
+  }
+  return !isOnes && !isNone
+}
+
+const sorting = new Writer(256)
+const dropping = new Writer(24)
 
 function sorted(tlvs: Uint8Array): Uint8Array {
   const all: Tlv[] = []
@@ -166,7 +218,8 @@ function sorted(tlvs: Uint8Array): Uint8Array {
     all.push(tlvAt(tlvs, at, tlvs.length))
   }
   all.sort((a, b) => rankOf(a.header) - rankOf(b.header))
-  const writer = new Writer(tlvs.length)
+  const writer = sorting
+  writer.length = 0
   let before = ''
   for (const tlv of all) {
     const { field } = tlv
@@ -177,8 +230,8 @@ function sorted(tlvs: Uint8Array): Uint8Array {
       writer.append(tlvs.subarray(tlv.at, tlv.end))
       continue
     }
-    const mask = field.get(tlvs, tlv.value + field.size)
-    const value = field.get(tlvs, tlv.value)
+    const mask = tlvMask(tlvs, field, tlv)
+    const value = tlvValue(tlvs, field, tlv)
     if (mask > field.ones || value > field.ones) {
       writer.append(tlvs.subarray(tlv.at, tlv.end))
     } else if (!isZero(mask)) {
@@ -189,7 +242,8 @@ function sorted(tlvs: Uint8Array): Uint8Array {
 }
 
 function exact(field: OxmField, value: Value): Uint8Array {
-  const writer = new Writer(24)
+  const writer = dropping
+  writer.length = 0
   writeField(writer, field, value)
   return writer.copy()
 }

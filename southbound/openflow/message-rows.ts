@@ -1,7 +1,8 @@
 /**
  * The table of OpenFlow 1.3 messages: wire type and body. A new message is a new row.
  * Source: OpenFlow 1.3.5 §7; ONF EXT-230 (bundles) and EXT-187 (flow monitor).
- * Neighbours: message.ts encodes and decodes by this table, multipart.ts has the multiparts' rows.
+ * Neighbours: message.ts encodes and decodes by this table, multipart.ts has the multiparts' rows,
+ * nicira-message.ts Open vSwitch's own.
  */
 import { WireError } from '../wire/error.ts'
 import {
@@ -14,13 +15,16 @@ import {
   rest,
   tlvs,
 } from '../wire/record.ts'
-import { hex16, hex32, hex64, pad, struct, u8, u16, u32, u64 } from '../wire/struct.ts'
+import { hex16, hex32, hex64, mac, pad, struct, u8, u16, u32, u64 } from '../wire/struct.ts'
 import { actionsPart } from './action.ts'
 import { EXPERIMENTER_ERROR } from './error.ts'
+import { ONF } from './experimenter.ts'
 import { matchPart } from './match.ts'
 import { bandsPart } from './meter.ts'
-import { multipartReply, multipartRequest, ONF } from './multipart.ts'
+import { multipartReply, multipartRequest } from './multipart.ts'
+import { niciraMessages } from './nicira-message.ts'
 import { port } from './port.ts'
+import { queueConfigReply, queueConfigRequest } from './queue.ts'
 
 const REF = 'OpenFlow 1.3.5 §7.3'
 
@@ -220,10 +224,33 @@ export const messageRows = {
       { buckets: rest },
     ),
   ],
+  port_mod: [
+    16,
+    fixed(
+      struct('port_mod', REF, {
+        port_no: u32(),
+        pad1: pad(32),
+        hw_addr: mac('must be the port’s'),
+        pad2: pad(16),
+        config: hex32('portConfig'),
+        mask: hex32('bits of config to change'),
+        advertise: hex32('features; 0 = unchanged'),
+        pad3: pad(32),
+      }),
+    ),
+  ],
+  table_mod: [
+    17,
+    fixed(
+      struct('table_mod', REF, { table_id: u8('0xff: all'), pad: pad(24), config: hex32('0') }),
+    ),
+  ],
   multipart_request: [18, multipartRequest],
   multipart_reply: [19, multipartReply],
   barrier_request: [20, nothing],
   barrier_reply: [21, nothing],
+  queue_get_config_request: [22, queueConfigRequest],
+  queue_get_config_reply: [23, queueConfigReply],
   role_request: [24, role],
   role_reply: [25, role],
   get_async_request: [26, nothing],
@@ -265,4 +292,5 @@ export const messageRows = {
   flow_monitor_cancel: [[ONF, 1870], fixed(struct('cancel', 'ONF EXT-187', { id: u32() }))],
   flow_monitor_paused: [[ONF, 1871], nothing],
   flow_monitor_resumed: [[ONF, 1872], nothing],
+  ...niciraMessages,
 } as const satisfies Record<string, readonly [number | readonly [number, number], AnyPart]>

@@ -77,8 +77,11 @@ for (const [type, [code, body]] of Object.entries(messageRows)) {
   else vendored.set(code.join(), { type, body })
 }
 
-/** Appends the message to a writer; returns the bytes that it took. RangeError over 65,535 bytes. */
-export function write(writer: Writer, message: Message): number {
+/**
+ * Appends the message to a writer; returns the bytes that it took. Without an xid it has 0.
+ * RangeError over 65,535 bytes.
+ */
+export function write(writer: Writer, message: Outgoing): number {
   const at = writer.reserve(header.size)
   let code: number
   if (message.type === 'unknown') {
@@ -109,13 +112,14 @@ export function write(writer: Writer, message: Message): number {
   bytes[at] = VERSION
   bytes[at + 1] = code
   writer.patch16(at + 2, length)
-  header.set.xid(bytes, at, message.xid)
+  header.set.xid(bytes, at, message.xid ?? 0)
   return length
 }
 
 const scratch = new Writer(4096)
 
-export function encode(message: Message): Uint8Array {
+/** The bytes of a message; its xid is 0 when it has none. */
+export function encode(message: Outgoing): Uint8Array {
   scratch.length = 0
   write(scratch, message)
   return scratch.copy()

@@ -2,7 +2,7 @@
  * Meters: rate limits and exact counters of what a flow took. OpenFlow 1.3.5 §7.3.4.4. No bundle
  * takes them; they are added before and removed after. Neighbours: message.ts, multipart.ts.
  */
-import { fixed, type PartOf, tlvs } from '../wire/record.ts'
+import { fixed, type PartOf, record, rest, tlvs } from '../wire/record.ts'
 import { pad, struct, u8, u32 } from '../wire/struct.ts'
 
 export const meterCommand = { add: 0, modify: 1, delete: 2 } as const
@@ -24,6 +24,12 @@ export const bandRows = {
         pad: pad(24),
       }),
     ),
+  ],
+  experimenter: [
+    0xffff,
+    record(struct('experimenter', REF, { rate: u32(), burst_size: u32(), experimenter: u32() }), {
+      data: rest,
+    }),
   ],
 } as const
 export const bandsPart = tlvs(bandRows)

@@ -1,86 +1,36 @@
 /**
  * OXM: every match field, one row each. Codec, text, prerequisites, flow key and fuzzers read the rows;
- * a new field is a new row. Classes: OpenFlow basic (0x8000), Nicira NXM_1 (0x0001), packet registers
- * (0x8001), experimenter (0xffff, here the ONF's). Sources: OpenFlow 1.3.5 §7.2.3.7, Open vSwitch
- * ovs-fields(7). Neighbours: match.ts (a set of fields), action.ts (fields as operands).
+ * a new field is a new row. Here are OpenFlow's own 40 (class 0x8000) and the table of all of them.
+ * Source: OpenFlow 1.3.5 §7.2.3.7. Neighbours: oxm-nicira.ts (Open vSwitch's fields), oxm-row.ts,
+ * match.ts (a set of fields), action.ts (fields as operands).
  */
 import { struct, uint, wide } from '../wire/struct.ts'
+import { niciraFields } from './oxm-nicira.ts'
+import {
+  ADVERT,
+  ARP,
+  ICMP,
+  ICMPV6,
+  IP,
+  IPV4,
+  IPV6,
+  MPLS,
+  ND,
+  type OxmRow,
+  type RowOptions,
+  row,
+  SCTP,
+  SOLICIT,
+  TAGGED,
+  TCP,
+  UDP,
+} from './oxm-row.ts'
 
-/** How a value is written in the text syntax of ovs-ofctl. */
-export type OxmFormat = 'dec' | 'hex' | 'mac' | 'ipv4' | 'ipv6' | 'port'
+export type { Needs, OxmFormat, OxmRow } from './oxm-row.ts'
 
-/** Other fields that must be in the same match, each with one of these values. */
-export type Needs = Readonly<Record<string, readonly number[]>>
-
-export interface OxmRow<T extends number | bigint = number | bigint> {
-  readonly class: number
-  readonly field: number
-  /** Significant bits; the wire may carry more, which are 0. */
-  readonly bits: number
-  /** Bytes on the wire of a value (a masked field carries two). */
-  readonly size: number
-  readonly maskable: boolean
-  readonly needs: Needs
-  readonly format: OxmFormat
-  /** Name in ovs-ofctl's text where it is not ours. */
-  readonly text?: string
-  /** Class and field as an operand of Nicira's actions, where Open vSwitch has an older name. */
-  readonly operand?: readonly [oxmClass: number, field: number]
-  /** Class 0xffff only: the experimenter whose field this is. */
-  readonly experimenter?: number
-  /** Phantom: the JavaScript type of a value, a number up to 48 bits. */
-  readonly value?: T
-}
-
-interface Options {
-  mask?: boolean
-  size?: number
-  needs?: Needs
-  format?: OxmFormat
-  text?: string
-  operand?: readonly [oxmClass: number, field: number]
-  experimenter?: number
-}
-
-const row = <T extends number | bigint>(
-  oxmClass: number,
-  field: number,
-  bits: number,
-  options: Options = {},
-): OxmRow<T> => ({
-  class: oxmClass,
-  field,
-  bits,
-  size: options.size ?? (bits + 7) >> 3,
-  maskable: options.mask ?? false,
-  needs: options.needs ?? {},
-  format: options.format ?? 'dec',
-  ...(options.text !== undefined && { text: options.text }),
-  ...(options.operand !== undefined && { operand: options.operand }),
-  ...(options.experimenter !== undefined && { experimenter: options.experimenter }),
-})
-const basic = (field: number, bits: number, o?: Options) => row<number>(0x8000, field, bits, o)
-const basicWide = (field: number, bits: number, o?: Options) => row<bigint>(0x8000, field, bits, o)
-const nxm = (field: number, bits: number, o?: Options) => row<number>(0x0001, field, bits, o)
-const nxmWide = (field: number, bits: number, o?: Options) => row<bigint>(0x0001, field, bits, o)
-const reg = (n: number) => nxm(n, 32, { mask: true, format: 'hex' })
-const xreg = (n: number) => row<bigint>(0x8001, n, 64, { mask: true, format: 'hex' })
-const xxreg = (n: number) => nxmWide(111 + n, 128, { mask: true, format: 'hex' })
-
-const IP = { eth_type: [0x0800, 0x86dd] }
-const IPV4 = { eth_type: [0x0800] }
-const IPV6 = { eth_type: [0x86dd] }
-const ARP = { eth_type: [0x0806, 0x8035] }
-const MPLS = { eth_type: [0x8847, 0x8848] }
-const TCP = { ...IP, ip_proto: [6] }
-const UDP = { ...IP, ip_proto: [17] }
-const SCTP = { ...IP, ip_proto: [132] }
-const ICMP = { ...IPV4, ip_proto: [1] }
-const ICMPV6 = { ...IPV6, ip_proto: [58] }
-const SOLICIT = { ...ICMPV6, icmpv6_type: [135] }
-const ADVERT = { ...ICMPV6, icmpv6_type: [136] }
-/** An empty list: the field must be there, with any value. */
-const TAGGED = { vlan_vid: [] }
+const basic = (field: number, bits: number, o?: RowOptions) => row<number>(0x8000, field, bits, o)
+const basicWide = (field: number, bits: number, o?: RowOptions) =>
+  row<bigint>(0x8000, field, bits, o)
 
 export const oxm = {
   in_port: basic(0, 32, { format: 'port' }),
@@ -135,7 +85,7 @@ export const oxm = {
   icmpv6_code: basic(30, 8, { needs: ICMPV6, text: 'icmp_code', operand: [1, 22] }),
   ipv6_nd_target: basicWide(31, 128, {
     mask: true,
-    needs: { ...ICMPV6, icmpv6_type: [135, 136] },
+    needs: ND,
     format: 'ipv6',
     text: 'nd_target',
     operand: [1, 23],
@@ -161,54 +111,7 @@ export const oxm = {
   tunnel_id: basicWide(38, 64, { mask: true, format: 'hex', text: 'tun_id', operand: [1, 16] }),
   ipv6_exthdr: basic(39, 9, { mask: true, needs: IPV6, format: 'hex' }),
 
-  reg0: reg(0),
-  reg1: reg(1),
-  reg2: reg(2),
-  reg3: reg(3),
-  reg4: reg(4),
-  reg5: reg(5),
-  reg6: reg(6),
-  reg7: reg(7),
-  reg8: reg(8),
-  reg9: reg(9),
-  reg10: reg(10),
-  reg11: reg(11),
-  reg12: reg(12),
-  reg13: reg(13),
-  reg14: reg(14),
-  reg15: reg(15),
-  xreg0: xreg(0),
-  xreg1: xreg(1),
-  xreg2: xreg(2),
-  xreg3: xreg(3),
-  xreg4: xreg(4),
-  xreg5: xreg(5),
-  xreg6: xreg(6),
-  xreg7: xreg(7),
-  xxreg0: xxreg(0),
-  xxreg1: xxreg(1),
-  xxreg2: xxreg(2),
-  xxreg3: xxreg(3),
-  ip_frag: nxm(26, 2, { mask: true, needs: IP, format: 'hex' }),
-  nw_ttl: nxm(29, 8, { needs: IP }),
-  tun_src: nxm(31, 32, { mask: true, format: 'ipv4' }),
-  tun_dst: nxm(32, 32, { mask: true, format: 'ipv4' }),
-  pkt_mark: nxm(33, 32, { mask: true, format: 'hex' }),
-  conj_id: nxm(37, 32),
-  tun_flags: nxm(104, 16, { mask: true, format: 'hex' }),
-  ct_state: nxm(105, 32, { mask: true, format: 'hex' }),
-  ct_zone: nxm(106, 16, { format: 'hex' }),
-  ct_mark: nxm(107, 32, { mask: true, format: 'hex' }),
-  ct_label: nxmWide(108, 128, { mask: true, format: 'hex' }),
-  tun_ipv6_src: nxmWide(109, 128, { mask: true, format: 'ipv6' }),
-  tun_ipv6_dst: nxmWide(110, 128, { mask: true, format: 'ipv6' }),
-  tcp_flags: row<number>(0xffff, 42, 16, {
-    mask: true,
-    needs: TCP,
-    format: 'hex',
-    experimenter: 0x4f4e4600,
-    operand: [1, 34],
-  }),
+  ...niciraFields,
 } as const satisfies Record<string, OxmRow>
 
 export type FieldName = keyof typeof oxm
@@ -236,8 +139,9 @@ export interface OxmField extends OxmRow {
   readonly prefix: number
   /** All significant bits set. */
   readonly ones: number | bigint
-  get(bytes: Uint8Array, offset: number): number | bigint
-  set(bytes: Uint8Array, offset: number, value: number | bigint): void
+  /** `length`: bytes of the value, for variable fields. */
+  get(bytes: Uint8Array, offset: number, length?: number): number | bigint
+  set(bytes: Uint8Array, offset: number, value: number | bigint, length?: number): void
 }
 
 /**
@@ -246,8 +150,19 @@ export interface OxmField extends OxmRow {
  */
 export const rankOf = (header: number): number => (header >>> 9) ^ (0x8000 << 7)
 
+function getVariable(bytes: Uint8Array, offset: number, length = 0): bigint {
+  let value = 0n
+  for (let i = 0; i < length; i++) value = (value << 8n) | BigInt(bytes[offset + i] as number)
+  return value
+}
+function setVariable(bytes: Uint8Array, at: number, value: number | bigint, length = 0): void {
+  let left = BigInt(value)
+  for (let i = length - 1; i >= 0; i--, left >>= 8n) bytes[at + i] = Number(left & 255n)
+}
+const variableCell = { get: { value: getVariable }, set: { value: setVariable } }
+
 function complete(name: FieldName, from: OxmRow): OxmField {
-  const cell = cells.get(from.size)
+  const cell = from.variable ? variableCell : cells.get(from.size)
   if (!cell) throw new Error(`${name}: no cell of ${from.size} bytes`)
   const prefix = from.experimenter === undefined ? 0 : 4
   const header = from.class * 65536 + (from.field << 9) + from.size + prefix

@@ -11,9 +11,13 @@ export interface Pending {
   fail(error: Error): void
 }
 
+/** Requests given up whose answers may still come; beyond this the oldest are forgotten. */
+const MAX_ABANDONED = 1024
+
 export class PendingTable {
   readonly #single = new Map<number, Pending>()
   readonly #runs = new Set<{ first: number; last: number; pending: Pending }>()
+  readonly #abandoned = new Set<number>()
 
   /** Watches the `count` xids from `first`; returns what ends it. */
   add(first: number, count: number, pending: Pending): () => void {
@@ -33,8 +37,78 @@ export class PendingTable {
     return undefined
   }
 
+  /** Nobody waits for the answer to this xid any more: it is not news when it comes. */
+  abandon(xid: number): void {
+    this.#abandoned.add(xid)
+    if (this.#abandoned.size <= MAX_ABANDONED) return
+    for (const oldest of this.#abandoned) {
+      this.#abandoned.delete(oldest)
+      break
+    }
+  }
+
+  /** Whether a message answers something abandoned. */
+  isLate(message: Message): boolean {
+    if (!this.#abandoned.has(message.xid)) return false
+    const isLast = message.type !== 'multipart_reply' || !message.more
+    if (isLast) this.#abandoned.delete(message.xid)
+    return true
+  }
+
   failAll(error: Error): void {
     for (const pending of [...this.#single.values()]) pending.fail(error)
     for (const { pending } of [...this.#runs]) pending.fail(error)
   }
 }
+
+/** Takes one answer after another until it calls `finish` or `fail`. */
+export type OnAnswer<T> = (
+  answer: Message,
+  finish: (value: T) => void,
+  fail: (error: Error) => void,
+) => void
+
+/**
+ * Sends under `xid` and resolves with what `onAnswer` makes of the answers. Rejects with the peer's
+ * error, the end of the connection, what send() throws, or the signal's reason.
+ */
+export function exchange<T>(
+  table: PendingTable,
+  xid: number,
+  signal: AbortSignal | undefined,
+  send: () => void,
+  onAnswer: OnAnswer<T>,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    if (signal?.aborted) return reject(reasonOf(signal))
+    const end = () => {
+      forget()
+      signal?.removeEventListener('abort', abort)
+    }
+    const finish = (value: T) => {
+      end()
+      resolve(value)
+    }
+    const fail = (error: Error) => {
+      end()
+      reject(error)
+    }
+    const giveUp = (error: Error) => {
+      table.abandon(xid)
+      fail(error)
+    }
+    const abort = () => giveUp(reasonOf(signal))
+    const answer = (message: Message) => onAnswer(message, finish, giveUp)
+    const forget = table.add(xid, 1, { answer, fail })
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      send()
+    } catch (error) {
+      fail(error as Error)
+    }
+  })
+}
+
+/** The reason of an aborted signal, as an Error. */
+export const reasonOf = (signal: AbortSignal | undefined): Error =>
+  signal?.reason instanceof Error ? signal.reason : new Error('aborted', { cause: signal?.reason })

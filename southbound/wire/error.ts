@@ -16,3 +16,13 @@ export class WireError extends Error {
 
 /** Well-formed, but about a thing that no row declares: an element with it is kept as bytes. */
 export class UnknownError extends WireError {}
+
+/** Of the right length, but the value or the mask is one that the field cannot have. */
+export class ValueError extends WireError {
+  readonly what: 'value' | 'mask'
+
+  constructor(what: ValueError['what'], name: string, at: number) {
+    super(`${name}: bad ${what}`, at)
+    this.what = what
+  }
+}

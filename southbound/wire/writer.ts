@@ -64,10 +64,10 @@ export class Writer {
       this.#slab = new Uint8Array(SLAB_BYTES)
       this.#slabUsed = 0
     }
-    const copy = this.#slab.subarray(this.#slabUsed, this.#slabUsed + size)
-    // A view to copy from costs as much as some 100 bytes in a loop.
+    const copy = new Uint8Array(this.#slab.buffer, this.#slabUsed, size)
+    // A view to copy from costs as much as some 50 bytes in a loop.
     const from = this.bytes
-    if (size <= 128) for (let i = 0; i < size; i++) copy[i] = from[start + i] as number
+    if (size <= 48) for (let i = 0; i < size; i++) copy[i] = from[start + i] as number
     else copy.set(from.subarray(start, this.length))
     this.#slabUsed += size
     return copy

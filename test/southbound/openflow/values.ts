@@ -3,114 +3,14 @@
  * tested, by itself. Only parts written by hand have a generator here.
  */
 import fc from 'fast-check'
-import { encodeMatch, type Match } from '../../../southbound/openflow/match.ts'
-import { encode, type Message } from '../../../southbound/openflow/message.ts'
+import type { Message } from '../../../southbound/openflow/message.ts'
 import { messageRows } from '../../../southbound/openflow/message-rows.ts'
 import { multipartRows } from '../../../southbound/openflow/multipart.ts'
-import {
-  type FieldName,
-  fieldNames,
-  fieldOf,
-  type OxmField,
-} from '../../../southbound/openflow/oxm.ts'
 import type { AnyPart } from '../../../southbound/wire/record.ts'
 import type { Field, Fields } from '../../../southbound/wire/struct.ts'
+import { bits, byHand, octets } from './values-by-hand.ts'
 
-type Value = number | bigint
-const bits = (n: number): fc.Arbitrary<Value> => {
-  const max = (1n << BigInt(n)) - 1n
-  const any = fc.oneof(fc.bigInt(0n, max), fc.constantFrom(0n, 1n, max))
-  return n > 48 ? any : any.map(Number)
-}
-
-export const oxmValue = (field: OxmField) => bits(field.bits)
-
-export const matches: fc.Arbitrary<Match> = fc
-  .uniqueArray(fc.constantFrom(...fieldNames), { maxLength: 6 })
-  .chain((names) => fc.tuple(...names.map((name) => entry(fieldOf[name]).map((v) => [name, v]))))
-  .map((entries) => Object.fromEntries(entries) as Match)
-
-/** An exact value, or a value under a mask that is neither none nor all ones. */
-function entry(field: OxmField): fc.Arbitrary<Value | readonly [Value, Value]> {
-  const exact = oxmValue(field)
-  if (!field.maskable) return exact
-  const masked = fc
-    .tuple(oxmValue(field), oxmValue(field))
-    .filter(([, mask]) => BigInt(mask) !== 0n && mask !== field.ones)
-    .map(([value, mask]): readonly [Value, Value] => {
-      const cut = BigInt(value) & BigInt(mask)
-      return [typeof value === 'number' ? Number(cut) : cut, mask]
-    })
-  return fc.oneof(exact, masked)
-}
-
-const fieldName = fc.constantFrom<FieldName>(...fieldNames)
-const sub = (n_bits: number) => fieldName.map((field) => ({ field, ofs: 0, n_bits }))
-const u16 = fc.integer({ min: 0, max: 0xffff })
-const match = matches.map(encodeMatch)
-const flowBytes = {
-  table_id: fc.integer({ min: 0, max: 255 }),
-  priority: u16,
-  cookie: bits(64),
-  match,
-  instructions: fc.uint8Array({ maxLength: 32 }),
-}
-
-/** By the name of the row or part. */
-const byHand: Readonly<Record<string, fc.Arbitrary<object | Uint8Array>>> = {
-  match,
-  message: fc
-    .uint8Array({ maxLength: 20 })
-    .map((data) => encode({ type: 'echo_request', xid: 9, data })),
-  error: fc.oneof(
-    fc.record({ error_type: fc.integer({ min: 0, max: 13 }), code: u16, data: fc.uint8Array() }),
-    fc.record({
-      error_type: fc.constant(0xffff),
-      code: u16,
-      experimenter: bits(32),
-      data: fc.uint8Array(),
-    }),
-  ),
-  version_bitmap: fc
-    .uniqueArray(fc.integer({ min: 0, max: 70 }), { minLength: 1, maxLength: 4 })
-    .map((versions) => ({ versions: versions.sort((a, b) => a - b) })),
-  set_field: fieldName.chain((field) =>
-    fc.record({ field: fc.constant(field), value: oxmValue(fieldOf[field]) }),
-  ),
-  load2: fieldName
-    .filter((name) => fieldOf[name].maskable)
-    .chain((field) => {
-      const { ones } = fieldOf[field]
-      return fc.record({
-        field: fc.constant(field),
-        value: oxmValue(fieldOf[field]),
-        mask: oxmValue(fieldOf[field]).filter((mask) => mask !== ones),
-      })
-    }),
-  move: fc.integer({ min: 1, max: 48 }).chain((n) => fc.record({ src: sub(n), dst: sub(n) })),
-  load: fc.integer({ min: 1, max: 64 }).chain((n) => fc.record({ dst: sub(n), value: bits(64) })),
-  check_pkt_larger: fc.record({
-    pkt_len: u16,
-    dst: fc.record({ field: fieldName, ofs: fc.integer({ min: 0, max: 31 }) }),
-  }),
-  flow_monitor_request: fc.record({
-    id: bits(32),
-    flags: u16,
-    out_port: bits(32),
-    table_id: flowBytes.table_id,
-    match,
-  }),
-  flow_update: fc.oneof(
-    fc.record({ event: fc.constant('abbrev'), xid: bits(32) }),
-    fc.record({
-      event: fc.constantFrom('added', 'deleted', 'modified'),
-      reason: u16,
-      idle_timeout: u16,
-      hard_timeout: u16,
-      ...flowBytes,
-    }),
-  ),
-}
+export { matches, oxmValue } from './values-by-hand.ts'
 
 function fieldValue(field: Field): fc.Arbitrary<unknown> {
   if (field.kind !== 'text') return bits(field.bits)
@@ -124,10 +24,20 @@ const fieldsOf = (fields: Fields, without: readonly string[] = []) =>
       .map(([name, field]) => [name, fieldValue(field)]),
   )
 
-function valuesOf(part: AnyPart, name: string): fc.Arbitrary<unknown> {
-  const own = byHand[name]
-  if (own) return own
+/** Bytes at the end of an element that counts its padding, as many as come back: no padding. */
+function wholeTail(part: AnyPart, before: number, align: number): fc.Arbitrary<object> | undefined {
   const { shape } = part
+  const [key, last] = shape?.is === 'record' ? (Object.entries(shape.parts).at(-1) ?? []) : []
+  if (shape?.is !== 'record' || last?.shape?.is !== 'bytes' || key === undefined) return undefined
+  const least = (align - ((before + shape.head.size) % align)) % align
+  const tail = fc.integer({ min: 0, max: 4 }).chain((n) => octets(least + n * align))
+  return fc.record({ ...fieldsOf(shape.head.fields, shape.lengths), [key]: tail })
+}
+
+export function valuesOf(part: AnyPart, name: string, of = ''): fc.Arbitrary<unknown> {
+  const { shape } = part
+  const own = byHand[`${of} ${name}`] ?? byHand[name]
+  if (own && shape?.is !== 'nothing') return own
   switch (shape?.is) {
     case 'struct':
       return fc.record(fieldsOf(shape.head.fields))
@@ -141,10 +51,13 @@ function valuesOf(part: AnyPart, name: string): fc.Arbitrary<unknown> {
     case 'list':
       return fc.array(valuesOf(shape.element, `${name} element`), { maxLength: 3 })
     case 'tlvs': {
-      const known = Object.entries(shape.cases).map(([kind, [, body]]) =>
-        valuesOf(body, kind).map((value) => ({ kind, ...(value as object) })),
-      )
-      const size = fc.constantFrom(4, 12, 20)
+      const known = Object.entries(shape.cases).map(([kind, [type, body]]) => {
+        const before = typeof type === 'number' ? 4 : 10
+        const whole = shape.padded ? wholeTail(body, before, shape.align) : undefined
+        const values = whole ?? valuesOf(body, kind, name)
+        return values.map((value) => ({ kind, ...(value as object) }))
+      })
+      const size = fc.constantFrom(...(shape.align === 4 ? [0, 4, 8] : [4, 12, 20]))
       const unknown = fc.record({
         kind: fc.constant('unknown'),
         type: fc.constantFrom(0x7001, 0x7002),
@@ -152,6 +65,21 @@ function valuesOf(part: AnyPart, name: string): fc.Arbitrary<unknown> {
       })
       return fc.array(fc.oneof(...known, unknown), { maxLength: 4 })
     }
+    case 'sequence':
+      return fc.record(
+        Object.assign(
+          {},
+          ...shape.items.map((item) =>
+            typeof item.size === 'number'
+              ? fieldsOf(item.fields as Fields)
+              : Object.fromEntries(
+                  Object.entries(item).map(([key, one]) => [key, valuesOf(one as AnyPart, key)]),
+                ),
+          ),
+        ),
+      )
+    case 'lazy':
+      return valuesOf(shape.part(), name)
     case 'bytes':
       return fc.uint8Array({ maxLength: 40 })
     case 'nothing':
