@@ -1,13 +1,15 @@
 /**
  * What `npm pack` packs: a copy of the checkout under dist/ with the types stripped, because Node runs no
  * TypeScript below node_modules. `prepack` makes it, `postpack` (`--clean`) removes it. Meanwhile package.json
- * asks for the Node that dist needs; a checkout brings its own and starts on an older one.
+ * asks for the Node that dist needs; a checkout brings its own and starts on an older one. The types of what
+ * package.json exports (southbound/) lie beside it as `.d.ts`.
  *
  * A line of dist is the line of the source: types become spaces, so a stack trace from the field fits the
  * checkout. Relative names that end in `.ts` become `.js` wherever they are quoted: imports, workers, children.
  * Neighbours: package.json (files, bin), test/setup/pack.test.ts.
  */
 
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
@@ -19,7 +21,7 @@ import {
 } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join } from 'node:path'
-import { argv } from 'node:process'
+import { argv, execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -37,7 +39,29 @@ const runsOn = '>=24'
 
 /** The JavaScript of one module, line for line. */
 export function strip(source: string): string {
-  return stripTypeScriptTypes(source).replace(/(['"`])(\.{1,2}\/[^'"`\n]*)\.ts\1/g, '$1$2.js$1')
+  return nameJavaScript(stripTypeScriptTypes(source))
+}
+
+const nameJavaScript = (source: string) =>
+  source.replace(/(['"`])(\.{1,2}\/[^'"`\n]*)\.ts\1/g, '$1$2.js$1')
+
+/** Has the compiler write the declarations of southbound/. @throws {Error} when it does not compile */
+function declare(): void {
+  const compilerOptions = { noEmit: false, declaration: true, emitDeclarationOnly: true }
+  const project = {
+    extends: '../tsconfig.json',
+    compilerOptions: { ...compilerOptions, rootDir: '..', outDir: '.' },
+    include: ['../southbound'],
+  }
+  const file = join(dist, 'tsconfig.json')
+  writeFileSync(file, JSON.stringify(project))
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  execFileSync(execPath, [compiler, '-p', file], { stdio: ['ignore', 2, 2] })
+  rmSync(file)
+  for (const made of globSync('southbound/**/*.d.ts', { cwd: dist })) {
+    const path = join(dist, made)
+    writeFileSync(path, nameJavaScript(readFileSync(path, 'utf8')))
+  }
 }
 
 function build(): void {
@@ -50,6 +74,7 @@ function build(): void {
       copyFileSync(join(root, file), target)
     }
   }
+  declare()
   chmodSync(join(dist, 'bin', 'weft.js'), 0o755)
 }
 

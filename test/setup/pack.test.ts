@@ -34,14 +34,16 @@ describe('npm pack', () => {
     expect(globSync('*.tgz', { cwd: checkout })).toEqual([])
   })
 
-  test('packs JavaScript and documents, no TypeScript and no tests', () => {
+  test('packs JavaScript, declarations and documents, no TypeScript and no tests', () => {
     const weft = join(elsewhere, 'node_modules', 'weft')
     expect(readdirSync(weft).sort()).toEqual(
       ['LICENSE', 'README.md', 'dist', 'package.json'].filter(
         (name) => name !== 'README.md' || existsSync(join(checkout, name)),
       ),
     )
-    expect(globSync('**/*.ts', { cwd: weft })).toEqual([])
+    const typescript = globSync('dist/**/*.ts', { cwd: weft })
+    expect(typescript.filter((name) => !name.endsWith('.d.ts'))).toEqual([])
+    expect(typescript).toContain('dist/southbound/openflow/connection.d.ts')
     expect(existsSync(join(weft, 'dist', 'test'))).toBe(false)
   })
 
