@@ -60,7 +60,8 @@ export function compileCondition(table: RowCodec, wire: unknown, names?: Names):
   }
   const [name, operator, value] = wire
   const codec = table.column(name)
-  const test = Object.hasOwn(tests, operator) ? tests[operator] : undefined
+  const known = typeof operator === 'string' && Object.hasOwn(tests, operator)
+  const test = known ? tests[operator] : undefined
   if (!test) throw ovsdbError('unknown function', `No function named ${operator}.`)
   const isOrdered = operator.startsWith('<') || operator.startsWith('>')
   if (isOrdered) checkOrdered(codec, operator)
