@@ -67,13 +67,15 @@ describe('the life of a netns lab', needed, () => {
     const id = said.toString().trim()
     const namespaces = namespacesNamed(`weft-${id}-`)
     expect(namespaces.length).toBe(8)
+    // Two ovsdb-server, two ovs-vswitchd and the ping, once it has entered its guest.
+    await vi.waitFor(() => expect(processesIn(namespaces)).toHaveLength(5), 5000)
     expect(deadLabs().map((dead) => dead.id)).not.toContain(id)
     lab.kill('SIGKILL')
     await once(lab, 'exit')
     expect(deadLabs().map((dead) => dead.id)).toContain(id)
-    // Two ovsdb-server, two ovs-vswitchd and the ping, all without a parent now.
+    // All without a parent now.
     const pids = processesIn(namespaces)
-    expect(pids.length).toBe(5)
+    expect(pids).toHaveLength(5)
 
     const steps: string[] = []
     const document = { ...handMadeDocument, workloads: {} }
