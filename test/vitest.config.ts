@@ -1,19 +1,21 @@
 /**
  * Two groups of tests. `fast`: everything that needs neither root nor minutes; `npm run check` runs these alone. `real`: files
- * below netns/, setup/ and slow/ (real hosts, whole installs, long runs), one file at a time and after the fast ones.
+ * below netns/, setup/ and slow/ (real hosts, whole installs, long runs) and *.peer.test.ts (other people's programs beside
+ * ours), one file at a time and after the fast ones.
  */
 
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { countingReporter } from './reporter.ts'
 
-const real = ['test/{netns,setup,slow}/**/*.test.ts']
+const real = ['test/{netns,setup,slow}/**/*.test.ts', 'test/**/*.peer.test.ts']
 
 // Vitest reads its configuration from a default export; there is no other way.
 // biome-ignore lint/style/noDefaultExport: see above
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
+    maxWorkers: 2,
     reporters: ['default', countingReporter],
     projects: [
       {
