@@ -1,7 +1,7 @@
 /**
  * Whole frames from values: what guests, tests and checks send. Fields carry OpenFlow's names
  * (`eth_dst`, `ipv4_src`, `udp_dst`), lengths and checksums are filled in. Builders allocate; the
- * packet path writes headers in place instead (dataplane/vxlan.ts).
+ * packet path writes headers in place instead (dataplane/tunnel/vxlan.ts).
  */
 
 import { BROADCAST_MAC } from './address.ts'

@@ -122,7 +122,7 @@ describe('the OpenFlow agent', () => {
     await quiet(3)
     vm.port.disconnect()
     await quiet(3)
-    const { removePort } = await import('../../dataplane/operator.ts')
+    const { removePort } = await import('../../dataplane/switch/operator.ts')
     removePort(h.host, 'vm1')
     await quiet(3)
     const told = h.unsolicited as MessageOf<'port_status'>[]

@@ -4,13 +4,13 @@
  * for: quiet() returns when the event loop has nothing left to deliver.
  */
 import { duplexPair } from 'node:stream'
-import type { Bridge } from '../../dataplane/bridge.ts'
-import { type Clock, systemClock } from '../../dataplane/clock.ts'
-import { serveOpenflow } from '../../dataplane/openflow-agent.ts'
-import { addBridge, addPort } from '../../dataplane/operator.ts'
+import { serveOpenflow } from '../../dataplane/openflow/agent.ts'
 import { type Hub, hub } from '../../dataplane/ports/hub.ts'
 import { type MemoryPort, memoryPair, memoryPort } from '../../dataplane/ports/memory.ts'
-import { Switch } from '../../dataplane/switch.ts'
+import type { Bridge } from '../../dataplane/switch/bridge.ts'
+import { type Clock, systemClock } from '../../dataplane/switch/clock.ts'
+import { addBridge, addPort } from '../../dataplane/switch/operator.ts'
+import { Switch } from '../../dataplane/switch/switch.ts'
 import type { Action } from '../../southbound/openflow/action.ts'
 import { Connection } from '../../southbound/openflow/connection.ts'
 import { OpenflowError } from '../../southbound/openflow/error.ts'

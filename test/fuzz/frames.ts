@@ -3,16 +3,16 @@
  * never throw, never look behind the frame's end, and say of no header that it is there when it is
  * not whole. Neighbour: engine.ts.
  */
-import { extract } from '../../dataplane/flow-key.ts'
+import { extract } from '../../dataplane/packet/flow-key.ts'
 import {
   anyHeader,
   HEADER,
   type HeaderName,
   headerNames,
   KEY_WORDS,
-} from '../../dataplane/key-layout.ts'
-import { packetPool } from '../../dataplane/packet.ts'
-import { DECAPSULATED, decapsulate, newInner, OTHER_PACKET } from '../../dataplane/vxlan.ts'
+} from '../../dataplane/packet/key-layout.ts'
+import { packetPool } from '../../dataplane/packet/packet.ts'
+import { DECAPSULATED, decapsulate, newInner, OTHER_PACKET } from '../../dataplane/tunnel/vxlan.ts'
 import {
   arpFrame,
   ethernetFrame,

@@ -1,6 +1,6 @@
 import { duplexPair } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import { addBridge } from '../../../dataplane/operator.ts'
+import { addBridge } from '../../../dataplane/switch/operator.ts'
 import { Connection } from '../../../southbound/openflow/connection.ts'
 import type { Message } from '../../../southbound/openflow/message.ts'
 import { put } from '../model/site.ts'

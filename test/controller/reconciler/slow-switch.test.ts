@@ -1,6 +1,6 @@
 /** A host whose database takes rows at once and whose switch carries them out when the test says so. */
 import { afterEach, expect, test } from 'vitest'
-import { addBridge } from '../../../dataplane/operator.ts'
+import { addBridge } from '../../../dataplane/switch/operator.ts'
 import { put } from '../model/site.ts'
 import {
   databaseOf,

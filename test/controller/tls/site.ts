@@ -12,9 +12,9 @@ import { noLog } from '../../../controller/reconciler/log.ts'
 import { Store } from '../../../controller/store/store.ts'
 import { type CredentialFiles, credentials } from '../../../controller/tls/credentials.ts'
 import { type PkiFolder, pkiFolder } from '../../../controller/tls/pki-folder.ts'
-import { setManager } from '../../../dataplane/operator.ts'
+import { setManager } from '../../../dataplane/switch/operator.ts'
 import { memoryPort } from '../../../dataplane/ports/memory.ts'
-import { Switch } from '../../../dataplane/switch.ts'
+import { Switch } from '../../../dataplane/switch/switch.ts'
 import { dial } from '../../../southbound/wire/stream.ts'
 
 export const DAY_S = 86_400

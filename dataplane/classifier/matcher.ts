@@ -1,0 +1,142 @@
+/**
+ * Matching: a match compiled to words of the flow key, and the linear matcher, slow and obvious,
+ * the oracle of every faster one. Equal priorities: overlapping flows of one priority are
+ * undefined by OpenFlow; here the one added first wins.
+ * Neighbours: key-layout.ts (slots), flow-table.ts (flows and their identity).
+ */
+import type { Match } from '../../southbound/openflow/match.ts'
+import { type FieldName, fieldOf } from '../../southbound/openflow/oxm.ts'
+import { KEY_WORDS, keyField } from '../packet/key-layout.ts'
+
+/** Triples (slot, mask, value) by slot: key[slot] & mask must equal value for all of them. */
+export type CompiledMatch = Uint32Array
+
+/** The 32-bit words of a field's value, most significant first. */
+export function fieldWords(name: FieldName, value: number | bigint): Uint32Array {
+  const { words } = keyField[name]
+  const out = new Uint32Array(words)
+  if (typeof value === 'number') {
+    out[words - 1] = value
+    if (words > 1) out[words - 2] = value / 2 ** 32
+    return out
+  }
+  let rest = value
+  for (let i = words - 1; i >= 0; i--, rest >>= 32n) out[i] = Number(rest & 0xffff_ffffn)
+  return out
+}
+
+// Scratch of compileMatch: all zero between calls.
+const values = new Uint32Array(KEY_WORDS)
+const masks = new Uint32Array(KEY_WORDS)
+
+export function compileMatch(match: Match): CompiledMatch {
+  const slots: number[] = []
+  for (const name in match) {
+    const { slot, words } = keyField[name as FieldName]
+    const entry = match[name as FieldName]!
+    const [value, mask] =
+      typeof entry === 'object' ? entry : [entry, fieldOf[name as FieldName].ones]
+    const valueWords = fieldWords(name as FieldName, value)
+    const maskWords = fieldWords(name as FieldName, mask)
+    for (let i = 0; i < words; i++) {
+      if (maskWords[i] === 0) continue
+      // A register may be named twice, as reg0 and as a part of xreg0.
+      if (masks[slot + i] === 0) slots.push(slot + i)
+      masks[slot + i] = masks[slot + i]! | maskWords[i]!
+      values[slot + i] = values[slot + i]! | (valueWords[i]! & maskWords[i]!)
+    }
+  }
+  slots.sort((a, b) => a - b)
+  const compiled = new Uint32Array(3 * slots.length)
+  for (let i = 0; i < slots.length; i++) {
+    const slot = slots[i]!
+    compiled[3 * i] = slot
+    compiled[3 * i + 1] = masks[slot]!
+    compiled[3 * i + 2] = values[slot]!
+    masks[slot] = values[slot] = 0
+  }
+  return compiled
+}
+
+export function matches(match: CompiledMatch, key: Uint32Array): boolean {
+  for (let i = 0; i < match.length; i += 3) {
+    if ((key[match[i]!]! & match[i + 1]!) >>> 0 !== match[i + 2]) return false
+  }
+  return true
+}
+
+/** Whether `match` is at least as narrow as `filter` (loose flow-mods and statistics requests). */
+export function isWithin(match: CompiledMatch, filter: CompiledMatch): boolean {
+  let j = 0
+  for (let i = 0; i < filter.length; i += 3) {
+    while (j < match.length && match[j]! < filter[i]!) j += 3
+    if (match[j] !== filter[i]) return false
+    const mask = filter[i + 1]!
+    if ((match[j + 1]! & mask) >>> 0 !== mask) return false
+    if ((match[j + 2]! & mask) >>> 0 !== filter[i + 2]) return false
+  }
+  return true
+}
+
+/** Whether some packet could meet both (OpenFlow 1.3.5 §6.4, check_overlap). */
+export function overlaps(a: CompiledMatch, b: CompiledMatch): boolean {
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    if (a[i]! < b[j]!) i += 3
+    else if (a[i]! > b[j]!) j += 3
+    else {
+      if (((a[i + 2]! ^ b[j + 2]!) & a[i + 1]! & b[j + 1]!) !== 0) return false
+      i += 3
+      j += 3
+    }
+  }
+  return true
+}
+
+/** What a matcher stores. */
+export interface Matchable {
+  readonly priority: number
+  readonly compiled: CompiledMatch
+}
+
+/** Finds the flow of highest priority that takes a packet. */
+export interface Matcher<F extends Matchable> {
+  lookup(key: Uint32Array): F | undefined
+  insert(flow: F): void
+  remove(flow: F): void
+}
+
+export function linearMatcher<F extends Matchable>(): Matcher<F> {
+  /** Flows of one priority each, highest first. */
+  const levels: { readonly priority: number; readonly flows: Set<F> }[] = []
+  const find = (priority: number) => {
+    let low = 0
+    let high = levels.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (levels[middle]!.priority > priority) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+  return {
+    lookup(key) {
+      for (let i = 0; i < levels.length; i++) {
+        for (const flow of levels[i]!.flows) if (matches(flow.compiled, key)) return flow
+      }
+      return undefined
+    },
+    insert(flow) {
+      const at = find(flow.priority)
+      const level = levels[at]
+      if (level?.priority === flow.priority) level.flows.add(flow)
+      else levels.splice(at, 0, { priority: flow.priority, flows: new Set([flow]) })
+    },
+    remove(flow) {
+      const at = find(flow.priority)
+      const level = levels[at]
+      if (level?.priority !== flow.priority) return
+      level.flows.delete(flow)
+      if (level.flows.size === 0) levels.splice(at, 1)
+    },
+  }
+}
