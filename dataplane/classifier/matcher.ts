@@ -1,8 +1,8 @@
 /**
- * Matching: a match compiled to words of the flow key, and the linear matcher, slow and obvious,
- * the oracle of every faster one. Equal priorities: overlapping flows of one priority are
- * undefined by OpenFlow; here the one added first wins.
- * Neighbours: key-layout.ts (slots), flow-table.ts (flows and their identity).
+ * Matching: a match compiled to words of the flow key, and what every matcher does. Overlapping
+ * flows of one priority are undefined by OpenFlow; here the one inserted first wins, in each of
+ * them: linear.ts (the oracle) and tuple-space.ts, over which conjunction.ts puts conjunctive
+ * matches. Neighbours: key-layout.ts (slots), flow-table.ts (flows and their identity).
  */
 import type { Match } from '../../southbound/openflow/match.ts'
 import { type FieldName, fieldOf } from '../../southbound/openflow/oxm.ts'
@@ -96,47 +96,29 @@ export function overlaps(a: CompiledMatch, b: CompiledMatch): boolean {
 export interface Matchable {
   readonly priority: number
   readonly compiled: CompiledMatch
+  /** Present: the flow takes no packet by itself, it is a part of conjunctive matches. */
+  readonly clauses?: readonly Clause[] | undefined
+}
+
+/** One dimension of a conjunctive match: ovs-actions(7), conjunction(id, clause/size). */
+export interface Clause {
+  /** What conj_id has in the lookup that follows. */
+  readonly id: number
+  /** From 0. */
+  readonly clause: number
+  /** Clauses that must all be met, 2 to 64. */
+  readonly size: number
 }
 
 /** Finds the flow of highest priority that takes a packet. */
 export interface Matcher<F extends Matchable> {
   lookup(key: Uint32Array): F | undefined
+  /** Every flow that takes the packet, in no order. */
+  each(key: Uint32Array, visit: (flow: F) => void): void
   insert(flow: F): void
+  /** Does nothing when the flow is not there. */
   remove(flow: F): void
 }
 
-export function linearMatcher<F extends Matchable>(): Matcher<F> {
-  /** Flows of one priority each, highest first. */
-  const levels: { readonly priority: number; readonly flows: Set<F> }[] = []
-  const find = (priority: number) => {
-    let low = 0
-    let high = levels.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (levels[middle]!.priority > priority) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-  return {
-    lookup(key) {
-      for (let i = 0; i < levels.length; i++) {
-        for (const flow of levels[i]!.flows) if (matches(flow.compiled, key)) return flow
-      }
-      return undefined
-    },
-    insert(flow) {
-      const at = find(flow.priority)
-      const level = levels[at]
-      if (level?.priority === flow.priority) level.flows.add(flow)
-      else levels.splice(at, 0, { priority: flow.priority, flows: new Set([flow]) })
-    },
-    remove(flow) {
-      const at = find(flow.priority)
-      const level = levels[at]
-      if (level?.priority !== flow.priority) return
-      level.flows.delete(flow)
-      if (level.flows.size === 0) levels.splice(at, 1)
-    },
-  }
-}
+/** Makes an empty matcher. */
+export type NewMatcher = <F extends Matchable>() => Matcher<F>

@@ -11,14 +11,15 @@ import { decodeMatch, type Match, missingPrerequisite } from '../../southbound/o
 import { flowCommand, flowFlags, type MessageOf } from '../../southbound/openflow/message.ts'
 import { ANY } from '../../southbound/openflow/port.ts'
 import { ValueError, WireError } from '../../southbound/wire/error.ts'
+import { conjunctiveMatcher } from '../classifier/conjunction.ts'
 import {
   compileMatch,
   isWithin,
-  linearMatcher,
   type Matchable,
-  type Matcher,
+  type NewMatcher,
   overlaps,
 } from '../classifier/matcher.ts'
+import { tupleSpace } from '../classifier/tuple-space.ts'
 import { keyField } from '../packet/key-layout.ts'
 import { type Journal, removedReason } from './journal.ts'
 import { compileProgram, type Program, TABLES } from './program.ts'
@@ -73,8 +74,11 @@ export interface TableCounts {
 /** Throws a Refusal when a group or meter that the program names does not exist. */
 export type ReferenceCheck = (program: Program) => void
 
-export function flowTables(checkReferences: ReferenceCheck): FlowTables {
-  const matchers: Matcher<Flow>[] = Array.from({ length: TABLES }, () => linearMatcher<Flow>())
+export function flowTables(
+  checkReferences: ReferenceCheck,
+  newMatcher: NewMatcher = tupleSpace,
+): FlowTables {
+  const matchers = Array.from({ length: TABLES }, () => conjunctiveMatcher<Flow>(newMatcher))
   const counts = Array.from(
     { length: TABLES },
     (): TableCounts => ({ active: 0, lookups: 0, matched: 0 }),
