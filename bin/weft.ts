@@ -5,19 +5,22 @@
  *
  * A subcommand gets its options and an AbortSignal, and resolves to the exit code once everything it
  * started is gone again. Neighbours: stop.ts (signals to AbortSignal), commands/serve.ts, commands/lab.ts,
- * commands/pki.ts.
+ * commands/pki-options.ts.
  */
 
 import { readFileSync } from 'node:fs'
 import { argv, versions } from 'node:process'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../controller/controller.ts'
-import type { PkiSettings } from './commands/pki.ts'
+import type { LabOptions } from './commands/lab.ts'
+import { addPki } from './commands/pki-options.ts'
 import type { ServeOptions } from './commands/serve.ts'
 import { explain } from './explain.ts'
 import { isStop, stopSignal } from './stop.ts'
 
 const oldestNode = 24
+
+type LabArguments = Omit<LabOptions, 'backend' | 'signal'> & { lab: LabOptions['backend'] }
 
 /** `127.0.0.1:8080` or `[::1]:8080`; port 0 lets the system choose. */
 function endpoint(text: string, form = 'ADDRESS:PORT, such as 127.0.0.1:8080'): Endpoint {
@@ -129,6 +132,7 @@ weft
       .choices(['memory', 'netns'])
       .default('memory'),
   )
+  .option('--tls', 'hosts and controller speak mutual TLS only, on OVSDB and OpenFlow', false)
   .option('--check', 'end after the table: exit code 0 when every row holds, else 1', false)
   .addHelpText(
     'after',
@@ -136,74 +140,16 @@ weft
 Examples:
   $ weft lab
   $ weft lab --check topologies/two-tenants.yaml
-  $ weft lab --lab netns`,
+  $ weft lab --lab netns
+  $ weft lab --tls                            keys and certificates of its own, gone when the lab is`,
   )
-  .action((file: string | undefined, options: { lab: 'memory' | 'netns'; check: boolean }) =>
+  .action((file: string | undefined, { lab: backend, ...options }: LabArguments) =>
     perform(async (signal) => {
       const { lab } = await import('./commands/lab.ts')
-      return lab(file, { backend: options.lab, check: options.check, signal })
+      return lab(file, { backend, ...options, signal })
     }),
   )
 
-const pki = weft
-  .command('pki')
-  .description('make the keys and certificates by which controller and hosts know each other')
-  .addHelpText(
-    'after',
-    `
-Examples:
-  $ weft pki init --name weft.example.net     a CA and the controller's certificate, in ./pki
-  $ weft pki host h1 h2                       a certificate each; h1 is the host's system-id
-  $ weft pki host h1 --renew                  a new key and certificate; open sessions stay
-  $ weft pki list                             what there is, and until when
-  $ weft pki ovs-pki                          how to use certificates of ovs-pki instead`,
-  )
-
-/** `weft pki NAME`, with what all of them take. */
-function pkiCommand(name: string, description: string): Command {
-  return pki
-    .command(name)
-    .description(description)
-    .option('--dir <folder>', 'where keys and certificates are', 'pki')
-    .option('--ca-key <file>', "the CA's key, when it is kept elsewhere than in DIR/private/ca.key")
-    .option('--days <number>', 'how long a new certificate is valid', Number, 365)
-    .option('--renew', 'replace what is there', false)
-}
-
-async function doPki(task: (pki: typeof import('./commands/pki.ts')) => string): Promise<void> {
-  await perform(async () => {
-    process.stdout.write(task(await import('./commands/pki.ts')))
-    return 0
-  })
-}
-
-pkiCommand('init', "a CA, unless there is one, and the controller's certificate")
-  .option('--name <name...>', 'DNS names and addresses of the controller', [])
-  .action((options: PkiSettings & { name: string[] }) =>
-    doPki(({ makeController }) => makeController(options.name, options)),
-  )
-
-pkiCommand('host', 'a certificate for each of these hosts')
-  .argument('<system-id...>', "the host's external_ids:system-id")
-  .action((systemIds: string[], options: PkiSettings) =>
-    doPki(({ makeHosts }) => makeHosts(systemIds, options)),
-  )
-
-pki
-  .command('list')
-  .description('all certificates: whose, until when, SHA-256')
-  .option('--dir <folder>', 'where keys and certificates are', 'pki')
-  .action(({ dir }: { dir: string }) => doPki(({ listFolder }) => listFolder(dir)))
-
-pki
-  .command('fingerprint')
-  .description('the SHA-256 of a certificate, as a host object takes it')
-  .argument('<file>', 'a certificate in PEM')
-  .action((file: string) => doPki(({ showFingerprint }) => showFingerprint(file)))
-
-pki
-  .command('ovs-pki')
-  .description('print how to use certificates made by ovs-pki')
-  .action(() => doPki(({ ovsPki }) => ovsPki))
+addPki(weft, perform)
 
 await weft.parseAsync(argv)

@@ -19,9 +19,9 @@ import { Reconciler } from './reconciler/reconciler.ts'
 import { SiteStatus } from './reconciler/status.ts'
 import { type Hooks, noHooks } from './store/hooks.ts'
 import type { Store } from './store/store.ts'
-import { type CredentialFiles, credentials } from './tls/credentials.ts'
+import type { CredentialFiles } from './tls/credentials.ts'
 import type { PeerIdentity } from './tls/identity.ts'
-import { listenSecurely } from './tls/listener.ts'
+import { secureListeners } from './tls/secure-listeners.ts'
 
 /** Where something listens; port 0: the system chooses. */
 export interface Endpoint {
@@ -65,6 +65,7 @@ export class Controller {
   readonly #endings: (() => Promise<unknown>)[] = []
   #url = ''
   #openflowPort = OPENFLOW_PORT
+  #ovsdbPort: number | undefined
 
   private constructor(events: EventLog, reconciler: Reconciler, northbound: Northbound) {
     this.events = events
@@ -102,6 +103,11 @@ export class Controller {
     return this.#url
   }
 
+  /** Where hosts dial in; undefined when nothing listens. */
+  get ovsdbPort(): number | undefined {
+    return this.#ovsdbPort
+  }
+
   /** Takes a host's OVSDB stream. @param localAddress the address by which the host reached us; its bridges dial it too */
   acceptOvsdb(
     duplex: Duplex,
@@ -126,13 +132,12 @@ export class Controller {
   }
 
   async #listen(options: ControllerOptions): Promise<void> {
-    const { rest, ovsdb, openflow, tls, clock = systemClock, log = noLog } = options
-    const shared = tls && {
-      ...{ tls: credentials(tls, { clock, log }), events: this.events, clock },
-    }
+    const { store, rest, ovsdb, openflow, tls, clock = systemClock, log = noLog } = options
+    const secure = tls && secureListeners({ files: tls, events: this.events, store, clock, log })
+    if (secure) this.#endings.push(async () => secure.close())
     const at = async (endpoint: Endpoint, protocol: string, accept: Accept): Promise<number> => {
-      const listener = shared
-        ? await listenSecurely({ ...endpoint, protocol, ...shared }, accept)
+      const listener = secure
+        ? await secure.listen(endpoint, protocol, accept)
         : await listenPlainly(endpoint, accept)
       this.#endings.push(() => listener.close())
       return listener.port
@@ -141,7 +146,8 @@ export class Controller {
       this.#openflowPort = await at(openflow, 'OpenFlow', (duplex, from) =>
         this.acceptOpenflow(duplex, from),
       )
-    if (ovsdb) await at(ovsdb, 'OVSDB', (duplex, from) => this.acceptOvsdb(duplex, from))
+    if (ovsdb)
+      this.#ovsdbPort = await at(ovsdb, 'OVSDB', (duplex, from) => this.acceptOvsdb(duplex, from))
     if ('path' in rest) await removeStale(rest.path)
     this.#url = (await this.#northbound.listen(rest)).url
   }

@@ -2,14 +2,17 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
-import type { Lab, LabDocument, Step } from '../../topologies/lab/lab.ts'
+import type { Lab } from '../../topologies/lab/lab.ts'
 import { NetnsError } from '../../topologies/lab/netns/error.ts'
+import type { NetnsLabOptions } from '../../topologies/lab/netns/lab.ts'
 import { missingForNetns } from '../../topologies/lab/netns/requirements.ts'
 import { formatChecks, stepsTo } from '../../topologies/lab/report.ts'
 import { readDocument } from '../document.ts'
 
 export interface LabOptions {
   readonly backend: 'memory' | 'netns'
+  /** Controller and hosts speak TLS, each with a certificate of its own. */
+  readonly tls: boolean
   /** Ends after the table of checks instead of serving. */
   readonly check: boolean
   /** Takes the lab down in order; it leaves no process, namespace or interface. */
@@ -23,15 +26,15 @@ const TWO_TENANTS = fileURLToPath(new URL('../../topologies/two-tenants.yaml', i
  * @returns the exit code: 0, or 1 when a check failed
  */
 export async function lab(file: string | undefined, options: LabOptions): Promise<number> {
-  const { backend, check, signal } = options
+  const { backend, tls, check, signal } = options
   const path = file ?? TWO_TENANTS
   const document = readDocument(path, file ?? 'topologies/two-tenants.yaml')
   const missing = backend === 'netns' ? missingForNetns() : undefined
   if (missing !== undefined) throw new NetnsError(`the netns lab ${missing}`)
   const print = (line: string) => process.stdout.write(`${line}\n`)
   const step = stepsTo(print, () => performance.now())
-  print(`Weft: ${document.name} on the ${backend} lab`)
-  const opened = await open(backend, document, path, step, signal)
+  print(`Weft: ${document.name} on the ${backend} lab${tls ? ' over TLS' : ''}`)
+  const opened = await open(backend, { document, documentFile: path, tls, step, signal })
   try {
     step('checking on real packets')
     const results = await runChecks(opened, {
@@ -52,17 +55,16 @@ export async function lab(file: string | undefined, options: LabOptions): Promis
   }
 }
 
-async function open(
-  backend: LabOptions['backend'],
-  document: LabDocument,
-  documentFile: string,
-  step: Step,
-  signal: AbortSignal,
-): Promise<Lab> {
+type Bringup = Required<
+  Pick<NetnsLabOptions, 'document' | 'documentFile' | 'tls' | 'signal' | 'step'>
+>
+
+async function open(backend: LabOptions['backend'], options: Bringup): Promise<Lab> {
   if (backend === 'netns') {
     const { openNetnsLab } = await import('../../topologies/lab/netns/lab.ts')
-    return openNetnsLab({ document, documentFile, step, signal })
+    return openNetnsLab(options)
   }
   const { openMemoryLab } = await import('../../topologies/lab/memory/lab.ts')
-  return openMemoryLab({ document, step, signal })
+  const { document, tls, step, signal } = options
+  return openMemoryLab({ document, tls, step, signal })
 }

@@ -1,12 +1,14 @@
 /**
  * `weft pki`: keys and certificates for TLS between controller and hosts, and what to do with them.
- * Neighbours: ../weft.ts, ../../controller/tls/pki-folder.ts.
+ * Neighbours: pki-options.ts (names and help), ../../controller/tls/pki-folder.ts.
  */
 import { resolve } from 'node:path'
 import { TlsError } from '../../controller/tls/error.ts'
 import {
   type Entry,
+  entryOf,
   fingerprintOf,
+  type Lifetime,
   type PkiFolder,
   pkiFolder,
 } from '../../controller/tls/pki-folder.ts'
@@ -16,24 +18,20 @@ export interface PkiSettings {
   readonly caKey?: string
   /** Of a new certificate. */
   readonly days: number
-  readonly renew: boolean
 }
 
 const DAY_S = 86_400
+const DAY_MS = 1000 * DAY_S
 /** A CA outlives what it signs: changing it means touching every host. */
 const AUTHORITY_DAYS = 3650
 
 /** Makes the CA, unless there is one, and the controller's certificate. @returns what to do next */
 export function makeController(names: readonly string[], settings: PkiSettings): string {
   const folder = open(settings)
-  const { renew } = settings
-  const made = folder.makeAuthority({ validSeconds: AUTHORITY_DAYS * DAY_S })
-  const { key, cert, ca } = folder.issueController(names, {
-    validSeconds: seconds(settings),
-    renew,
-  })
-  return `${made ? `CA             ${ca}, ${AUTHORITY_DAYS} days\n` : ''}controller     ${cert}, ${settings.days} days
-
+  const lifetime = lifetimeOf(settings)
+  folder.makeAuthority({ validSeconds: AUTHORITY_DAYS * DAY_S })
+  const { key, cert, ca } = folder.issueController(names, lifetime)
+  return `${line('CA', ca)}${line('controller', cert)}
   weft serve --tls-key ${key} --tls-cert ${cert} --tls-ca ${ca}
 `
 }
@@ -41,36 +39,86 @@ export function makeController(names: readonly string[], settings: PkiSettings):
 /** Makes a certificate for each host. @returns what to do on each of them */
 export function makeHosts(systemIds: readonly string[], settings: PkiSettings): string {
   const folder = open(settings)
-  const issueOptions = { validSeconds: seconds(settings), renew: settings.renew }
-  return systemIds.map((systemId) => makeHost(folder, systemId, issueOptions, settings)).join('\n')
-}
+  const lifetime = lifetimeOf(settings)
+  return systemIds
+    .map((systemId) => {
+      const files = folder.issueHost(systemId, lifetime)
+      return `${line(`host ${systemId}`, files.cert)}
+  scp ${files.ca} ${files.cert} ${files.key} HOST:/etc/openvswitch/
 
-function makeHost(
-  folder: PkiFolder,
-  systemId: string,
-  issueOptions: Parameters<PkiFolder['issueHost']>[1],
-  { days, renew }: PkiSettings,
-): string {
-  const { key, cert, ca } = folder.issueHost(systemId, issueOptions)
-  const copy = `scp ${key} ${cert} ${ca} ${systemId}:/etc/openvswitch/`
-  const first = `
+  # on the host
   ovs-vsctl set-ssl /etc/openvswitch/${systemId}.key /etc/openvswitch/${systemId}.crt /etc/openvswitch/ca.crt
   ovs-vsctl set Open_vSwitch . external_ids:system-id=${systemId}
-  ovs-vsctl set-manager ssl:CONTROLLER:6640`
-  const then = renew ? '\n  (Open vSwitch rereads the files by itself; its sessions stay)' : first
-  return `host ${systemId}${' '.repeat(Math.max(1, 10 - systemId.length))}${cert}, ${days} days
+  ovs-vsctl set-manager ssl:CONTROLLER:6640
+`
+    })
+    .join('\n')
+}
 
-  ${copy}${then}
+/** A new key and certificate for the controller; without names it has those of the former one. */
+export function renewController(names: readonly string[], settings: PkiSettings): string {
+  const { cert } = open(settings).issueController(names, { ...lifetimeOf(settings), renew: true })
+  return `${line('controller', cert)}
+  weft serve takes it when the next host dials; open sessions stay
 `
 }
 
-/** @returns a line per certificate of the folder */
-export function listFolder(dir: string): string {
-  const entries = pkiFolder(resolve(dir), { now: Date.now }).list()
-  const width = Math.max(...entries.map(({ what }) => what.length))
-  const line = ({ what, expires, fingerprint }: Entry) =>
-    `${what.padEnd(width)}  ${expires < Date.now() ? 'EXPIRED' : 'until'} ${new Date(expires).toISOString()}  ${fingerprint}\n`
-  return entries.map(line).join('')
+/** A new key and certificate for each of these hosts. */
+export function renewHosts(systemIds: readonly string[], settings: PkiSettings): string {
+  const folder = open(settings)
+  const lifetime = lifetimeOf(settings)
+  return systemIds
+    .map((systemId) => {
+      const { key, cert } = folder.issueHost(systemId, { ...lifetime, renew: true })
+      return `${line(`host ${systemId}`, cert)}
+  scp ${cert} HOST:/etc/openvswitch/
+  scp ${key} HOST:/etc/openvswitch/      # the key last, or Open vSwitch takes neither; its sessions stay
+`
+    })
+    .join('\n')
+}
+
+/** The same CA for longer. */
+export function renewAuthority(settings: PkiSettings): string {
+  const folder = open(settings)
+  folder.renewAuthority(lifetimeOf(settings))
+  const { ca } = folder.controller
+  return `${line('CA', ca)}
+  Its key is the same: all that it has signed stays good. Copy ${ca} to the hosts before the former one ends.
+`
+}
+
+/** First step to another CA: it signs, and both are trusted. @returns what to do until the second one */
+export function rekey(settings: PkiSettings): string {
+  const folder = open(settings)
+  folder.rekey(lifetimeOf(settings))
+  const { ca } = folder.controller
+  return `${line('new CA', ca)}
+  1. copy ${ca} to every host: it holds the new CA and the old one
+  2. weft pki renew controller, then weft pki renew host NAME for each host; copy their files out
+  3. weft pki rekey --finish, and copy ca.crt to every host once more
+`
+}
+
+/** Second step: the old CA is trusted no longer. */
+export function finishRekey(settings: PkiSettings): string {
+  const folder = open(settings)
+  folder.finishRekey()
+  const { ca } = folder.controller
+  return `${line('CA', ca)}
+  The old CA is gone from it; copy it to every host. Open vSwitch and weft serve read it again by themselves.
+`
+}
+
+/** @returns a table of the certificates of the folder, or of these files */
+export function show(files: readonly string[], dir: string): string {
+  const entries = files.length
+    ? files.map((file) => entryOf(file, file))
+    : pkiFolder(resolve(dir), { now: Date.now }).list()
+  const rows = entries.map((entry) => [
+    ...[entry.what, entry.subject, entry.systemId ?? '-', daysLeft(entry), entry.fingerprint],
+  ])
+  return table([['certificate', 'subject', 'identity', 'days left', 'SHA-256'], ...rows])
 }
 
 export function showFingerprint(file: string): string {
@@ -92,8 +140,9 @@ the SHA-256 of its certificate instead.
   curl -X PUT -H 'content-type: application/json' http://127.0.0.1:8080/v1/infra/hosts/h1 \\
        -d '{"vtepAddress": "192.0.2.11", "certificateFingerprint": "FINGERPRINT"}'
 
-  # on the host, with its two files and controllerca/cacert.pem
-  ovs-vsctl set-ssl h1-privkey.pem h1-cert.pem cacert.pem
+  # on the host, with its two files and /var/lib/openvswitch/pki/controllerca/cacert.pem; full paths
+  ovs-vsctl set-ssl /etc/openvswitch/h1-privkey.pem /etc/openvswitch/h1-cert.pem /etc/openvswitch/cacert.pem
+  ovs-vsctl set Open_vSwitch . external_ids:system-id=h1
   ovs-vsctl set-manager ssl:CONTROLLER:6640
 
 A new certificate has a new fingerprint: put that on the host object when the files on the host are replaced.
@@ -104,7 +153,29 @@ function open({ dir, caKey }: PkiSettings): PkiFolder {
   return pkiFolder(resolve(dir), { authorityKey, now: Date.now })
 }
 
-function seconds({ days }: PkiSettings): number {
+function lifetimeOf({ days }: PkiSettings): Lifetime {
   if (!(days >= 1 && days <= 36_500)) throw new TlsError('bad_days', [String(days)])
-  return Math.round(days * DAY_S)
+  return { validSeconds: Math.round(days * DAY_S) }
+}
+
+/** As the certificate itself has it: it ends with its CA at the latest. */
+function line(what: string, file: string): string {
+  const { expires } = entryOf(what, file)
+  const days = Math.round((expires - Date.now()) / DAY_MS)
+  return `${what.padEnd(14)} ${file}, ${days} days\n`
+}
+
+function daysLeft({ from, expires }: Entry): string {
+  const now = Date.now()
+  if (from > now) return `from ${new Date(from).toISOString()}`
+  if (expires < now) return 'EXPIRED'
+  return String(Math.floor((expires - now) / DAY_MS))
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, at) =>
+    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
+  )
+  const text = (row: readonly string[]) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0))
+  return rows.map((row) => `${text(row).join('  ').trimEnd()}\n`).join('')
 }

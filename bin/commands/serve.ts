@@ -1,6 +1,8 @@
 /** `weft serve`: the controller as a process of its own. Neighbours: ../weft.ts, ../../controller/controller.ts. */
 
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import pino from 'pino'
 import { Controller, type ControllerOptions, type Endpoint } from '../../controller/controller.ts'
 import { ModelError } from '../../controller/model/errors.ts'
@@ -62,7 +64,21 @@ function tlsFiles({ tlsKey, tlsCert, tlsCa }: ServeOptions): CredentialFiles | u
   if (given === undefined) return undefined
   if (tlsKey === undefined || tlsCert === undefined || tlsCa === undefined)
     throw new TlsError('incomplete', [given])
+  refuseClientsOnly(tlsCert)
   return { key: tlsKey, cert: tlsCert, ca: tlsCa }
+}
+
+/** A certificate of a host would start, and every host would refuse it. RFC 5280 §4.2.1.12. */
+function refuseClientsOnly(file: string): void {
+  const [serverAuth, any] = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0']
+  let purposes: readonly string[]
+  try {
+    purposes = new X509Certificate(readFileSync(file)).keyUsage ?? []
+  } catch {
+    return // Whoever reads it for use says what is wrong with it.
+  }
+  if (purposes.length > 0 && !purposes.includes(serverAuth) && !purposes.includes(any))
+    throw new TlsError('wrong_purpose', [file])
 }
 
 function apply(store: Store, file: string): void {

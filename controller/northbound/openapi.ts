@@ -19,6 +19,12 @@ const StatusSchema = Type.Object(
     revision: Type.Integer(),
     reason: Type.Optional(Type.String({ description: 'why it cannot be realized as it is' })),
     hosts: Type.Record(Type.String(), HostStatus),
+    certificate: Type.Optional(
+      Type.Object(
+        { name: Type.String(), fingerprint: Type.String(), expires: Type.String() },
+        { description: 'of a host that is connected over TLS: whose, SHA-256, until when' },
+      ),
+    ),
   },
   { title: 'Status' },
 )

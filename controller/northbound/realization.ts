@@ -17,6 +17,10 @@ export interface Status {
   /** Why it cannot be realized as it is, whatever the hosts do. */
   readonly reason?: string
   readonly hosts: Readonly<Record<string, { readonly state: HostState; readonly reason?: string }>>
+  /** Of a host that is connected over TLS: who its certificate says it is, SHA-256, and its end (ISO 8601). */
+  readonly certificate?:
+    | { readonly name: string; readonly fingerprint: string; readonly expires: string }
+    | undefined
 }
 
 /**

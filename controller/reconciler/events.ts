@@ -24,7 +24,10 @@ export const eventTypes = {
     'A peer showed no certificate, or one that is not valid here; nothing was said to it.',
   identity_refused:
     'A session claimed to be another host, or a bridge of one, than its certificate.',
-  certificate_expired: "An open session's certificate has run out; the session was closed.",
+  certificate_expiring:
+    "A certificate ends soon: a connected host's, our own or a CA's. Said 30 days, 7 days and 1 day before.",
+  certificate_expired:
+    'A certificate has run out: of an open session, which was closed, or our own or that of a CA.',
 } as const
 export type EventType = keyof typeof eventTypes
 

@@ -82,17 +82,27 @@ export class IdentityGate {
     this.#unclaimed.close()
   }
 
-  /** A host's session says which bridges are the host's: before it is there nothing is known. */
+  /**
+   * A host's session says which bridges are the host's. What is another host's br-int it is only as br-int of its own:
+   * nothing but br-int is driven.
+   */
   #objectionToBridge({ identity, datapathId }: WaitingBridge): string | undefined {
     const { store, session } = this.#options
     const host = identity && ownerOf(identity, store.snapshot)
-    const own = host && session(host.id)
-    if (!own || own.datapathId === undefined || own.bridges().has(datapathId)) return undefined
+    if (!host) return undefined
+    const own = session(host.id)
+    if (own?.datapathId === datapathId) return undefined
+    const [known, name] = [own?.datapathId !== undefined, own?.bridges().get(datapathId)]
     for (const hostId of store.snapshot.list('host').keys()) {
-      const name = session(hostId)?.bridges().get(datapathId)
-      if (name !== undefined) return `it is ${name} of ${hostId} and no bridge of ${host.id}`
+      const other = session(hostId)
+      const theirs = other?.bridges().get(datapathId)
+      if (other === own || theirs === undefined) continue
+      if (!known) return `it is ${theirs} of ${hostId}, and ${host.id} has told of no bridge yet`
+      if (name === undefined) return `it is ${theirs} of ${hostId} and no bridge of ${host.id}`
+      if (other?.datapathId === datapathId)
+        return `it is ${theirs} of ${hostId}; ${name} of ${host.id} may not have its datapath_id`
     }
-    return `it is no bridge of ${host.id}`
+    return known && name === undefined ? `it is no bridge of ${host.id}` : undefined
   }
 
   #refuseBridge({ identity, datapathId, peer }: WaitingBridge, why: string): void {

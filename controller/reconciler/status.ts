@@ -37,7 +37,14 @@ export class SiteStatus implements Realization {
     const realized =
       unplaced === undefined && Object.values(hosts).every(({ state }) => state === 'realized')
     const reason = unplaced === undefined ? {} : { reason: unplaced }
-    return { realized, revision: object.revision, ...reason, hosts }
+    const certificate = collection === 'host' ? this.#certificate(object.id) : undefined
+    return {
+      realized,
+      revision: object.revision,
+      ...reason,
+      hosts,
+      ...(certificate && { certificate }),
+    }
   }
 
   async whenRealized(
@@ -88,6 +95,14 @@ export class SiteStatus implements Realization {
 
   pendingHosts(): readonly PendingHost[] {
     return this.#reconciler.pendingHosts()
+  }
+
+  /** Of the session that the host is driven by. */
+  #certificate(hostId: string): Status['certificate'] {
+    const identity = this.#reconciler.session(hostId)?.identity
+    if (!identity) return undefined
+    const { name, fingerprint, expires } = identity
+    return { name, fingerprint, expires: new Date(expires).toISOString() }
   }
 
   #hostStatus(hostId: string, intent: string, revision: number): HostStatus {

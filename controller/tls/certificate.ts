@@ -23,6 +23,7 @@ import {
   AuthorityKeyIdentifier,
   BasicConstraints,
   Certificate,
+  Validity as CertificateValidity,
   ExtendedKeyUsage,
   Extension,
   Extensions,
@@ -44,7 +45,6 @@ import {
   SubjectKeyIdentifier,
   SubjectPublicKeyInfo,
   TBSCertificate,
-  Validity,
   Version,
 } from '@peculiar/asn1-x509'
 
@@ -57,7 +57,13 @@ export interface Issued {
 /** What a certificate is good for. */
 export type Role = 'authority' | 'controller' | 'host'
 
-export interface CertificateRequest {
+export interface Validity {
+  readonly from: Date
+  /** Last second of validity; a certificate is never valid for longer than its CA. */
+  readonly until: Date
+}
+
+export interface CertificateRequest extends Validity {
   /** CN of the subject, for people. At most 64 characters (RFC 5280, ub-common-name). */
   readonly name: string
   readonly role: Role
@@ -65,9 +71,6 @@ export interface CertificateRequest {
   readonly uris?: readonly string[]
   readonly dnsNames?: readonly string[]
   readonly addresses?: readonly string[]
-  readonly from: Date
-  /** Last second of validity; a certificate is never valid for longer than its CA. */
-  readonly until: Date
 }
 
 const COMMON_NAME = '2.5.4.3'
@@ -84,40 +87,57 @@ const roles = {
 /** A new CA, which signs itself. */
 export function issueAuthority(request: Omit<CertificateRequest, 'role'>): Issued {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const subject = nameOf(request.name)
-  const issuer = { name: subject, keyId: keyIdOf(publicKey), key: privateKey }
-  return made({ ...request, role: 'authority' }, { publicKey, privateKey, issuer })
+  const name = nameOf(request.name)
+  const issuer = { name, keyId: keyIdOf(publicKey), key: privateKey }
+  return made({ ...request, role: 'authority' }, { name, publicKey, privateKey, issuer })
+}
+
+/** The same CA, name and key, with another validity: what it has signed verifies with either certificate. */
+export function renewAuthority(authority: Issued, validity: Validity): Issued {
+  const issuer = issuerOf(authority)
+  const { name, key: privateKey } = issuer
+  const { publicKey } = new X509Certificate(authority.cert)
+  return made({ role: 'authority', ...validity }, { name, publicKey, privateKey, issuer })
 }
 
 /** A new key and its certificate, signed by an authority. @throws Error when the authority is none */
 export function issue(authority: Issued, request: CertificateRequest): Issued {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const parent = new X509Certificate(authority.cert)
-  const { subject } = AsnConvert.parse(parent.raw, Certificate).tbsCertificate
-  const issuer = {
-    name: subject,
-    keyId: keyIdOf(parent.publicKey),
-    key: createPrivateKey(authority.key),
-  }
-  const until = new Date(Math.min(request.until.getTime(), parent.validToDate.getTime()))
-  return made({ ...request, until }, { publicKey, privateKey, issuer })
+  const { validToDate } = new X509Certificate(authority.cert)
+  const until = new Date(Math.min(request.until.getTime(), validToDate.getTime()))
+  const name = nameOf(request.name)
+  const issuer = issuerOf(authority)
+  return made({ ...request, until }, { name, publicKey, privateKey, issuer })
+}
+
+function issuerOf({ key, cert }: Issued): Keys['issuer'] {
+  const { raw, publicKey } = new X509Certificate(cert)
+  const { subject, extensions = [] } = AsnConvert.parse(raw, Certificate).tbsCertificate
+  const given = extensions.find(({ extnID }) => extnID === id_ce_subjectKeyIdentifier)
+  const keyId = given
+    ? Buffer.from(AsnConvert.parse(given.extnValue.buffer, SubjectKeyIdentifier).buffer)
+    : keyIdOf(publicKey)
+  return { name: subject, keyId, key: createPrivateKey(key) }
 }
 
 interface Keys {
+  readonly name: Name
   readonly publicKey: KeyObject
   readonly privateKey: KeyObject
   readonly issuer: { readonly name: Name; readonly keyId: Buffer; readonly key: KeyObject }
 }
 
-function made(request: CertificateRequest, { publicKey, privateKey, issuer }: Keys): Issued {
+type Contents = Omit<CertificateRequest, 'name'>
+
+function made(request: Contents, { name, publicKey, privateKey, issuer }: Keys): Issued {
   const signature = new AlgorithmIdentifier({ algorithm: ECDSA_WITH_SHA256 })
   const tbsCertificate = new TBSCertificate({
     version: Version.v3,
     serialNumber: serial(),
     signature,
     issuer: issuer.name,
-    validity: new Validity({ notBefore: request.from, notAfter: request.until }),
-    subject: nameOf(request.name),
+    validity: new CertificateValidity({ notBefore: request.from, notAfter: request.until }),
+    subject: name,
     subjectPublicKeyInfo: AsnConvert.parse(spki(publicKey), SubjectPublicKeyInfo),
     extensions: new Extensions(extensionsOf(request, publicKey, issuer.keyId)),
   })
@@ -135,11 +155,7 @@ function made(request: CertificateRequest, { publicKey, privateKey, issuer }: Ke
   }
 }
 
-function extensionsOf(
-  request: CertificateRequest,
-  publicKey: KeyObject,
-  issuerKeyId: Buffer,
-): Extension[] {
+function extensionsOf(request: Contents, publicKey: KeyObject, issuerKeyId: Buffer): Extension[] {
   const { usage, purpose } = roles[request.role]
   const cA = request.role === 'authority'
   const constraints = new BasicConstraints(cA ? { cA, pathLenConstraint: 0 } : {})

@@ -4,12 +4,13 @@
  * watcher. Files that do not fit together are a rotation half done: the former ones stay in use until they do.
  * Neighbours: ../../southbound/wire/secure.ts asks, pki-folder.ts writes such files.
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import type { TlsOptions } from '../../southbound/wire/secure.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../reconciler/log.ts'
 import { TlsError } from './error.ts'
+import { certificatesIn } from './pem.ts'
 
 /** Paths of PEM files. `ca` may hold several certificates: the old CA's and the new one's while they change. */
 export interface CredentialFiles {
@@ -27,21 +28,23 @@ export function credentials(
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): () => TlsOptions {
   let version = versionOf(files)
-  let current = read(files, clock)
-  let refused = ''
+  let current = read(files, { clock, log })
+  let complaint = ''
   return () => {
     try {
       const now = versionOf(files)
-      if (now === version || now === refused) return current
-      refused = now
-      const next = read(files, clock)
+      if (now === version) return current
+      // Files that did not fit are read again at every handshake: what is not valid yet will be without changing.
+      const next = read(files, { clock, log })
       current = next
       version = now
-      refused = ''
+      complaint = ''
       log.info({ ...files, expires: expiryOf(next) }, 'tls files reread')
     } catch (error) {
       if (!(error instanceof TlsError)) throw error
-      log.warn({ reason: error.message }, 'tls files do not fit; the former ones stay in use')
+      if (error.message !== complaint)
+        log.warn({ reason: error.message }, 'tls files do not fit; the former ones stay in use')
+      complaint = error.message
     }
     return current
   }
@@ -59,21 +62,37 @@ function versionOf({ key, cert, ca }: CredentialFiles): string {
     .join('\n')
 }
 
-function read(files: CredentialFiles, clock: Clock): TlsOptions {
+function read(files: CredentialFiles, { clock, log }: { clock: Clock; log: Logger }): TlsOptions {
   const text = (file: string) => tryOn('unreadable', file, () => readFileSync(file, 'utf8'))
   const { key, cert, ca } = { key: text(files.key), cert: text(files.cert), ca: text(files.ca) }
   const secret: KeyObject = tryOn('bad_key', files.key, () => createPrivateKey(key))
-  const certificate = tryOn('bad_certificate', files.cert, () => new X509Certificate(cert))
-  tryOn('bad_certificate', files.ca, () => new X509Certificate(ca))
+  const [certificate] = tryOn('bad_certificate', files.cert, () => certificatesIn(cert))
+  tryOn('bad_certificate', files.ca, () => certificatesIn(ca))
   if (!certificate.checkPrivateKey(secret))
     throw new TlsError('key_mismatch', [files.key, files.cert])
-  if (certificate.validToDate.getTime() < clock.now())
-    throw new TlsError('expired', [files.cert, certificate.validToDate.toISOString()])
+  const { validFromDate: from, validToDate: until } = certificate
+  if (until.getTime() < clock.now())
+    throw new TlsError('expired', [files.cert, until.toISOString()])
+  if (from.getTime() > clock.now())
+    throw new TlsError('not_yet_valid', [files.cert, from.toISOString()])
+  const mode = statSync(files.key).mode & 0o777
+  if (mode & 0o077)
+    log.warn(
+      { key: files.key, mode: mode.toString(8) },
+      'others than its owner can use the key; chmod 600',
+    )
   return Object.freeze({ key, cert, ca })
 }
 
+/** All certificates in them, each with its file: ours with those that it is shown with, then the CAs. */
+export function certificatesOf({ cert, ca }: TlsOptions, files: CredentialFiles) {
+  const own = certificatesIn(String(cert)).map((certificate) => ({ certificate, file: files.cert }))
+  const trusted = certificatesIn(String(ca)).map((certificate) => ({ certificate, file: files.ca }))
+  return [...own, ...trusted]
+}
+
 function expiryOf({ cert }: TlsOptions): string {
-  return new X509Certificate(cert).validToDate.toISOString()
+  return certificatesIn(String(cert))[0].validToDate.toISOString()
 }
 
 function tryOn<T>(

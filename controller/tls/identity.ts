@@ -10,8 +10,11 @@ import type { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Host } from '../model/schema.ts'
+import { altNamesOf } from './names.ts'
 
 const HOST_URI = 'weft:host:'
+/** Spelled exactly so: no other case, no percent-encoding, nothing around it. */
+const HOST = /^weft:host:([A-Za-z0-9._:-]{1,128})$/
 
 export interface PeerIdentity {
   /** For people: the host that the certificate names, else its subject. */
@@ -31,8 +34,9 @@ export function hostUri(systemId: string): string {
 
 /** What a certificate says. */
 export function identityOf(certificate: X509Certificate): PeerIdentity {
-  const ids = hostUris(certificate.subjectAltName ?? '')
-  const systemId = ids.length === 1 ? ids[0] : undefined
+  // A name that is spelled otherwise is a claim too: next to it no other one counts.
+  const claims = altNamesOf(certificate).uris.filter((uri) => /^weft:host:/i.test(uri))
+  const systemId = claims.length === 1 ? HOST.exec(claims[0] ?? '')?.[1] : undefined
   return {
     name: systemId ?? certificate.subject?.replaceAll('\n', ', ') ?? 'nobody',
     systemId,
@@ -64,13 +68,4 @@ export function proves(
 /** A fingerprint as OpenSSL prints it (`AB:CD:…`), as the model keeps it. */
 export function plainFingerprint(text: string): string {
   return text.replaceAll(':', '').toLowerCase()
-}
-
-/** The hosts that a subjectAltName, as OpenSSL and Node print it, names. Entries with special characters are quoted. */
-function hostUris(subjectAltName: string): string[] {
-  const entries = subjectAltName.match(/(?:[^",]|"(?:[^"\\]|\\.)*")+/g) ?? []
-  return entries
-    .map((entry) => entry.trim())
-    .filter((entry) => entry.startsWith(`URI:${HOST_URI}`))
-    .map((entry) => entry.slice(`URI:${HOST_URI}`.length))
 }

@@ -13,6 +13,7 @@ import { addressOf } from '../reconciler/host-session.ts'
 import { Refusals } from '../reconciler/refusals.ts'
 import { endAtExpiry } from './expiry.ts'
 import { identityOfStream, type PeerIdentity } from './identity.ts'
+import { explainRefusal } from './refusal-reason.ts'
 
 export interface SecureListenerOptions {
   readonly host: string
@@ -23,6 +24,8 @@ export interface SecureListenerOptions {
   readonly tls: TlsSource
   readonly events: EventLog
   readonly clock: Clock
+  /** The host that a certificate is, by its id; else how the certificate is called. */
+  readonly hostOf: (identity: PeerIdentity) => string
 }
 
 export interface SecurePeer {
@@ -35,20 +38,22 @@ export interface SecurePeer {
 
 export interface SecureListener {
   readonly port: number
+  /** Of the streams that are open; a peer with two of them is there twice. */
+  identities(): Iterable<PeerIdentity>
   /** Stops listening and ends all streams. */
   close(): Promise<void>
 }
 
 /** Rejects when the address cannot be had. */
 export async function listenSecurely(
-  { host, port, protocol, tls, events, clock }: SecureListenerOptions,
+  { host, port, protocol, tls, events, clock, hostOf }: SecureListenerOptions,
   accept: (stream: Duplex, from: SecurePeer) => void,
 ): Promise<SecureListener> {
   const refusals = new Refusals(events, clock)
-  const streams = new Set<Duplex>()
+  const streams = new Map<Duplex, PeerIdentity>()
   const refuse = (peer: string, why: string) => {
     const address = addressOf(peer)
-    const message = `${address} was refused on the TLS listener for ${protocol}: ${why}`
+    const message = `${address} was refused on the TLS listener for ${protocol}: ${explainRefusal(why)}`
     refusals.add('tls_refused', address, message, { protocol })
   }
   const listener = await listen(
@@ -64,12 +69,13 @@ export async function listenSecurely(
         stream.destroy()
         return refuse(peer, 'it showed no certificate')
       }
-      streams.add(stream)
+      streams.set(stream, identity)
       stream.once('close', () => streams.delete(stream))
       endAtExpiry(stream, identity, clock, () => {
         const until = new Date(identity.expires).toISOString()
-        const message = `the certificate of ${identity.name} was valid until ${until}; its ${protocol} session is closed`
-        events.add('certificate_expired', identity.name, message, {
+        const name = hostOf(identity)
+        const message = `the certificate of ${name} was valid until ${until}; its ${protocol} session is closed`
+        events.add('certificate_expired', name, message, {
           protocol,
           certificateFingerprint: identity.fingerprint,
         })
@@ -79,8 +85,9 @@ export async function listenSecurely(
   )
   return {
     port: 'port' in listener.address ? listener.address.port : port,
+    identities: () => streams.values(),
     async close() {
-      for (const stream of streams) stream.destroy()
+      for (const stream of streams.keys()) stream.destroy()
       await listener.close()
     },
   }

@@ -2,7 +2,7 @@
  * TLS for control connections: both ends show a certificate that the other's CA has signed. What a
  * peer may do with its certificate is decided above (`peerCertificate`); its names are not compared
  * with the address, as Open vSwitch does not either. Sessions are not resumed: every connection shows
- * its certificate. Neighbours: stream.ts.
+ * its certificate; nor renegotiated: it shows no other one later. Neighbours: stream.ts.
  */
 import { constants } from 'node:crypto'
 import type { Socket } from 'node:net'
@@ -29,7 +29,7 @@ export function material(source: TlsSource | undefined): SecureContextOptions {
   const given = typeof source === 'function' ? source() : source
   if (!given) throw new Error('TLS wants a key, a certificate and the CA of the peers')
   const { key, cert, ca } = given
-  const secureOptions = constants.SSL_OP_NO_TICKET
+  const secureOptions = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION
   return { key, cert, ca: ca as string, minVersion: 'TLSv1.2', secureOptions }
 }
 
@@ -43,6 +43,12 @@ interface ServerOptions {
   refuse(socket: Socket, cause: Error): void
 }
 
+/** The accepted socket below a TLS socket, which still knows its peer when that is gone. Node documents no way to it. */
+const below = (socket: TLSSocket): Socket => (socket as { _parent?: Socket })._parent ?? socket
+
+/** Peers that dial and say nothing: with more than this at a time, the oldest goes. */
+const MOST_HANDSHAKES = 1024
+
 const handshakes = new WeakMap<tls.Server, Map<string, Socket>>()
 const nameOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
 
@@ -54,10 +60,17 @@ export function secureServer({ source, timeoutMs, accept, refuse }: ServerOption
   const server = tls.createServer({ ...last, ...options, handshakeTimeout: timeoutMs })
   // A TLS socket takes the accepted one over; only by their names are the two the same.
   const open = new Map<string, Socket>()
+  const crowdedOut = new WeakSet<Socket>()
   handshakes.set(server, open)
   server.prependListener('connection', (socket: Socket) => {
     const name = nameOf(socket)
     open.set(name, socket)
+    const [oldest] = open.values()
+    if (oldest && open.size > MOST_HANDSHAKES) {
+      crowdedOut.add(oldest)
+      refuse(oldest, new Error(`more than ${MOST_HANDSHAKES} peers were in their handshakes`))
+      oldest.destroy()
+    }
     socket.once('close', () => open.delete(name))
     if (typeof source !== 'function') return
     try {
@@ -79,7 +92,8 @@ export function secureServer({ source, timeoutMs, accept, refuse }: ServerOption
   })
   server.on('tlsClientError', (cause, socket) => {
     const { reason } = cause as { reason?: string } // of OpenSSL, shorter than its message
-    refuse(socket, reason ? new Error(reason, { cause }) : cause)
+    const peer = below(socket)
+    if (!crowdedOut.has(peer)) refuse(peer, reason ? new Error(reason, { cause }) : cause)
     socket.destroy() // node leaves one that was too slow open
   })
   return server

@@ -1,5 +1,5 @@
 /** The memory lab whole: the real controller, our switches, guests, and every check on real packets. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -48,6 +48,33 @@ test('two tenants on two hosts pass every row, steps included', async () => {
   expect(results.map(({ must }) => must)).toContain('dropped, mtu_exceeded, counted exactly')
   expect(steps.at(-1)).toBe('all ports realized')
 }, 15_000)
+
+test('over TLS every row holds as well, each host with its own certificate, and no key is left', async () => {
+  const left = () => readdirSync(tmpdir()).filter((name) => /^weft-lab-/.test(name))
+  const before = left()
+  {
+    const document = documentOf(['h1 acme 11', 'h2 acme 12', 'h1 globex 11', 'h2 globex 12'])
+    await using lab = await open(document, { tls: true })
+    const results = await check(lab)
+    expect(summarize(results), table(results)).toMatchObject({ failed: 0, ok: true })
+    for (const id of ['h1', 'h2']) {
+      const answer = await fetch(`${lab.url}/v1/infra/hosts/${id}`)
+      expect(await answer.json()).toMatchObject({ status: { certificate: { name: id } } })
+    }
+    const types = new Set(lab.controller.events.since().map(({ type }) => type))
+    expect([...types].sort()).toEqual(['host_connected', 'port_bound'])
+  }
+  expect(left()).toEqual(before)
+}, 15_000)
+
+test('a lab over TLS refuses a document whose host has a certificate of its own', async () => {
+  const document = documentOf(['h1 acme 11'])
+  const hosts = { h1: { ...document.hosts.h1, certificateFingerprint: 'ab'.repeat(32) } }
+  const registered = { ...document, hosts } as LabDocument
+  await expect(open(registered, { tls: true })).rejects.toThrow(
+    /host h1 has a certificateFingerprint/,
+  )
+})
 
 test('one host: what needs a second one is not applicable, and nothing fails', async () => {
   await using lab = await open(

@@ -85,6 +85,30 @@ describe('rotation with real Open vSwitch', needs('ovs'), () => {
     expect(gone.map(({ host }) => host)).toEqual(['h1'])
     expect(events().filter(({ type }) => type === 'tls_refused')).toEqual([])
   })
+
+  test('the CA is changed in two steps under a host that is there, which dials again at each', async () => {
+    const { pki, ovsdb, events, event } = await site()
+    const files = pki.issueHost('h1', { validSeconds: DAY_S })
+    const h1 = await ovs('h1')
+    await h1.setSsl(files)
+    await h1.setManager(ovsdb)
+    let { id } = await event('host_connected', 'h1')
+    const dialAgain = async () => {
+      await h1.vsctl('del-manager')
+      await h1.setManager(ovsdb)
+      await h1.reconnect('br-int')
+      id = (await event('host_connected', 'h1', id)).id
+    }
+    pki.rekey({ validSeconds: DAY_S })
+    await dialAgain()
+    pki.issueController([], { validSeconds: DAY_S, renew: true })
+    await dialAgain()
+    pki.issueHost('h1', { validSeconds: DAY_S, renew: true })
+    await dialAgain()
+    pki.finishRekey()
+    await dialAgain()
+    expect(events().filter(({ type }) => /refused/.test(type))).toEqual([])
+  })
 })
 
 describe('certificates of ovs-pki', needs('ovs', 'openssl'), () => {

@@ -1,7 +1,7 @@
 import { duplexPair } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import { addBridge, addPort } from '../../../dataplane/switch/operator.ts'
 import { memoryPair } from '../../../dataplane/ports/memory.ts'
+import { addBridge, addPort } from '../../../dataplane/switch/operator.ts'
 import { drop, put } from '../model/site.ts'
 import {
   openSite,

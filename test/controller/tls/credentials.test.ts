@@ -55,6 +55,21 @@ describe('credentials', () => {
     expect(ask().cert).toBe(readFileSync(pki.controller.cert, 'utf8'))
   })
 
+  test('a certificate whose time has not come is taken when it has, though no file changes', () => {
+    pki.issueController([], { validSeconds: HOUR_S })
+    let now = Date.now()
+    const ask = credentials(pki.controller, {
+      clock: { ...systemClock, now: () => now },
+      log: noLog,
+    })
+    const first = ask()
+    const later = pkiFolder(directory, { now: () => now + 2 * HOUR_S * 1000 })
+    later.issueController([], { validSeconds: HOUR_S, renew: true })
+    expect(ask()).toBe(first)
+    now += 2 * HOUR_S * 1000
+    expect(ask().cert).toBe(readFileSync(pki.controller.cert, 'utf8'))
+  })
+
   test.each([
     ['expired', () => pki.issueController([], { validSeconds: -60 })],
     ['unreadable', () => undefined],
@@ -76,7 +91,7 @@ describe('the folder', () => {
     const { key, cert } = pki.issueHost('h1', { validSeconds: HOUR_S })
     const files = [key, cert, join(directory, 'private/ca.key')]
     expect(files.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600, 0o600])
-    expect(() => pki.issueHost('h1', { validSeconds: HOUR_S })).toThrow(/--renew/)
+    expect(() => pki.issueHost('h1', { validSeconds: HOUR_S })).toThrow(/weft pki renew host h1/)
     const before = readFileSync(key, 'utf8')
     pki.issueHost('h1', { validSeconds: HOUR_S, renew: true })
     expect(readFileSync(key, 'utf8')).not.toBe(before)
@@ -106,6 +121,17 @@ describe('identity', () => {
     [undefined, []],
     [undefined, ['weft:controller']],
     [undefined, ['weft:host:h1', 'weft:host:h2']],
+    [undefined, ['weft:host:h1', 'weft:host:h1']],
+    [undefined, ['weft:host:h1', 'WEFT:host:h2']],
+    [undefined, ['WEFT:HOST:h1']],
+    [undefined, ['weft:host:']],
+    [undefined, ['weft:host:h%31']],
+    [undefined, ['weft:host:h1\0']],
+    [undefined, ['weft:host:h1\0.example.net']],
+    [undefined, ['weft:host:h1\n']],
+    [undefined, [' weft:host:h1']],
+    [undefined, [`weft:host:${'x'.repeat(129)}`]],
+    ['H1', ['weft:host:H1']],
   ] as [string | undefined, string[]][])('%s is what %j says', (systemId, uris) => {
     expect(says(...uris).systemId).toBe(systemId)
   })

@@ -2,9 +2,10 @@
  * A host of the memory lab: one of our switches with its VTEP on the hub, and what an operator and a boot
  * script do to a host: power, set-manager, plug workloads once br-int is there.
  */
-import { plug, setManager } from '../../../dataplane/switch/operator.ts'
+
 import type { Hub } from '../../../dataplane/ports/hub.ts'
 import { type MemoryPort, memoryPort } from '../../../dataplane/ports/memory.ts'
+import { plug, setManager } from '../../../dataplane/switch/operator.ts'
 import { Switch, type SwitchOptions } from '../../../dataplane/switch/switch.ts'
 import { parseIpv4 } from '../../../southbound/wire/address.ts'
 import type { DocumentHost } from '../lab.ts'

@@ -4,7 +4,7 @@
  * the process instead of sockets. Implements the `Lab` of ../lab.ts.
  *
  *     guests.ts ── tap ── host.ts (Switch: br-int) ── VTEP ══ hub ══ VTEP ── …
- *                            │ OVSDB, OpenFlow over duplexPair
+ *                            │ OVSDB, OpenFlow over duplexPair, or over TLS (secure.ts)
  *                         Controller ── REST on 127.0.0.1 (a real socket)
  *
  *     await using lab = await openMemoryLab({ document: parseDocument(text, file), signal })
@@ -22,6 +22,7 @@ import type { Lab, LabDocument, Step } from '../lab.ts'
 import { portUuid, whenRealized } from '../rest.ts'
 import { guestsOf, type MemoryWorkload } from './guests.ts'
 import { type MemoryHost, memoryHost } from './host.ts'
+import { type SecureControl, secureControl } from './secure.ts'
 
 const CONTROLLER_ADDRESS = '127.0.0.1'
 const MANAGER = `tcp:${CONTROLLER_ADDRESS}:6640`
@@ -46,6 +47,8 @@ export interface MemoryLabOptions {
   /** Ends the bring-up; a lab that is up is ended by close(). */
   readonly signal: AbortSignal
   readonly step?: Step | undefined
+  /** Controller and hosts speak TLS, each host with a certificate of its own. Default: streams in the process. */
+  readonly tls?: boolean | undefined
   /** Path of the store's file; default ':memory:'. */
   readonly store?: string
   /** Where REST listens; default 127.0.0.1, a port that the system chooses. */
@@ -75,13 +78,17 @@ export async function openMemoryLab(options: MemoryLabOptions): Promise<MemoryLa
   closing.defer(() => store.close())
   try {
     load(document, store)
-    const controller = await Controller.start({ store, rest, ...(log && { log }), program })
+    const secure = options.tls ? secureControl(document, CONTROLLER_ADDRESS) : undefined
+    if (secure) closing.defer(() => secure.close())
+    const controller = await Controller.start({
+      ...{ store, rest, program, ...secure?.options, ...(log && { log }) },
+    })
     closing.defer(() => controller.close())
     step?.(`controller at ${controller.url}`)
     const underlay = hub({ name: 'underlay', mtuBytes: document.underlay.mtuBytes })
     const workloads = guestsOf(document, options.now ?? (() => performance.now()))
     for (const workload of workloads) closing.defer(() => workload.close())
-    const hosts = hostsOf(document, { controller, underlay, workloads })
+    const hosts = hostsOf(document, { controller, secure, underlay, workloads })
     for (const host of hosts.values()) closing.defer(() => host.stop())
     const lab = labOf({ document, store, controller, underlay, workloads, hosts, closing })
     for (const host of hosts.values()) host.start()
@@ -121,13 +128,14 @@ async function bootHost(
 
 interface Parts {
   readonly controller: Controller
+  readonly secure?: SecureControl | undefined
   readonly underlay: Hub
   readonly workloads: readonly MemoryWorkload[]
 }
 
 function hostsOf(
   document: LabDocument,
-  { controller, underlay, workloads }: Parts,
+  { controller, secure, underlay, workloads }: Parts,
 ): Map<string, MemoryHost> {
   const entries = Object.entries(document.hosts).map(([id, host]): [string, MemoryHost] => {
     const options = {
@@ -135,8 +143,8 @@ function hostsOf(
       document: host,
       underlay,
       workloads: workloads.filter(({ hostId }) => hostId === id),
-      dial: dialOf(controller, id),
-      manager: MANAGER,
+      dial: secure?.dialOf(host.systemId ?? id) ?? dialOf(controller, id),
+      manager: secure ? `ssl:${CONTROLLER_ADDRESS}:${controller.ovsdbPort}` : MANAGER,
       portUuid: (key: string, signal: AbortSignal) => portUuid(controller.url, key, signal),
     }
     return [id, memoryHost(options)]

@@ -4,8 +4,9 @@
  */
 
 import { join } from 'node:path'
-import { type PkiFolder, pkiFolder } from '../../../controller/tls/pki-folder.ts'
+import type { PkiFolder } from '../../../controller/tls/pki-folder.ts'
 import { formatIpv4 } from '../../../southbound/wire/address.ts'
+import { makeCertificates } from '../certificates.ts'
 import type { LabDocument, Step } from '../lab.ts'
 import { type OvsHost, ovsHost } from './ovs-host.ts'
 import { planSite, type SitePlan } from './plan.ts'
@@ -46,8 +47,10 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const runDirectory = makeRunDirectory()
   try {
     const plan = planSite(runDirectory.id, document)
+    const controller = formatIpv4(plan.controller.address)
+    const directory = join(runDirectory.path, 'pki')
+    const pki = tls ? makeCertificates(document, { directory, controller }) : undefined
     await wireSite(plan, signal)
-    const pki = tls ? makeCertificates(plan, runDirectory.path) : undefined
     return siteOf(plan, runDirectory, { portUuid, pki })
   } catch (error) {
     await removeLab(runDirectory)
@@ -77,15 +80,4 @@ function siteOf(
       await removeLab(runDirectory)
     },
   }
-}
-
-const DAY_S = 86_400
-
-/** What `weft pki init` and `weft pki host` do: a CA, a certificate for the controller and one per host. */
-function makeCertificates(plan: SitePlan, runDirectory: string): PkiFolder {
-  const pki = pkiFolder(join(runDirectory, 'pki'), { now: Date.now })
-  pki.makeAuthority({ validSeconds: DAY_S })
-  pki.issueController([formatIpv4(plan.controller.address)], { validSeconds: DAY_S })
-  for (const { systemId } of plan.hosts) pki.issueHost(systemId, { validSeconds: DAY_S })
-  return pki
 }

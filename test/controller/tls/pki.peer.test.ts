@@ -47,21 +47,37 @@ describe('weft pki', needs('openssl'), () => {
     expect(names).toContain('DNS:weft.example.net, IP Address:192.0.2.1')
   })
 
-  test('renews a host when asked, and says until when and by which fingerprint', async () => {
-    await expect(pki('host', 'h1')).rejects.toThrow('--renew')
-    await pki('host', 'h1', '--renew', '--days', '30')
-    const printed = await openssl(
-      'x509',
-      '-in',
-      'pki/hosts/h1.crt',
-      '-noout',
-      '-fingerprint',
-      '-sha256',
-    )
+  test('renews a host, and shows whose, until when and by which fingerprint', async () => {
+    await expect(pki('host', 'h1')).rejects.toThrow('weft pki renew host h1')
+    expect(await pki('renew', 'host', 'h1', '--days', '30')).toContain('h1.crt, 30 days')
+    const args = ['x509', '-in', 'pki/hosts/h1.crt', '-noout', '-fingerprint', '-sha256']
+    const printed = await openssl(...args)
     const fingerprint = printed.trim().split('=')[1]?.replaceAll(':', '').toLowerCase()
     expect((await pki('fingerprint', 'pki/hosts/h1.crt')).trim()).toBe(fingerprint)
-    expect(await pki('list')).toContain(fingerprint)
+    const rows = (await pki('show')).trim().split('\n')
+    expect(rows.map((row) => row.split(/ {2,}/).slice(0, 4))).toEqual([
+      ['certificate', 'subject', 'identity', 'days left'],
+      ['ca', expect.stringMatching(/^CN=Weft CA /), '-', '3649'],
+      ['controller', 'CN=weft controller', '-', '364'],
+      ['host h1', 'CN=h1', 'h1', '29'],
+      ['host h2', 'CN=h2', 'h2', '364'],
+    ])
+    expect(rows[3]).toContain(fingerprint)
     expect(await pki('ovs-pki')).toContain('ovs-pki req+sign h1 switch')
+  })
+
+  test('renews the CA and changes over to another one while openssl takes every certificate', async () => {
+    const all = ['pki/controller.crt', 'pki/hosts/h1.crt', 'pki/hosts/h2.crt']
+    const verifyAll = () => openssl('verify', '-x509_strict', '-CAfile', 'pki/ca.crt', ...all)
+    await pki('renew', 'ca', '--days', '5000')
+    await verifyAll()
+    expect(await pki('rekey')).toContain('weft pki rekey --finish')
+    await pki('renew', 'controller')
+    await verifyAll()
+    await expect(pki('rekey', '--finish')).rejects.toThrow('host h1, host h2')
+    await pki('renew', 'host', 'h1', 'h2')
+    await pki('rekey', '--finish')
+    await verifyAll()
   })
 
   test.each([
