@@ -2,7 +2,7 @@
  * What `npm pack` packs: a copy of the checkout under dist/ with the types stripped, because Node runs no
  * TypeScript below node_modules. `prepack` makes it, `postpack` (`--clean`) removes it. Meanwhile package.json
  * asks for the Node that dist needs; a checkout brings its own and starts on an older one. The types of what
- * package.json exports (southbound/) lie beside it as `.d.ts`.
+ * package.json exports (southbound/) lie beside it as `.d.ts`, and what its READMEs teach.
  *
  * A line of dist is the line of the source: types become spaces, so a stack trace from the field fits the
  * checkout. Relative names that end in `.ts` become `.js` wherever they are quoted: imports, workers, children.
@@ -30,6 +30,7 @@ const dist = join(root, 'dist')
 /** Folders that an installed Weft is made of; package.json is read by `weft --version`. */
 const packed = [
   '{southbound,dataplane,controller,topologies,bin}/**/*.{ts,yaml,json}',
+  'southbound/**/*.md',
   'package.json',
 ]
 

@@ -5,7 +5,7 @@
  *
  * A subcommand gets its options and an AbortSignal, and resolves to the exit code once everything it
  * started is gone again. Neighbours: stop.ts (signals to AbortSignal), commands/serve.ts, commands/lab.ts,
- * commands/pki-options.ts.
+ * commands/pki-options.ts, commands/switch-options.ts.
  */
 
 import { readFileSync } from 'node:fs'
@@ -15,6 +15,7 @@ import type { Endpoint } from '../controller/controller.ts'
 import type { LabOptions } from './commands/lab.ts'
 import { addPki } from './commands/pki-options.ts'
 import type { ServeOptions } from './commands/serve.ts'
+import { addSwitch } from './commands/switch-options.ts'
 import { explain } from './explain.ts'
 import { isStop, stopSignal } from './stop.ts'
 
@@ -83,6 +84,7 @@ Examples:
   $ weft lab                                  two tenants on two hosts in this process, checked, then served
   $ weft lab --lab netns --check my-site.yaml the same on real Open vSwitch (root); exit code 0 or 1
   $ weft serve --store site.db                the controller; on a host: ovs-vsctl set-manager tcp:ADDRESS:6640
+  $ weft switch --rundir ./run                a userspace switch for ovs-vsctl, ovs-ofctl and any controller
   $ weft pki init && weft pki host h1 h2      keys and certificates, so that hosts prove who they are`,
   )
 
@@ -151,5 +153,6 @@ Examples:
   )
 
 addPki(weft, perform)
+addSwitch(weft, perform)
 
 await weft.parseAsync(argv)

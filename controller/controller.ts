@@ -7,9 +7,9 @@
  *
  * Runs as a process of its own (`weft serve`) or inside another one: a lab hands it in-process streams instead of sockets.
  */
-import { lstatSync, rmSync } from 'node:fs'
-import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { listen, removeStaleSocket } from '../southbound/wire/stream.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Program } from './compiler/program.ts'
 import { createNorthbound, type Northbound } from './northbound/northbound.ts'
@@ -148,61 +148,26 @@ export class Controller {
       )
     if (ovsdb)
       this.#ovsdbPort = await at(ovsdb, 'OVSDB', (duplex, from) => this.acceptOvsdb(duplex, from))
-    if ('path' in rest) await removeStale(rest.path)
+    if ('path' in rest) await removeStaleSocket(rest.path)
     this.#url = (await this.#northbound.listen(rest)).url
   }
-}
-
-/** A controller that was killed leaves its unix socket behind: it is removed when nobody answers there. */
-async function removeStale(path: string): Promise<void> {
-  const code = await new Promise<string | undefined>((resolve) => {
-    const probe = createConnection(path, () => {
-      probe.destroy()
-      resolve(undefined)
-    })
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
-  })
-  // A file that is no socket refuses as well.
-  if (code === 'ECONNREFUSED' && lstatSync(path).isSocket()) rmSync(path)
 }
 
 type Accept = (duplex: Duplex, from: Accepted & { readonly localAddress: string }) => void
 
 async function listenPlainly({ host, port }: Endpoint, accept: Accept) {
-  const sockets = new Set<Socket>()
-  const server = await serverAt({ host, port }, sockets, (socket) =>
-    accept(socket, { peer: peerOf(socket), localAddress: socket.localAddress ?? '' }),
-  )
+  const streams = new Set<Duplex>()
+  const listener = await listen({ kind: 'ptcp', host, port }, {}, (stream, name) => {
+    streams.add(stream)
+    stream.once('close', () => streams.delete(stream))
+    const localAddress = (stream instanceof Socket && stream.localAddress) || ''
+    accept(stream, { peer: name.replace(/^tcp:/, ''), localAddress })
+  })
   return {
-    port: portOf(server),
-    close() {
-      for (const socket of sockets) socket.destroy()
-      return new Promise((resolve) => server.close(resolve))
+    port: 'port' in listener.address ? listener.address.port : port,
+    async close() {
+      for (const stream of streams) stream.destroy()
+      await listener.close()
     },
   }
-}
-
-function serverAt(
-  { host, port }: Endpoint,
-  sockets: Set<Socket>,
-  accept: (socket: Socket) => void,
-): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
-      sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
-      accept(socket)
-    })
-    server.once('error', reject)
-    server.listen(port, host, () => resolve(server))
-  })
-}
-
-function portOf(server: Server): number {
-  const address = server.address()
-  return typeof address === 'object' && address ? address.port : 0
-}
-
-function peerOf(socket: Socket): string {
-  return `${socket.remoteAddress}:${socket.remotePort}`
 }

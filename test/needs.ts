@@ -47,6 +47,7 @@ const table = {
     answers('/usr/bin/python3', ['-c', 'import os_ken'])
       ? undefined
       : "os-ken for Debian's Python (python3-os-ken)",
+  testController: () => commands('ovs-testcontroller'),
   iproute2: () => commands('ip', 'bridge'),
   ethtool: () => commands('ethtool'),
   ping: () => commands('ping'),

@@ -91,7 +91,7 @@ export class HostSession {
     options: HostSessionOptions,
   ): Promise<HostSession> {
     const signal = AbortSignal.timeout(ANSWER_MS)
-    const client = await OvsdbClient.open(duplex, { signal, probeIntervalMs: 5000 })
+    const client = await OvsdbClient.open(duplex, { signal, echoIntervalMs: 5000 })
     try {
       return new HostSession(client, await watchHost(client, signal), peer, options)
     } catch (error) {

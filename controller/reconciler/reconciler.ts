@@ -107,8 +107,6 @@ export class Reconciler {
       const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(10_000)])
       const connection = await Connection.open(duplex, { signal })
       const features = await connection.request({ type: 'features_request' }, { signal })
-      if (features.type !== 'features_reply')
-        throw new Error(`the switch answered ${features.type} for its features`)
       const datapathId = features.datapath_id.toString(16).padStart(16, '0')
       this.#gate.wait({ datapathId, connection, identity, peer })
       for (const session of this.#roster.sessions()) this.#join(session)

@@ -35,7 +35,8 @@ const VET_MS = 2000
 
 export class UnclaimedBridges {
   readonly #options: UnclaimedOptions
-  readonly #waiting = new Set<WaitingBridge>()
+  /** With what ends the ignoring of each. */
+  readonly #waiting = new Map<WaitingBridge, () => void>()
 
   constructor(options: UnclaimedOptions) {
     this.#options = options
@@ -44,21 +45,25 @@ export class UnclaimedBridges {
   /** Takes a connection in until it is claimed, refused or ends. The same bridge's former connection goes. */
   add(bridge: WaitingBridge): void {
     const { identity, datapathId, connection, peer } = bridge
-    const same = [...this.#waiting].filter(
+    const same = [...this.#waiting.keys()].filter(
       (other) =>
         other.identity?.fingerprint === identity?.fingerprint &&
         (identity !== undefined || addressOf(other.peer) === addressOf(peer)),
     )
     for (const former of same)
       if (former.datapathId === datapathId) this.#end(former, new Error('the bridge dialled again'))
-    const [oldest] = this.#waiting
+    const [oldest] = this.#waiting.keys()
     const [oldestOfIt] = same
     const crowd = new Error('too many bridges that belong to no known host')
     if (identity && oldestOfIt && same.length >= MOST_OF_ONE_CERTIFICATE)
       this.#end(oldestOfIt, crowd)
     else if (oldest && this.#waiting.size >= MOST) this.#end(oldest, crowd)
-    this.#waiting.add(bridge)
-    void connection.closed.then(() => this.#waiting.delete(bridge))
+    // What it tells before it is driven is read again then: it would only be kept.
+    this.#waiting.set(
+      bridge,
+      connection.onMessage(() => {}),
+    )
+    void connection.closed.then(() => this.#forget(bridge))
     if (identity) void this.#vet(bridge)
   }
 
@@ -67,18 +72,18 @@ export class UnclaimedBridges {
    * the address that the host's session comes from.
    */
   claim(datapathId: string, host: Host, address: string): WaitingBridge | undefined {
-    for (const bridge of this.#waiting) {
+    for (const bridge of this.#waiting.keys()) {
       if (bridge.datapathId !== datapathId) continue
       if (bridge.identity ? !proves(bridge.identity, host) : addressOf(bridge.peer) !== address)
         continue
-      this.#waiting.delete(bridge)
+      this.#forget(bridge)
       return bridge
     }
     return undefined
   }
 
   close(): void {
-    for (const bridge of [...this.#waiting]) this.#end(bridge)
+    for (const bridge of [...this.#waiting.keys()]) this.#end(bridge)
   }
 
   async #vet(bridge: WaitingBridge): Promise<void> {
@@ -98,8 +103,13 @@ export class UnclaimedBridges {
     }
   }
 
-  #end(bridge: WaitingBridge, reason?: Error): void {
+  #forget(bridge: WaitingBridge): void {
+    this.#waiting.get(bridge)?.()
     this.#waiting.delete(bridge)
+  }
+
+  #end(bridge: WaitingBridge, reason?: Error): void {
+    this.#forget(bridge)
     bridge.connection.close(reason)
   }
 }

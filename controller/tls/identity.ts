@@ -8,7 +8,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
+import { authorized } from '../../southbound/wire/secure.ts'
 import type { Host } from '../model/schema.ts'
 import { altNamesOf } from './names.ts'
 
@@ -47,8 +47,7 @@ export function identityOf(certificate: X509Certificate): PeerIdentity {
 
 /** Who is at the other end of a stream; undefined when it is not over TLS. */
 export function identityOfStream(stream: Duplex): PeerIdentity | undefined {
-  const certificate =
-    stream instanceof TLSSocket && stream.authorized ? stream.getPeerX509Certificate() : undefined
+  const certificate = authorized(stream)?.getPeerX509Certificate()
   return certificate && identityOf(certificate)
 }
 

@@ -6,24 +6,10 @@
  */
 import type { Match } from '../../southbound/openflow/match.ts'
 import { type FieldName, fieldOf } from '../../southbound/openflow/oxm.ts'
-import { KEY_WORDS, keyField } from '../packet/key-layout.ts'
+import { fieldWords, KEY_WORDS, keyField } from '../packet/key-layout.ts'
 
 /** Triples (slot, mask, value) by slot: key[slot] & mask must equal value for all of them. */
 export type CompiledMatch = Uint32Array
-
-/** The 32-bit words of a field's value, most significant first. */
-export function fieldWords(name: FieldName, value: number | bigint): Uint32Array {
-  const { words } = keyField[name]
-  const out = new Uint32Array(words)
-  if (typeof value === 'number') {
-    out[words - 1] = value
-    if (words > 1) out[words - 2] = value / 2 ** 32
-    return out
-  }
-  let rest = value
-  for (let i = words - 1; i >= 0; i--, rest >>= 32n) out[i] = Number(rest & 0xffff_ffffn)
-  return out
-}
 
 // Scratch of compileMatch: all zero between calls.
 const values = new Uint32Array(KEY_WORDS)

@@ -1,60 +1,45 @@
 /**
- * The switch's end of an OpenFlow connection: one session per controller. Requests are rows of a
- * table; what cannot be done is answered with the error that the specification names, and no
- * message, however wrong, throws out of here.
- * Neighbours: statistics.ts (multipart), bundles.ts, flow-monitors.ts, bridge.ts (the datapath).
+ * The switch's end of an OpenFlow connection: one session per controller. What cannot be done, or not
+ * even read, is answered with the error that the specification names, and no message, however wrong,
+ * throws out of here. Neighbours: requests.ts (what each message asks for), bridge.ts (the datapath).
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import {
-  type Body,
   controllerRole,
   encode,
   flowFlags,
   type Message,
-  type MessageOf,
-  OFP_NO_BUFFER,
+  packetInReason,
 } from '../../southbound/openflow/message.ts'
-import { ANY, CONTROLLER, LOCAL } from '../../southbound/openflow/port.ts'
+import { packetInFormat } from '../../southbound/openflow/nicira-message.ts'
+import type { WireError } from '../../southbound/wire/error.ts'
 import type { FlowEvent } from '../pipeline/journal.ts'
-import { TABLES } from '../pipeline/program.ts'
 import { Refusal, refuse } from '../pipeline/refusal.ts'
-import type { Bridge, Cause, Session } from '../switch/bridge.ts'
-import type { BridgePort } from '../switch/bridge-port.ts'
+import type { Bridge, Session } from '../switch/bridge.ts'
+import { asyncConfig } from './async.ts'
 import { bundles } from './bundles.ts'
+import { duration } from './duration.ts'
 import { flowMonitors } from './flow-monitors.ts'
-import { answerMultipart, describePort, duration } from './statistics.ts'
-
-type Async = Omit<MessageOf<'set_async'>, 'type' | 'xid'>
-type Handlers = { readonly [K in Message['type']]?: (message: MessageOf<K>) => void }
-
-/** Flow, table, port and group statistics. */
-const CAPABILITIES = 0xf
-const ALL_REASONS = 0x3f
-/** What a controller is told before it says otherwise; a slave hears of ports only (§6.3.5). */
-const DEFAULT_ASYNC: Async = {
-  packet_in: 0b11,
-  packet_in_slave: 0,
-  port_status: 0b111,
-  port_status_slave: 0b111,
-  flow_removed: ALL_REASONS,
-  flow_removed_slave: 0,
-}
-/** in_port of a packet-out that came from no port; ANY is what ovs-ofctl sends. */
-const NO_PORT: ReadonlySet<number> = new Set([CONTROLLER, LOCAL, ANY])
-/** What a slave may not ask for, OpenFlow 1.3.5 §6.3.5. */
-const NOT_FOR_SLAVES: ReadonlySet<Message['type']> = new Set<Message['type']>([
-  'flow_mod',
-  'group_mod',
-  'meter_mod',
-  'packet_out',
-  'bundle_control',
-  'bundle_add',
-])
+import { refusalOf } from './malformed.ts'
+import { multipartAssembler } from './multipart.ts'
+import { packetIn2 } from './packet-in.ts'
+import { post } from './post.ts'
+import { isForSlaves, type Peer, requests } from './requests.ts'
+import { describePort } from './statistics.ts'
 
 export interface AgentOptions {
   /** Called after a role request changed this session's role. */
   readonly onRole?: (role: number) => void
+  /**
+   * Not a controller that was configured, but somebody who came by: is told nothing unasked before it
+   * sets a miss_send_len, as in Open vSwitch.
+   */
+  readonly isService?: boolean
 }
+
+/** Bytes of the message that failed, in the error about it. */
+const ERROR_DATA = 64
+const DEFAULT_MISS_SEND_LEN = 128
 
 /** Serves a bridge to a controller over an open connection, until that ends. */
 export function serveOpenflow(
@@ -62,110 +47,65 @@ export function serveOpenflow(
   connection: Connection,
   options: AgentOptions = {},
 ): Session {
-  let role: number = controllerRole.equal
-  let async = DEFAULT_ASYNC
-  let config = { flags: 0, miss_send_len: 128 }
-  const send = (message: Body & { xid?: number }) => void connection.send(message)
-  const monitors = flowMonitors(bridge, send)
-
-  const sendError = (message: Message, { error_type, code, experimenter }: Refusal) => {
-    const data = encode(message).slice(0, 64)
+  const { isService = false } = options
+  const async = asyncConfig()
+  const outgoing = post(connection, () => monitors.caughtUp())
+  const monitors = flowMonitors(bridge, outgoing)
+  const send: Peer['send'] = (message) => void connection.send(message)
+  const tellError = (
+    xid: number,
+    { error_type, code, experimenter }: Refusal,
+    data: Uint8Array,
+  ) => {
     const vendor = experimenter === undefined ? {} : { experimenter }
-    send({ type: 'error', xid: message.xid, error_type, code, ...vendor, data })
+    send({ type: 'error', xid, error_type, code, ...vendor, data: data.slice(0, ERROR_DATA) })
   }
-  const cause = (xid: number): Cause => ({ session, xid })
-  const ofBundles = bundles(bridge, { send, sendError, cause })
-  const wants = (kind: 'packet_in' | 'port_status' | 'flow_removed', reason: number) => {
-    const mask = async[role === controllerRole.slave ? (`${kind}_slave` as const) : kind]
-    return ((mask >>> reason) & 1) === 1
-  }
+  const sendError = (message: Message, error: Refusal) =>
+    tellError(message.xid, error, encode(message))
   const setRole = (next: number) => {
-    if (next === role) return
-    role = next
-    options.onRole?.(role)
+    if (next === peer.role) return
+    peer.role = next
+    options.onRole?.(next)
   }
+  const cause = (xid: number) => ({ session, xid })
 
-  const handlers: Handlers = {
-    features_request: ({ xid }) =>
-      send({
-        type: 'features_reply',
-        xid,
-        datapath_id: bridge.datapathId,
-        n_buffers: 0,
-        n_tables: TABLES,
-        auxiliary_id: 0,
-        capabilities: CAPABILITIES,
-        reserved: 0,
-      }),
-    get_config_request: ({ xid }) => send({ type: 'get_config_reply', xid, ...config }),
-    set_config({ flags, miss_send_len }) {
-      if (flags !== 0) refuse('switch_config_failed.bad_flags', `${flags}`)
-      config = { flags, miss_send_len }
-    },
-    flow_mod: (mod) =>
-      bridge.change(cause(mod.xid), (journal) =>
-        bridge.flows.apply(mod, bridge.clock.now(), journal),
-      ),
-    group_mod: (mod) =>
-      bridge.change(cause(mod.xid), (journal) => bridge.applyGroupMod(mod, journal)),
-    meter_mod: (mod) => bridge.applyMeterMod(mod, cause(mod.xid)),
-    packet_out({ buffer_id, in_port, actions, data }) {
-      if (buffer_id !== OFP_NO_BUFFER) refuse('bad_request.buffer_unknown', `${buffer_id}`)
-      const known = bridge.ports.has(in_port) || NO_PORT.has(in_port)
-      if (!known) refuse('bad_request.bad_port', `in_port ${in_port}`)
-      bridge.execute(data, in_port, actions)
-    },
-    barrier_request: ({ xid }) => send({ type: 'barrier_reply', xid }),
-    role_request({ xid, role: wanted, generation_id }) {
-      if (wanted > controllerRole.slave) refuse('role_request_failed.bad_role', `${wanted}`)
-      if (wanted === controllerRole.master || wanted === controllerRole.slave) {
-        const last = bridge.generationId
-        if (last !== undefined && BigInt.asIntN(64, generation_id - last) < 0n) {
-          refuse('role_request_failed.stale', `${generation_id} after ${last}`)
-        }
-        bridge.generationId = generation_id
-      }
-      if (wanted === controllerRole.master) {
-        for (const other of bridge.sessions) if (other !== session) other.demote()
-      }
-      if (wanted !== controllerRole.nochange) setRole(wanted)
-      const generation = bridge.generationId ?? 0xffff_ffff_ffff_ffffn
-      send({ type: 'role_reply', xid, role, generation_id: generation })
-    },
-    get_async_request: ({ xid }) => send({ type: 'get_async_reply', xid, ...async }),
-    set_async({ type: _type, xid: _xid, ...masks }) {
-      async = masks
-    },
-    multipart_request(request) {
-      if (request.kind === 'flow_monitor') monitors.add(request.body, request.xid)
-      else answerMultipart(bridge, request, send)
-    },
-    flow_monitor_cancel: ({ id }) => monitors.cancel(id),
-    bundle_control: (message) => ofBundles.control(message),
-    bundle_add: (message) => ofBundles.add(message),
-    experimenter: ({ experimenter, exp_type }) =>
-      refuse(
-        experimenter === 0x4f4e4600 ? 'bad_request.bad_exp_type' : 'bad_request.bad_experimenter',
-        `${experimenter} ${exp_type}`,
-      ),
-    error: () => {},
-    echo_reply: () => {},
+  const peer: Peer = {
+    role: controllerRole.equal,
+    missSendLen: isService ? 0 : DEFAULT_MISS_SEND_LEN,
+    controllerId: 0,
+    format: packetInFormat.standard,
+    async,
+    monitors,
+    bundles: bundles(bridge, { send, sendError, cause }),
+    assemble: multipartAssembler(bridge.limits.requestBytes),
+    send,
+    setRole,
+    cause,
   }
+  const wants = (kind: Parameters<typeof async.wants>[0], reason: number) =>
+    (!isService || peer.missSendLen > 0) && async.wants(kind, reason, peer.role)
 
   const session: Session = {
     get role() {
-      return role
+      return peer.role
+    },
+    get controllerId() {
+      return peer.controllerId
     },
     demote() {
-      if (role === controllerRole.master) setRole(controllerRole.slave)
+      if (peer.role === controllerRole.master) setRole(controllerRole.slave)
     },
-    packetIn(message, maxLen) {
-      if (!wants('packet_in', message.reason)) return false
-      const cut = maxLen < message.data.length ? message.data.subarray(0, maxLen) : message.data
-      send({ ...message, data: cut, xid: 0 })
+    packetIn(message, _maxLen, userdata) {
+      // Reasons that a flow makes up have no bit: they come as an action's.
+      const reason = message.reason > packetInReason.invalid_ttl ? 1 : message.reason
+      if (!wants('packet_in', reason)) return false
+      if (outgoing.unread > bridge.limits.packetInBytes) return false
+      const second = peer.format === packetInFormat.nxt_packet_in2
+      const size = message.data.length + 64
+      outgoing.send({ ...(second ? packetIn2(message, userdata) : message), xid: 0 }, size)
       return true
     },
-    portStatus(reason, port: BridgePort) {
+    portStatus(reason, port) {
       if (!wants('port_status', reason)) return
       send({ type: 'port_status', xid: 0, reason, padding: 0, ...describePort(port) } as never)
     },
@@ -194,21 +134,44 @@ export function serveOpenflow(
     })
   }
 
+  const carryOut = (message: Message) => {
+    const request = requests[message.type] as
+      | ((bridge: Bridge, peer: Peer, message: Message) => void)
+      | undefined
+    if (!request) return refuse('bad_request.bad_type', message.type)
+    if (peer.role === controllerRole.slave && !isForSlaves(bridge, message)) {
+      refuse('bad_request.is_slave', message.type)
+    }
+    return request(bridge, peer, message)
+  }
+  const guarded = (what: string, work: () => void, answer: (error: Refusal) => void) => {
+    try {
+      work()
+    } catch (error) {
+      if (error instanceof Refusal) return answer(error)
+      bridge.log.warn({ bridge: bridge.name, message: what, error }, 'request failed')
+      answer(new Refusal('bad_request.bad_len'))
+    }
+  }
+
   bridge.sessions.add(session)
   void connection.closed.then(() => bridge.sessions.delete(session))
-  connection.onMessage((message) => {
-    try {
-      const handle = handlers[message.type] as ((message: Message) => void) | undefined
-      if (!handle) return refuse('bad_request.bad_type', message.type)
-      if (role === controllerRole.slave && NOT_FOR_SLAVES.has(message.type)) {
-        refuse('bad_request.is_slave')
-      }
-      return handle(message)
-    } catch (error) {
-      if (error instanceof Refusal) return sendError(message, error)
-      bridge.log.warn({ bridge: bridge.name, message: message.type, error }, 'request failed')
-      return sendError(message, new Refusal('bad_request.bad_len'))
-    }
+  connection.onMalformed((bytes: Uint8Array, error: WireError) => {
+    const xid = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4)
+    guarded(
+      'malformed',
+      () => {
+        throw refusalOf(bytes, error)
+      },
+      (refusal) => tellError(xid, refusal, bytes),
+    )
   })
+  connection.onMessage((message) =>
+    guarded(
+      message.type,
+      () => carryOut(message),
+      (refusal) => sendError(message, refusal),
+    ),
+  )
   return session
 }

@@ -1,21 +1,38 @@
 /**
- * The bundles of one session (ONF EXT-230): flow-mods and group-mods are kept until the commit,
- * then done in order as one change of the bridge, or not at all. A message that cannot be kept is
- * refused under its own xid; so is the one that fails in the commit, followed by `msg_failed`.
- * Neighbours: openflow-agent.ts, bridge.ts (change).
+ * The bundles of one session (ONF EXT-230): flow-mods, group-mods and port-mods are kept until the
+ * commit, then done in order as one change of the bridge, or not at all, whatever the flags ask for.
+ * A message that cannot be kept is refused under its own xid; so is the one that fails in the commit,
+ * followed by `msg_failed`. Neighbours: agent.ts, bridge.ts (change).
  */
-import { bundleControl } from '../../southbound/openflow/bundle.ts'
+import { bundleControl, bundleFlags } from '../../southbound/openflow/bundle.ts'
 import { decode, type Message, type MessageOf } from '../../southbound/openflow/message.ts'
 import { WireError } from '../../southbound/wire/error.ts'
+import type { Journal } from '../pipeline/journal.ts'
 import { Refusal, refuse } from '../pipeline/refusal.ts'
 import type { Bridge, Cause } from '../switch/bridge.ts'
-import type { Send } from './statistics.ts'
+import { refusalOf } from './malformed.ts'
+import type { Send } from './post.ts'
 
-type Kept = MessageOf<'flow_mod'> | MessageOf<'group_mod'>
+type Doers = {
+  readonly [K in 'flow_mod' | 'group_mod' | 'port_mod']: (
+    bridge: Bridge,
+    message: MessageOf<K>,
+    now: number,
+    journal: Journal,
+  ) => void
+}
+/** What a bundle takes. Meters are not among it, as in Open vSwitch. */
+const doers: Doers = {
+  flow_mod: (bridge, message, now, journal) => bridge.flows.apply(message, now, journal),
+  group_mod: (bridge, message, _now, journal) => bridge.applyGroupMod(message, journal),
+  port_mod: (bridge, message, _now, journal) => bridge.applyPortMod(message, journal),
+}
+type Kept = MessageOf<keyof Doers>
 
 interface Bundle {
   readonly flags: number
   readonly messages: Kept[]
+  bytes: number
   closed: boolean
 }
 
@@ -31,13 +48,25 @@ export interface BundlesHost {
   cause(xid: number): Cause
 }
 
-/** Bundles of one session, and messages of one bundle, at most. */
-const MAX_BUNDLES = 64
-const MAX_MESSAGES = 1_000_000
+const KNOWN_FLAGS = bundleFlags.atomic | bundleFlags.ordered
 const NOTHING = new Uint8Array(0)
 
 export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
   const open = new Map<number, Bundle>()
+  /** Of all bundles together. */
+  let bytes = 0
+
+  const begin = (id: number, flags: number): Bundle => {
+    if ((flags & ~KNOWN_FLAGS) !== 0) refuse('bundle_failed.bad_flags', `${flags}`)
+    if (open.size >= bridge.limits.bundles) refuse('bundle_failed.out_of_bundles')
+    const bundle: Bundle = { flags, messages: [], bytes: 0, closed: false }
+    open.set(id, bundle)
+    return bundle
+  }
+  const end = (id: number) => {
+    bytes -= open.get(id)?.bytes ?? 0
+    open.delete(id)
+  }
 
   const commit = ({ messages }: Bundle) => {
     let current = messages[0]
@@ -47,14 +76,22 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
       bridge.change(host.cause(current.xid), (journal) => {
         for (const message of messages) {
           current = message
-          if (message.type === 'flow_mod') bridge.flows.apply(message, now, journal)
-          else bridge.applyGroupMod(message, journal)
+          doers[message.type](bridge, message as never, now, journal)
         }
       })
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       host.sendError(current, error)
       refuse('bundle_failed.msg_failed', error.message)
+    }
+  }
+
+  const decodeInner = (inner: Uint8Array): Message => {
+    try {
+      return decode(inner)
+    } catch (error) {
+      if (error instanceof WireError) throw refusalOf(inner, error)
+      throw error
     }
   }
 
@@ -65,15 +102,14 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
       switch (control_type) {
         case bundleControl.open_request:
           if (bundle) {
-            open.delete(bundle_id)
+            end(bundle_id)
             refuse('bundle_failed.bundle_exist', `${bundle_id}`)
           }
-          if (open.size >= MAX_BUNDLES) refuse('bundle_failed.out_of_bundles')
-          open.set(bundle_id, { flags, messages: [], closed: false })
+          begin(bundle_id, flags)
           break
         case bundleControl.close_request:
           if (need().closed) {
-            open.delete(bundle_id)
+            end(bundle_id)
             refuse('bundle_failed.bundle_closed', `${bundle_id}`)
           }
           checkFlags(need(), flags)
@@ -81,13 +117,13 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
           break
         case bundleControl.commit_request:
           need()
-          open.delete(bundle_id)
+          end(bundle_id)
           checkFlags(need(), flags)
           commit(need())
           break
         case bundleControl.discard_request:
           need()
-          open.delete(bundle_id)
+          end(bundle_id)
           break
         default:
           refuse('bundle_failed.bad_type', `${control_type}`)
@@ -96,37 +132,25 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
       const reply = { bundle_id, control_type: control_type + 1, flags, properties }
       host.send({ type: 'bundle_control', xid, ...reply })
     },
-    add({ xid, bundle_id, flags, message: bytes }) {
-      let bundle = open.get(bundle_id)
-      if (!bundle) {
-        // A message for a bundle that nobody opened opens it (EXT-230, bundle add message).
-        if (open.size >= MAX_BUNDLES) refuse('bundle_failed.out_of_bundles')
-        bundle = { flags, messages: [], closed: false }
-        open.set(bundle_id, bundle)
-      }
+    add({ xid, bundle_id, flags, message: inner }) {
+      // A message for a bundle that nobody opened opens it (EXT-230, bundle add message).
+      const bundle = open.get(bundle_id) ?? begin(bundle_id, flags)
       if (bundle.closed) refuse('bundle_failed.bundle_closed', `${bundle_id}`)
       checkFlags(bundle, flags)
-      if (bundle.messages.length >= MAX_MESSAGES) refuse('bundle_failed.msg_too_many')
+      const { bundleMessages, bundleBytes } = bridge.limits
+      const full = bundle.messages.length >= bundleMessages || bytes + inner.length > bundleBytes
+      if (full) refuse('bundle_failed.msg_too_many', `${bundle.messages.length}`)
       // The bytes belong to the connection's buffer.
-      const message = decodeInner(bytes.slice())
+      const message = decodeInner(inner.slice())
       if (message.xid !== xid) refuse('bundle_failed.msg_bad_xid', `${message.xid} in ${xid}`)
-      if (message.type !== 'flow_mod' && message.type !== 'group_mod') {
-        return refuse('bundle_failed.msg_unsup', message.type)
-      }
-      bundle.messages.push(message)
+      if (!(message.type in doers)) refuse('bundle_failed.msg_unsup', message.type)
+      bundle.messages.push(message as Kept)
+      bundle.bytes += inner.length
+      bytes += inner.length
     },
   }
 }
 
 function checkFlags(bundle: Bundle, flags: number): void {
   if (bundle.flags !== flags) refuse('bundle_failed.bad_flags', `${flags}, not ${bundle.flags}`)
-}
-
-function decodeInner(bytes: Uint8Array): Message {
-  try {
-    return decode(bytes)
-  } catch (error) {
-    if (error instanceof WireError) return refuse('bundle_failed.msg_bad_len', error.message)
-    throw error
-  }
 }

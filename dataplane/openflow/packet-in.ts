@@ -1,21 +1,38 @@
-/** A packet on its way to the controller: the only place where a packet becomes an object. */
+/**
+ * A packet on its way to the controller: the only place where a packet becomes an object. As there
+ * are no buffers, the packet is always there whole (OpenFlow 1.3.5 §6.1.2, as Open vSwitch does).
+ * Neighbours: bridge.ts makes the standard message, agent.ts the one of the controller's format.
+ */
 import { encodeMatch, type Match } from '../../southbound/openflow/match.ts'
-import { type Body, OFP_NO_BUFFER } from '../../southbound/openflow/message.ts'
+import { type Body, type MessageOf, OFP_NO_BUFFER } from '../../southbound/openflow/message.ts'
 import { type FieldName, fieldOf } from '../../southbound/openflow/oxm.ts'
 import { keyField } from '../packet/key-layout.ts'
 import type { Run } from '../pipeline/run.ts'
 
+export type PacketIn = Extract<Body, { type: 'packet_in' }>
+
+/** No flow: of a packet-out. */
+const NO_COOKIE = 0xffff_ffff_ffff_ffffn
 /** What came beside the frame: told when it is not zero (OpenFlow 1.3.5 §7.4.1). */
-const CONTEXT: readonly FieldName[] = [
-  'tunnel_id',
-  'tun_src',
-  'tun_dst',
-  'metadata',
-  ...Array.from({ length: 16 }, (_, n) => `reg${n}` as FieldName),
-]
+const CONTEXT: readonly FieldName[] = (
+  [
+    ...(['tunnel_id', 'tun_src', 'tun_dst', 'tun_ipv6_src', 'tun_ipv6_dst', 'tun_gbp_id'] as const),
+    ...(['tun_gbp_flags', 'metadata'] as const),
+    ...Array.from({ length: 16 }, (_, n) => `reg${n}` as FieldName),
+    ...(['pkt_mark', 'ct_state', 'ct_zone', 'ct_mark', 'ct_label', 'ct_nw_proto'] as const),
+    ...([
+      'ct_nw_src',
+      'ct_nw_dst',
+      'ct_ipv6_src',
+      'ct_ipv6_dst',
+      'ct_tp_src',
+      'ct_tp_dst',
+    ] as const),
+  ] as FieldName[]
+).filter((name) => name in keyField)
 
 /** The message with the whole frame; `reason` is one of OFPR_*. */
-export function packetIn(run: Run, reason: number): Extract<Body, { type: 'packet_in' }> {
+export function packetIn(run: Run, reason: number): PacketIn {
   const { bytes, start, end } = run.packet
   const match: Record<string, number | bigint> = { in_port: read(run.key, 'in_port') }
   for (const name of CONTEXT) {
@@ -28,9 +45,27 @@ export function packetIn(run: Run, reason: number): Extract<Body, { type: 'packe
     total_len: end - start,
     reason,
     table_id: run.tableId,
-    cookie: run.flow?.cookie ?? 0xffff_ffff_ffff_ffffn,
+    cookie: run.flow?.cookie ?? NO_COOKIE,
     match: encodeMatch(match as Match),
     data: bytes.slice(start, end),
+  }
+}
+
+/** The same as NXT_PACKET_IN2, with what the controller action carries for it. */
+export function packetIn2(
+  { data, table_id, cookie, reason, match }: PacketIn,
+  userdata: Uint8Array | undefined,
+): Omit<MessageOf<'packet_in2'>, 'xid'> {
+  return {
+    type: 'packet_in2',
+    properties: [
+      { kind: 'packet', packet: data },
+      { kind: 'table_id', table_id },
+      ...(cookie === NO_COOKIE ? [] : [{ kind: 'cookie', cookie } as const]),
+      { kind: 'reason', reason },
+      { kind: 'metadata', metadata: match },
+      ...(userdata && userdata.length > 0 ? [{ kind: 'userdata', userdata } as const] : []),
+    ],
   }
 }
 

@@ -5,14 +5,15 @@
  * Neighbours: flow-key.ts fills `at`, vxlan.ts uses the headroom, pipeline.ts copies for groups.
  */
 
-/** Room in front of a frame, bytes: 50 for VXLAN over IPv4, the rest for tags. */
+/** Room in front of a frame, bytes: 70 for VXLAN over IPv6, the rest for tags. */
 export const HEADROOM = 128
 /** The part of the headroom that tags must leave for encapsulation. */
-export const ENCAP_ROOM = 64
+export const ENCAP_ROOM = 72
 const LARGEST_FRAME = 65_535 + 18
 const BUFFER_SIZE = HEADROOM + LARGEST_FRAME
 /** Headers whose position a packet knows; flow-key.ts gives them numbers. */
-const HEADERS = 16
+const HEADERS = 20
+const TRACKED_WORDS = 5
 
 export interface Packet {
   readonly bytes: Uint8Array
@@ -21,6 +22,8 @@ export interface Packet {
   end: number
   /** Offset of each header in `bytes`, by header number; -1 = absent. */
   readonly at: Int32Array
+  /** What connection tracking knows of it (conntrack.ts); all 0 = not yet looked at. */
+  readonly tracked: Uint32Array
 }
 
 export interface PacketPool {
@@ -37,6 +40,7 @@ export function packetPool(): PacketPool {
       const packet = free.pop() ?? newPacket()
       packet.start = HEADROOM
       packet.end = HEADROOM + end - start
+      for (let i = 0; i < TRACKED_WORDS; i++) packet.tracked[i] = 0
       copyBytes(bytes, start, end, packet.bytes, HEADROOM)
       return packet
     },
@@ -47,18 +51,49 @@ export function packetPool(): PacketPool {
 }
 
 function newPacket(): Packet {
-  return { bytes: new Uint8Array(BUFFER_SIZE), start: 0, end: 0, at: new Int32Array(HEADERS) }
+  return {
+    bytes: new Uint8Array(BUFFER_SIZE),
+    start: 0,
+    end: 0,
+    at: new Int32Array(HEADERS),
+    tracked: new Uint32Array(TRACKED_WORDS),
+  }
 }
 
-/** Makes room for `size` bytes at `at` (between start and end) by moving what is before it. */
-export function insertBytes(packet: Packet, at: number, size: number): void {
-  packet.bytes.copyWithin(packet.start - size, packet.start, at)
+/** A copy that keeps the headers' places; undefined when the packet is too long for a buffer. */
+export function copyPacket(pool: PacketPool, packet: Packet): Packet | undefined {
+  const copy = pool.take(packet.bytes, packet.start, packet.end)
+  if (!copy) return undefined
+  const shift = copy.start - packet.start
+  for (let i = 0; i < copy.at.length; i++) {
+    copy.at[i] = packet.at[i]! < 0 ? -1 : packet.at[i]! + shift
+  }
+  copy.tracked.set(packet.tracked)
+  return copy
+}
+
+/**
+ * Makes room for `size` bytes `offset` bytes behind the start, by moving what is before it; the
+ * whole frame moves when the headroom is used up. False when the buffer is full. The places of
+ * headers in `at` are not right any more.
+ */
+export function insertBytes(packet: Packet, offset: number, size: number): boolean {
+  const { bytes } = packet
+  if (packet.start - size < ENCAP_ROOM) {
+    const shift = HEADROOM + size - packet.start
+    if (packet.end + shift > bytes.length) return false
+    bytes.copyWithin(packet.start + shift, packet.start, packet.end)
+    packet.start += shift
+    packet.end += shift
+  }
+  bytes.copyWithin(packet.start - size, packet.start, packet.start + offset)
   packet.start -= size
+  return true
 }
 
-/** Removes `size` bytes at `at` by moving what is before it. */
-export function removeBytes(packet: Packet, at: number, size: number): void {
-  packet.bytes.copyWithin(packet.start + size, packet.start, at)
+/** Removes `size` bytes `offset` bytes behind the start, by moving what is before them. */
+export function removeBytes(packet: Packet, offset: number, size: number): void {
+  packet.bytes.copyWithin(packet.start + size, packet.start, packet.start + offset)
   packet.start += size
 }
 

@@ -1,20 +1,30 @@
 /**
- * Changes a field: first its slots in the key, then, where a header of the frame holds it, the
- * bytes of that header and every checksum that covers them (RFC 1624: by difference, so that a
- * checksum that was wrong stays wrong).
- * Neighbours: key-layout.ts (slots and sources), actions.ts (who calls).
+ * Writes a field that was changed in the key into the frame: the bytes of the header that holds it
+ * and every checksum that covers them (RFC 1624: by difference, so that a checksum that was wrong
+ * stays wrong).
+ * Neighbours: key-layout.ts (slots and sources), prerequisite.ts, checksums.ts, vlan-tag.ts.
  */
-import { fold16, sum16, updateChecksum } from '../../southbound/wire/checksum.ts'
-import { icmp } from '../../southbound/wire/icmp.ts'
-import { ipv4 } from '../../southbound/wire/ipv4.ts'
-import { tcp } from '../../southbound/wire/tcp.ts'
-import { udp } from '../../southbound/wire/udp.ts'
-import { HEADER, type KeyField } from './key-layout.ts'
+import { fold16, sum16 } from '../../southbound/wire/checksum.ts'
+import { crc32c } from '../../southbound/wire/crc32c.ts'
+import { sctp } from '../../southbound/wire/sctp.ts'
+import { fixChecksums, packetEnd } from './checksums.ts'
+import { extract } from './flow-key.ts'
+import { HEADER } from './headers.ts'
+import { IN_PORT, type KeyField, keyField, VLAN_PRESENT, VLAN_TCI } from './key-layout.ts'
 import type { Packet } from './packet.ts'
+import { popVlan, pushVlan } from './tags.ts'
+
+/** Fields that say what other headers there are: the packet is read again behind them. */
+const SHAPING: ReadonlySet<KeyField> = new Set([
+  keyField.icmpv6_type,
+  keyField.icmpv6_code,
+  keyField.nd_options_type,
+])
+const OLD_IN_PORT = keyField.nxm_in_port
 
 /**
- * Sets key = key & ~mask | value over the field's words, and the frame with it. A field of a
- * header that the frame does not have stays as it is.
+ * Sets key = key & ~mask | value over the field's words, and the frame with it. A header that the
+ * frame does not have whole stays as it is.
  */
 export function setField(
   key: Uint32Array,
@@ -23,7 +33,6 @@ export function setField(
   value: Uint32Array,
   mask: Uint32Array,
 ): void {
-  if (!hasField(packet, field)) return
   const { slot } = field
   for (let i = 0; i < value.length; i++) {
     key[slot + i] = (key[slot + i]! & ~mask[i]!) | value[i]!
@@ -31,89 +40,59 @@ export function setField(
   storeField(key, packet, field)
 }
 
-/** Writes the field's slots of the key into the frame's headers. */
+/** Brings the frame in line with the field's bits of the key. */
 export function storeField(key: Uint32Array, packet: Packet, field: KeyField): void {
+  if (field.slot === VLAN_TCI) return storeVlan(key, packet)
+  if (field === OLD_IN_PORT) key[IN_PORT] = wholePort(key[IN_PORT]! & 0xffff)
   for (let i = 0; i < field.sources.length; i++) {
     const source = field.sources[i]!
     const o = packet.at[source.header]!
     if (o < 0) continue
     const { bytes } = packet
+    if (source.header === HEADER.sctp) {
+      const before = sctpChecksum(packet, o)
+      source.store(key, bytes, o)
+      // What was wrong with the checksum stays wrong.
+      sctp.set.checksum(bytes, o, before ^ sctpChecksum(packet, o) ^ sctp.get.checksum(bytes, o))
+      continue
+    }
     const before = fold16(sum16(bytes, o + source.from, o + source.to))
     source.store(key, bytes, o)
     const after = fold16(sum16(bytes, o + source.from, o + source.to))
     if (before !== after) fixChecksums(packet, source.header, source.from, o, before, after)
   }
+  if (SHAPING.has(field)) extract(key, packet)
 }
 
-/** Offset of the source address in each IP header: behind it, words count for the pseudo header. */
-const IPV4_ADDRESSES = ipv4.at.src / 8
-const IPV6_ADDRESSES = 8
+/** Ports of OpenFlow 1.0 in 16 bits, whose reserved ones are the last of 32 bits later. */
+export const wholePort = (port: number): number => (port < 0xff00 ? port : port + 0xffff_0000)
 
-function fixChecksums(
-  packet: Packet,
-  header: number,
-  from: number,
-  o: number,
-  before: number,
-  after: number,
-): void {
+/** What the checksum field should hold, as its big-endian reader sees it. */
+function sctpChecksum({ bytes, at }: Packet, o: number): number {
+  const written = sctp.get.checksum(bytes, o)
+  sctp.set.checksum(bytes, o, 0)
+  const crc = crc32c(bytes, o, packetEnd(bytes, at))
+  sctp.set.checksum(bytes, o, written)
+  return ((crc & 0xff) << 24) | ((crc & 0xff00) << 8) | ((crc >>> 8) & 0xff00) | (crc >>> 24)
+}
+
+/** Setting the bit that says that there is a tag makes one, taking it away removes the tag. */
+function storeVlan(key: Uint32Array, packet: Packet): void {
+  const tci = key[VLAN_TCI]!
+  const present = (tci & VLAN_PRESENT) !== 0
+  const tagged = packet.at[HEADER.vlan]! >= 0
+  if (present && !tagged) {
+    if (!pushVlan(key, packet, 0x8100)) return
+  } else if (!present && tagged) {
+    popVlan(key, packet)
+    return
+  } else if (!present) {
+    key[VLAN_TCI] = 0
+    return
+  }
+  key[VLAN_TCI] = tci
+  const o = packet.at[HEADER.vlan]!
   const { bytes } = packet
-  if (header === HEADER.ipv4) {
-    const sum = ipv4.get.checksum(bytes, o)
-    ipv4.set.checksum(bytes, o, updateChecksum(sum, before, after))
-    if (from >= IPV4_ADDRESSES) fixTransport(packet, before, after)
-  } else if (header === HEADER.ipv6) {
-    if (from >= IPV6_ADDRESSES) fixTransport(packet, before, after)
-  } else if (header === HEADER.icmp || header === HEADER.icmpv6) {
-    icmp.set.checksum(bytes, o, updateChecksum(icmp.get.checksum(bytes, o), before, after))
-  } else if (header === HEADER.tcp || header === HEADER.udp) {
-    fixTransport(packet, before, after)
-  }
-}
-
-/** The checksums of TCP, UDP and ICMPv6 cover the IP addresses too. */
-function fixTransport(packet: Packet, before: number, after: number): void {
-  const { bytes, at } = packet
-  const tcpAt = at[HEADER.tcp]!
-  const udpAt = at[HEADER.udp]!
-  const icmpv6At = at[HEADER.icmpv6]!
-  if (tcpAt >= 0) {
-    tcp.set.checksum(bytes, tcpAt, updateChecksum(tcp.get.checksum(bytes, tcpAt), before, after))
-  } else if (udpAt >= 0) {
-    const sum = udp.get.checksum(bytes, udpAt)
-    if (sum !== 0) udp.set.checksum(bytes, udpAt, updateChecksum(sum, before, after) || 0xffff)
-  } else if (icmpv6At >= 0) {
-    const sum = icmp.get.checksum(bytes, icmpv6At)
-    icmp.set.checksum(bytes, icmpv6At, updateChecksum(sum, before, after))
-  }
-}
-
-/** False for a field that stands in a header which this frame does not have. */
-export function hasField(packet: Packet, field: KeyField): boolean {
-  const { sources } = field
-  if (sources.length === 0) return true
-  for (let i = 0; i < sources.length; i++) if (packet.at[sources[i]!.header]! >= 0) return true
-  return false
-}
-
-/** Copies n bits of one field of the key onto another; bit 0 is the least significant. */
-export function moveBits(
-  key: Uint32Array,
-  from: KeyField,
-  fromBit: number,
-  to: KeyField,
-  toBit: number,
-  n: number,
-): void {
-  for (let done = 0; done < n; ) {
-    const a = fromBit + done
-    const b = toBit + done
-    const count = Math.min(n - done, 32 - (a & 31), 32 - (b & 31))
-    const mask = count === 32 ? 0xffff_ffff : (1 << count) - 1
-    const source = from.slot + from.words - 1 - (a >> 5)
-    const target = to.slot + to.words - 1 - (b >> 5)
-    const bits = (key[source]! >>> (a & 31)) & mask
-    key[target] = (key[target]! & ~(mask << (b & 31))) | (bits << (b & 31))
-    done += count
-  }
+  keyField.vlan_vid.sources[0]!.store(key, bytes, o)
+  keyField.vlan_pcp.sources[0]!.store(key, bytes, o)
 }

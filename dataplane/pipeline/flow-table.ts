@@ -1,16 +1,19 @@
 /**
  * The flow tables of a bridge: flows by identity, a matcher per table, and flow-mods with the
- * semantics of OpenFlow 1.3.5 §6.4 as Open vSwitch fills its gaps: an ADD of an identical flow
- * starts its counters and duration anew; a MODIFY keeps cookie, timeouts and counters.
- * Neighbours: matcher.ts, program.ts, journal.ts; bridge.ts calls apply().
+ * semantics of OpenFlow 1.3.5 §6.4: an ADD of an identical flow starts its duration anew and, with
+ * reset_counts, its counters; a MODIFY keeps cookie, timeouts and (without that) counters.
+ * Neighbours: flow-index.ts, matcher.ts, program.ts, journal.ts; bridge.ts calls apply().
  */
-import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
+import { type FlowBytes, sameBytes } from '../../southbound/openflow/flow.ts'
 import { ANY_GROUP } from '../../southbound/openflow/group.ts'
-import { decodeInstructions, encodeInstructions } from '../../southbound/openflow/instruction.ts'
-import { decodeMatch, type Match, missingPrerequisite } from '../../southbound/openflow/match.ts'
-import { flowCommand, flowFlags, type MessageOf } from '../../southbound/openflow/message.ts'
+import { decodeMatch, type Match } from '../../southbound/openflow/match.ts'
+import {
+  flowCommand,
+  flowFlags,
+  type MessageOf,
+  OFP_NO_BUFFER,
+} from '../../southbound/openflow/message.ts'
 import { ANY } from '../../southbound/openflow/port.ts'
-import { ValueError, WireError } from '../../southbound/wire/error.ts'
 import { conjunctiveMatcher } from '../classifier/conjunction.ts'
 import {
   compileMatch,
@@ -20,9 +23,11 @@ import {
   overlaps,
 } from '../classifier/matcher.ts'
 import { tupleSpace } from '../classifier/tuple-space.ts'
-import { keyField } from '../packet/key-layout.ts'
+import { checkedMatch, programOf } from './checked.ts'
+import { flowIndex } from './flow-index.ts'
 import { type Journal, removedReason } from './journal.ts'
-import { compileProgram, type Program, TABLES } from './program.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { type Program, TABLES } from './program.ts'
 import { refuse } from './refusal.ts'
 
 /** An installed flow. Identity and match never change; what it does may. */
@@ -59,10 +64,17 @@ export interface FlowTables {
   /** Flows that the filter takes, by table and priority as they were added. */
   select(filter: FlowFilter): Flow[]
   remove(flow: Flow, reason: number, journal: Journal): void
+  /** Adds a flow that a packet taught; the same flow again counts as used. */
+  learn(mod: FlowMod, now: number, journal: Journal): void
   /** Removes what has timed out; false = no flow has a timeout. */
   expire(now: number, journal: Journal): boolean
   all(): Iterable<Flow>
+  inTable(tableId: number): Iterable<Flow>
+  /** Flows that name the group, or the meter, in an instruction. */
+  usersOfGroup(id: number): ReadonlySet<Flow>
+  usersOfMeter(id: number): ReadonlySet<Flow>
   readonly counts: readonly TableCounts[]
+  readonly tables: readonly Table[]
 }
 
 export interface TableCounts {
@@ -71,33 +83,67 @@ export interface TableCounts {
   matched: number
 }
 
+/** What a controller may change of a table (table_mod, table features) and an owner of its size. */
+export interface Table {
+  name: string
+  /** OFPTC_*. */
+  config: number
+  /** Taken out of the pipeline by a table features request: takes no flows. */
+  absent: boolean
+  maxFlows: number
+}
+
 /** Throws a Refusal when a group or meter that the program names does not exist. */
 export type ReferenceCheck = (program: Program) => void
+
+const ALL_TABLES = 0xff
+const KNOWN_FLAGS = Object.values(flowFlags).reduce<number>((bits, flag) => bits | flag, 0)
 
 export function flowTables(
   checkReferences: ReferenceCheck,
   newMatcher: NewMatcher = tupleSpace,
+  limits: Limits = defaultLimits,
 ): FlowTables {
+  const tables = Array.from(
+    { length: TABLES },
+    (_, id): Table => ({
+      name: `table${id}`,
+      config: 0,
+      absent: false,
+      maxFlows: limits.flowsPerTable,
+    }),
+  )
   const matchers = Array.from({ length: TABLES }, () => conjunctiveMatcher<Flow>(newMatcher))
   const counts = Array.from(
     { length: TABLES },
     (): TableCounts => ({ active: 0, lookups: 0, matched: 0 }),
   )
-  const byKey = new Map<string, Flow>()
+  const index = flowIndex(TABLES)
   /** Flows with a timeout. */
   const timed = new Set<Flow>()
 
   const put = (flow: Flow) => {
-    byKey.set(flowKey(flow), flow)
+    index.add(flow)
     matchers[flow.table_id]!.insert(flow)
     counts[flow.table_id]!.active++
     if (flow.idle_timeout + flow.hard_timeout > 0) timed.add(flow)
   }
   const take = (flow: Flow) => {
-    byKey.delete(flowKey(flow))
+    index.remove(flow)
     matchers[flow.table_id]!.remove(flow)
     counts[flow.table_id]!.active--
     timed.delete(flow)
+  }
+  /** Gives a flow other instructions. */
+  const become = (flow: Flow, next: Pick<Flow, 'instructions' | 'program'>) => {
+    const { program: before } = flow
+    const { clauses } = next.program
+    // A matcher keeps parts of conjunctive matches elsewhere than whole flows.
+    const moves = clauses !== undefined || before.clauses !== undefined
+    if (moves) matchers[flow.table_id]!.remove(flow)
+    Object.assign(flow, next, { clauses })
+    if (moves) matchers[flow.table_id]!.insert(flow)
+    index.changed(flow, before)
   }
 
   const remove: FlowTables['remove'] = (flow, reason, journal) => {
@@ -106,12 +152,23 @@ export function flowTables(
     journal.events.push({ event: 'deleted', flow, reason })
   }
 
+  const compile = (bytes: Uint8Array, match: Match, tableId: number) => {
+    const behaviour = programOf(bytes, match, tableId)
+    const { program } = behaviour
+    checkReferences(program)
+    if (program.goto >= 0 && tables[program.goto]!.absent) {
+      refuse('bad_instruction.bad_table_id', `table ${program.goto} was taken out`)
+    }
+    return behaviour
+  }
+
   const add = (mod: FlowMod, now: number, journal: Journal) => {
-    if (mod.table_id === 0xff) refuse('flow_mod_failed.bad_table_id', 'a flow needs one table')
-    if (mod.table_id >= TABLES) refuse('bad_request.eperm', `table ${mod.table_id}`)
+    const table = tables[mod.table_id]
+    if (!table || table.absent) return refuse('flow_mod_failed.bad_table_id', `${mod.table_id}`)
     const match = checkedMatch(mod.match)
-    const behaviour = programOf(mod.instructions, match, mod.table_id)
-    checkReferences(behaviour.program)
+    const behaviour = compile(mod.instructions, match, mod.table_id)
+    const old = index.find(mod)
+    const keep = old !== undefined && (mod.flags & flowFlags.reset_counts) === 0
     const flow: Flow = {
       table_id: mod.table_id,
       priority: mod.priority,
@@ -119,58 +176,70 @@ export function flowTables(
       match: mod.match.slice(),
       ...behaviour,
       compiled: compileMatch(match),
+      clauses: behaviour.program.clauses,
       flags: mod.flags,
       idle_timeout: mod.idle_timeout,
       hard_timeout: mod.hard_timeout,
-      packets: 0,
-      bytes: 0,
+      packets: keep ? old.packets : 0,
+      bytes: keep ? old.bytes : 0,
       createdAt: now,
       usedAt: now,
     }
-    const old = byKey.get(flowKey(flow))
+    if ((mod.flags & flowFlags.check_overlap) !== 0) checkOverlap(flow, old)
+    const full = counts[mod.table_id]!.active >= table.maxFlows || index.size >= limits.flows
+    if (!old && full) refuse('flow_mod_failed.table_full', `${index.size} flows`)
     if (old) {
       take(old)
       journal.undo.push(() => put(old))
-    } else if ((mod.flags & flowFlags.check_overlap) !== 0) {
-      for (const other of byKey.values()) {
-        const sameLevel = other.table_id === flow.table_id && other.priority === flow.priority
-        if (sameLevel && overlaps(other.compiled, flow.compiled)) refuse('flow_mod_failed.overlap')
-      }
     }
     put(flow)
     journal.undo.push(() => take(flow))
-    journal.events.push({ event: 'added', flow, reason: 0 })
+    journal.events.push({ event: 'added', flow, reason: 0, ...(old && { replaced: old }) })
+  }
+
+  const checkOverlap = (flow: Flow, old: Flow | undefined) => {
+    for (const other of index.inTable(flow.table_id)) {
+      if (other === old || other.priority !== flow.priority) continue
+      if (overlaps(other.compiled, flow.compiled)) refuse('flow_mod_failed.overlap')
+    }
   }
 
   const modify = (mod: FlowMod, flows: readonly Flow[], journal: Journal) => {
     for (const flow of flows) {
       const { instructions, program, packets, bytes } = flow
-      const next = programOf(mod.instructions, decodeMatch(flow.match), flow.table_id)
-      checkReferences(next.program)
+      const next = compile(mod.instructions, decodeMatch(flow.match), flow.table_id)
       const changed = !sameBytes(next.instructions, instructions)
-      Object.assign(flow, next)
+      become(flow, next)
       if ((mod.flags & flowFlags.reset_counts) !== 0) Object.assign(flow, { packets: 0, bytes: 0 })
-      journal.undo.push(() => Object.assign(flow, { instructions, program, packets, bytes }))
+      journal.undo.push(() => {
+        become(flow, { instructions, program })
+        Object.assign(flow, { packets, bytes })
+      })
       if (changed) journal.events.push({ event: 'modified', flow, reason: 0 })
     }
+    // Of a flow-mod that takes no flow the instructions are looked at all the same.
+    if (flows.length === 0) compile(mod.instructions, checkedMatch(mod.match), mod.table_id)
   }
 
   const strict = (mod: FlowMod): Flow[] => {
-    if (mod.table_id === 0xff) return select(mod).filter((flow) => isExactly(flow, mod))
-    const flow = byKey.get(flowKey(mod))
+    if (mod.table_id === ALL_TABLES) return select(mod).filter((flow) => isExactly(flow, mod))
+    checkedMatch(mod.match)
+    const flow = index.find(mod)
     return flow && isWanted(flow, mod) ? [flow] : []
   }
 
   const select: FlowTables['select'] = (filter) => {
     const compiled = compileMatch(checkedMatch(filter.match))
-    const everything = compiled.length === 0
-    return [...byKey.values()].filter(
-      (flow) => isWanted(flow, filter) && (everything || isWithin(flow.compiled, compiled)),
-    )
+    const found: Flow[] = []
+    for (const flow of index.candidates(filter)) {
+      if (isWanted(flow, filter) && isWithin(flow.compiled, compiled)) found.push(flow)
+    }
+    return found
   }
 
   return {
     counts,
+    tables,
     lookup(tableId, key) {
       const count = counts[tableId]!
       count.lookups++
@@ -179,21 +248,35 @@ export function flowTables(
       return flow
     },
     apply(mod, now, journal) {
-      const deletion =
-        mod.command === flowCommand.delete || mod.command === flowCommand.delete_strict
+      const { command, table_id, flags } = mod
+      if (command > flowCommand.delete_strict) refuse('flow_mod_failed.bad_command', `${command}`)
+      if ((flags & ~KNOWN_FLAGS) !== 0) refuse('flow_mod_failed.bad_flags', `${flags}`)
+      if (command === flowCommand.delete || command === flowCommand.delete_strict) {
+        if (table_id !== ALL_TABLES && tables[table_id]!.absent) {
+          refuse('flow_mod_failed.bad_table_id', `${table_id}`)
+        }
+        const flows = command === flowCommand.delete ? select(mod) : strict(mod)
+        for (const flow of flows) remove(flow, removedReason.delete, journal)
+        return
+      }
+      // No packet waits in a buffer here.
+      if (mod.buffer_id !== OFP_NO_BUFFER) refuse('bad_request.buffer_unknown', `${mod.buffer_id}`)
+      if (table_id === ALL_TABLES || tables[table_id]!.absent) {
+        refuse('flow_mod_failed.bad_table_id', `${table_id}`)
+      }
+      if (command === flowCommand.add) return add(mod, now, journal)
       // On anything but a deletion out_port and out_group say nothing.
-      const wanted = deletion ? mod : { ...mod, out_port: ANY, out_group: ANY_GROUP }
-      if (mod.command === flowCommand.add) add(mod, now, journal)
-      else if (mod.command === flowCommand.modify) modify(mod, select(wanted), journal)
-      else if (mod.command === flowCommand.modify_strict) modify(mod, strict(wanted), journal)
-      else if (mod.command === flowCommand.delete) {
-        for (const flow of select(mod)) remove(flow, removedReason.delete, journal)
-      } else if (mod.command === flowCommand.delete_strict) {
-        for (const flow of strict(mod)) remove(flow, removedReason.delete, journal)
-      } else refuse('flow_mod_failed.bad_command', `${mod.command}`)
+      const wanted = { ...mod, out_port: ANY, out_group: ANY_GROUP }
+      modify(mod, command === flowCommand.modify ? select(wanted) : strict(wanted), journal)
     },
     select,
     remove,
+    learn(mod, now, journal) {
+      const old = index.find(mod)
+      if (old && sameBytes(old.instructions, mod.instructions) && old.cookie === mod.cookie) {
+        old.usedAt = now
+      } else add(mod, now, journal)
+    },
     expire(now, journal) {
       for (const flow of timed) {
         const { hard_timeout, idle_timeout, createdAt, usedAt } = flow
@@ -205,7 +288,10 @@ export function flowTables(
       }
       return timed.size > 0
     },
-    all: () => byKey.values(),
+    all: index.all,
+    inTable: index.inTable,
+    usersOfGroup: index.usersOfGroup,
+    usersOfMeter: index.usersOfMeter,
   }
 }
 
@@ -219,42 +305,4 @@ function isWanted(flow: Flow, filter: FlowFilter): boolean {
   if (cookie_mask !== 0n && ((flow.cookie ^ cookie) & cookie_mask) !== 0n) return false
   if (out_port !== ANY && !flow.program.ports.includes(out_port)) return false
   return out_group === ANY_GROUP || flow.program.groups.includes(out_group)
-}
-
-function programOf(
-  bytes: Uint8Array,
-  match: Match,
-  tableId: number,
-): { instructions: Uint8Array; program: Program } {
-  try {
-    const instructions = decodeInstructions(bytes)
-    return {
-      instructions: encodeInstructions(instructions),
-      program: compileProgram(instructions, match, tableId),
-    }
-  } catch (error) {
-    if (error instanceof WireError) return refuse('bad_action.bad_argument', error.message)
-    throw error
-  }
-}
-
-/** The match as values; a Refusal when it breaks a rule of OpenFlow 1.3.5 §7.2.3. */
-export function checkedMatch(bytes: Uint8Array): Match {
-  let match: Match
-  try {
-    match = decodeMatch(bytes)
-  } catch (error) {
-    if (error instanceof ValueError) return refuse(`bad_match.bad_${error.what}`, error.message)
-    if (error instanceof WireError) return refuse('bad_match.bad_field', error.message)
-    throw error
-  }
-  for (const [name, entry] of Object.entries(match)) {
-    if (!(name in keyField)) refuse('bad_match.bad_field', name)
-    if (typeof entry !== 'object') continue
-    const [value, mask] = entry
-    if ((BigInt(value) & ~BigInt(mask)) !== 0n) refuse('bad_match.bad_wildcards', name)
-  }
-  const missing = missingPrerequisite(match)
-  if (missing !== undefined) refuse('bad_match.bad_prereq', missing)
-  return match
 }

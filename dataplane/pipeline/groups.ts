@@ -12,11 +12,13 @@ import {
   groupType,
 } from '../../southbound/openflow/group.ts'
 import type { MessageOf } from '../../southbound/openflow/message.ts'
-import { ANY, MAX_PORT } from '../../southbound/openflow/port.ts'
+import { ANY, LOCAL, MAX_PORT, TABLE } from '../../southbound/openflow/port.ts'
 import { WireError } from '../../southbound/wire/error.ts'
 import { type CompiledAction, compileActions, orderActions, writeActions } from './actions.ts'
 import type { Journal } from './journal.ts'
-import { refuse } from './refusal.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { badActions } from './malformed.ts'
+import { Refusal, refuse } from './refusal.ts'
 import type { Step } from './run.ts'
 
 export interface Bucket {
@@ -45,20 +47,41 @@ export type GroupMod = Omit<MessageOf<'group_mod'>, 'type' | 'xid'>
 
 export interface Groups {
   readonly all: ReadonlyMap<number, Group>
+  /** How many groups forward to it. */
+  references(id: number): number
   /** Carries out a group-mod; throws a Refusal. Returns the ids of groups that are gone. */
   apply(mod: GroupMod, now: number, journal: Journal): number[]
   /** The bucket of a select or fast failover group for this packet; undefined = none is live. */
   choose(group: Group, hash: number, isUp: (port: number) => boolean): Bucket | undefined
 }
 
-export function groups(): Groups {
+export function groups(limits: Limits = defaultLimits): Groups {
   const all = new Map<number, Group>()
+  /** id -> how many groups forward to it. */
+  const named = new Map<number, number>()
+  let bucketCount = 0
 
-  const set = (id: number, group: Group | undefined, journal: Journal) => {
-    const old = all.get(id)
-    journal.undo.push(() => (old ? all.set(id, old) : all.delete(id)))
+  /** Keeps the counts of what a group holds; `by` is 1 or -1. */
+  const tally = (group: Group | undefined, by: number) => {
+    if (!group) return
+    bucketCount += by * group.buckets.length
+    for (const id of new Set(group.buckets.flatMap(({ groups }) => groups))) {
+      const count = (named.get(id) ?? 0) + by
+      if (count === 0) named.delete(id)
+      else named.set(id, count)
+    }
+  }
+
+  const put = (id: number, group: Group | undefined) => {
+    tally(all.get(id), -1)
+    tally(group, 1)
     if (group) all.set(id, group)
     else all.delete(id)
+  }
+  const set = (id: number, group: Group | undefined, journal: Journal) => {
+    const old = all.get(id)
+    journal.undo.push(() => put(id, old))
+    put(id, group)
   }
 
   /** Whether following the buckets from `ids` comes to `wanted`. */
@@ -70,19 +93,23 @@ export function groups(): Groups {
       return reaches(all.get(id)?.buckets.flatMap((b) => b.groups) ?? [], wanted, seen)
     })
 
-  const build = (mod: GroupMod, now: number): Group => {
+  const build = (mod: GroupMod, now: number, old: Group | undefined): Group => {
     const { group_id, group_type } = mod
-    if (group_id > MAX_PORT) refuse('group_mod_failed.invalid_group', `${group_id}`)
     if (group_type > groupType.ff) refuse('group_mod_failed.bad_type', `${group_type}`)
-    const buckets = decode(mod.buckets).map(compileBucket)
-    if (group_type === groupType.indirect && buckets.length !== 1) {
-      refuse('group_mod_failed.invalid_group', `indirect with ${buckets.length} buckets`)
+    const values = decode(mod.buckets)
+    const room = limits.buckets - bucketCount + (old?.buckets.length ?? 0)
+    if (values.length > room) refuse('group_mod_failed.out_of_buckets', `${values.length}`)
+    if (group_type === groupType.indirect && values.length !== 1) {
+      refuse('group_mod_failed.invalid_group', `indirect with ${values.length} buckets`)
     }
+    for (const value of values) checkBucket(value, group_type)
+    const buckets = values.map(compileBucket)
     const chained = buckets.flatMap((bucket) => bucket.groups)
-    // A group that does not exist yet may be named: its packets are dropped until it does.
     if (reaches(chained, group_id)) refuse('group_mod_failed.loop', `group ${group_id}`)
     const bytes = mod.buckets.slice()
-    return { group_id, group_type, bytes, buckets, packets: 0, byteCount: 0, createdAt: now }
+    // A modification keeps what the group has counted; its buckets count anew (OpenFlow 1.3.5 §6.5).
+    const { packets = 0, byteCount = 0, createdAt = now } = old ?? {}
+    return { group_id, group_type, bytes, buckets, packets, byteCount, createdAt }
   }
 
   const isLive = (
@@ -102,20 +129,30 @@ export function groups(): Groups {
 
   return {
     all,
+    references: (id) => named.get(id) ?? 0,
     apply(mod, now, journal) {
-      const old = all.get(mod.group_id)
-      if (mod.command === groupCommand.delete) {
-        const ids = mod.group_id === ALL_GROUPS ? [...all.keys()] : old ? [mod.group_id] : []
+      const { command, group_id } = mod
+      if (command > groupCommand.delete) refuse('group_mod_failed.bad_command', `${command}`)
+      const everything = command === groupCommand.delete && group_id === ALL_GROUPS
+      if (group_id > MAX_PORT && !everything)
+        refuse('group_mod_failed.invalid_group', `${group_id}`)
+      const old = all.get(group_id)
+      if (command === groupCommand.delete) {
+        const ids = everything ? [...all.keys()] : old ? [group_id] : []
+        if (old && !everything && named.has(group_id)) {
+          refuse('group_mod_failed.chained_group', `a bucket forwards to ${group_id}`)
+        }
         for (const id of ids) set(id, undefined, journal)
         return ids
       }
-      if (mod.command === groupCommand.add) {
-        if (old) refuse('group_mod_failed.group_exists', `${mod.group_id}`)
-        set(mod.group_id, build(mod, now), journal)
-      } else if (mod.command === groupCommand.modify) {
-        if (!old) refuse('group_mod_failed.unknown_group', `${mod.group_id}`)
-        set(mod.group_id, build(mod, old.createdAt), journal)
-      } else refuse('group_mod_failed.bad_command', `${mod.command}`)
+      if (command === groupCommand.add) {
+        if (old) refuse('group_mod_failed.group_exists', `${group_id}`)
+        if (all.size >= limits.groups) refuse('group_mod_failed.out_of_groups', `${all.size}`)
+        set(group_id, build(mod, now, undefined), journal)
+      } else {
+        if (!old) refuse('group_mod_failed.unknown_group', `${group_id}`)
+        set(group_id, build(mod, now, old), journal)
+      }
       return []
     },
     choose(group, hash, isUp) {
@@ -136,19 +173,61 @@ export function groups(): Groups {
   }
 }
 
+/** Bytes in front of a bucket's actions. */
+const BUCKET_HEAD = 16
+
 function decode(bytes: Uint8Array): readonly BucketValue[] {
   try {
     return decodeBuckets(bytes)
   } catch (error) {
-    if (error instanceof WireError) return refuse('group_mod_failed.bad_bucket', error.message)
+    if (error instanceof WireError) throw badBucket(bytes, error)
     throw error
+  }
+}
+
+/** Which bucket it is, and whether its actions are what is wrong. */
+function badBucket(bytes: Uint8Array, cause: WireError): Refusal {
+  for (let at = 0; at + BUCKET_HEAD <= bytes.length; ) {
+    const length = (bytes[at]! << 8) | bytes[at + 1]!
+    const one = bytes.subarray(at, at + length)
+    if (length < BUCKET_HEAD || one.length < length) break
+    try {
+      decodeBuckets(one)
+    } catch (error) {
+      if (error instanceof WireError) return badActions(one.subarray(BUCKET_HEAD), error)
+      throw error
+    }
+    at += length
+  }
+  return new Refusal('group_mod_failed.bad_bucket', cause.message)
+}
+
+/** What the type of a group has no use for (OpenFlow 1.3.5 §6.5, §7.3.4.2). */
+function checkBucket({ weight, watch_port, watch_group }: BucketValue, type: number): void {
+  const watches = watch_port !== ANY || watch_group !== ANY_GROUP
+  if (weight !== 0 && type !== groupType.select) {
+    refuse('group_mod_failed.invalid_group', `a weight of ${weight}`)
+  }
+  if (watches && (type === groupType.all || type === groupType.indirect)) {
+    refuse('group_mod_failed.watch_unsupported', `group type ${type}`)
+  }
+  if (!watches && type === groupType.ff) {
+    refuse('group_mod_failed.invalid_group', 'fast failover that watches nothing')
+  }
+  const badPort = watch_port !== ANY && watch_port !== LOCAL && watch_port > MAX_PORT
+  if (badPort || watch_port === 0 || (watch_group !== ANY_GROUP && watch_group > MAX_PORT)) {
+    refuse('group_mod_failed.bad_watch', `port ${watch_port}, group ${watch_group}`)
   }
 }
 
 /** A bucket is an action set: executed in the set's order, whatever the order of its actions. */
 function compileBucket(value: BucketValue): Bucket {
   const set: CompiledAction[] = []
-  writeActions(set, compileActions(value.actions).actions)
+  for (const action of value.actions) {
+    if (action.kind !== 'output' || action.port !== TABLE) continue
+    refuse('bad_action.bad_out_port', 'TABLE in a bucket')
+  }
+  writeActions(set, compileActions(value.actions, { inSet: true }).actions)
   orderActions(set)
   return {
     weight: value.weight,

@@ -11,7 +11,8 @@ export const removedReason = {
   hard_timeout: 1,
   delete: 2,
   group_delete: 3,
-  meter_delete: 4,
+  /** OpenFlow 1.3 has none of its own: as a deletion. */
+  meter_delete: 2,
 } as const
 
 export interface FlowEvent {
@@ -19,19 +20,24 @@ export interface FlowEvent {
   readonly flow: Flow
   /** removedReason; 0 unless deleted. */
   readonly reason: number
+  /** Of an added flow: the identical one whose place it took. */
+  readonly replaced?: Flow
 }
 
 export interface Journal {
   readonly undo: (() => void)[]
   readonly events: FlowEvent[]
+  /** What is told of other changes when all of them hold. */
+  readonly told: (() => void)[]
 }
 
 export function newJournal(): Journal {
-  return { undo: [], events: [] }
+  return { undo: [], events: [], told: [] }
 }
 
 export function rollBack(journal: Journal): void {
   for (const undo of journal.undo.reverse()) undo()
   journal.undo.length = 0
   journal.events.length = 0
+  journal.told.length = 0
 }

@@ -1,7 +1,7 @@
 /**
- * Meters: exact counters of what came by, and drop bands as token buckets (OpenFlow 1.3.5 §5.7).
- * Bands that remark DSCP are refused, as Open vSwitch's userspace datapath does.
- * Neighbours: pipeline.ts calls pass(), bridge.ts the rest.
+ * Meters: exact counters of what came by, and bands as token buckets that drop or raise the drop
+ * precedence of what is over their rate (OpenFlow 1.3.5 §5.7).
+ * Neighbours: pipeline.ts calls pass(), dscp.ts does the remarking, bridge.ts the rest.
  */
 import type { MessageOf } from '../../southbound/openflow/message.ts'
 import {
@@ -10,10 +10,13 @@ import {
   meterCommand,
   meterFlags,
 } from '../../southbound/openflow/meter.ts'
+import { defaultLimits, type Limits } from './limits.ts'
 import { refuse } from './refusal.ts'
 
+type KnownBand = Extract<MeterBand, { kind: 'drop' | 'dscp_remark' }>
+
 interface Band {
-  readonly band: Extract<MeterBand, { kind: 'drop' }>
+  readonly band: KnownBand
   /** What may still pass now: bits or packets, times 1,000. */
   tokens: number
   packets: number
@@ -32,23 +35,34 @@ export interface Meter {
 
 export type MeterMod = Omit<MessageOf<'meter_mod'>, 'type' | 'xid'>
 
+/** What pass() answers beside a number of levels. */
+export const METER = { pass: 0, drop: -1 } as const
+
 export interface Meters {
   readonly all: ReadonlyMap<number, Meter>
-  /** Counts a packet of `size` bytes; false when a drop band takes it. */
-  pass(meter: Meter, size: number, now: number): boolean
+  /**
+   * Counts a packet of `size` bytes: METER.pass, METER.drop, or by how many levels its drop
+   * precedence is to be raised.
+   */
+  pass(meter: Meter, size: number, now: number): number
   /** Carries out a meter-mod; throws a Refusal. Returns the ids of meters that are gone. */
   apply(mod: MeterMod, now: number): number[]
 }
 
-/** Highest meter_id, OpenFlow 1.3.5 §7.3.4.4. */
-const MAX_METER = 0xffff0000
+/** Highest meter_id of a flow, and the virtual ones, OpenFlow 1.3.5 §7.3.4.4. */
+export const MAX_METER = 0xffff0000
+export const SLOWPATH_METER = 0xfffffffd
+export const CONTROLLER_METER = 0xfffffffe
 const KNOWN_FLAGS = meterFlags.kbps | meterFlags.pktps | meterFlags.burst | meterFlags.stats
+/** Assured forwarding has three drop precedences (RFC 2597). */
+const MAX_LEVELS = 3
 
-export function meters(): Meters {
+export function meters(limits: Limits = defaultLimits): Meters {
   const all = new Map<number, Meter>()
   const set = (mod: MeterMod, now: number, old: Meter | undefined) => {
-    const bands = mod.bands.map((band): Band => {
-      if (band.kind !== 'drop') refuse('meter_mod_failed.bad_band', band.kind)
+    if (mod.bands.length > limits.bands) refuse('meter_mod_failed.out_of_bands')
+    const bands = mod.bands.map((value): Band => {
+      const band = checkedBand(value)
       return { band, tokens: capacity(band, mod.flags), packets: 0, bytes: 0 }
     })
     all.set(mod.meter_id, {
@@ -79,34 +93,49 @@ export function meters(): Meters {
         if (band.tokens >= cost) band.tokens -= cost
         else if (!exceeded || rate > exceeded.band.rate) exceeded = band
       }
-      if (!exceeded) return true
+      if (!exceeded) return METER.pass
       exceeded.packets++
       exceeded.bytes += size
-      return false
+      return exceeded.band.kind === 'drop' ? METER.drop : exceeded.band.prec_level
     },
     apply(mod, now) {
-      const old = all.get(mod.meter_id)
-      if (mod.command === meterCommand.delete) {
-        const ids = mod.meter_id === ALL_METERS ? [...all.keys()] : old ? [mod.meter_id] : []
+      const { command, meter_id, flags } = mod
+      const old = all.get(meter_id)
+      if (command === meterCommand.delete) {
+        const ids = meter_id === ALL_METERS ? [...all.keys()] : old ? [meter_id] : []
         for (const id of ids) all.delete(id)
         return ids
       }
-      if (mod.command > meterCommand.delete) refuse('meter_mod_failed.bad_command')
-      const wrongId = mod.meter_id === 0 || mod.meter_id > MAX_METER
-      if (wrongId) refuse('meter_mod_failed.invalid_meter', `${mod.meter_id}`)
-      const units = mod.flags & (meterFlags.kbps | meterFlags.pktps)
-      const wrongFlags = (mod.flags & ~KNOWN_FLAGS) !== 0 || units === 0 || units === 3
-      if (wrongFlags) refuse('meter_mod_failed.bad_flags', `0x${mod.flags.toString(16)}`)
-      if (mod.command === meterCommand.add) {
-        if (old) refuse('meter_mod_failed.meter_exists', `${mod.meter_id}`)
+      if (command > meterCommand.delete) refuse('meter_mod_failed.bad_command', `${command}`)
+      const virtual = meter_id === CONTROLLER_METER || meter_id === SLOWPATH_METER
+      if (meter_id === 0 || (meter_id > MAX_METER && !virtual)) {
+        refuse('meter_mod_failed.invalid_meter', `${meter_id}`)
+      }
+      const units = flags & (meterFlags.kbps | meterFlags.pktps)
+      const wrongFlags = (flags & ~KNOWN_FLAGS) !== 0 || units === 0 || units === 3
+      if (wrongFlags) refuse('meter_mod_failed.bad_flags', `0x${flags.toString(16)}`)
+      if (command === meterCommand.add) {
+        if (old) refuse('meter_mod_failed.meter_exists', `${meter_id}`)
+        if (all.size >= limits.meters) refuse('meter_mod_failed.out_of_meters', `${all.size}`)
         set(mod, now, undefined)
       } else {
-        if (!old) refuse('meter_mod_failed.unknown_meter', `${mod.meter_id}`)
+        if (!old) refuse('meter_mod_failed.unknown_meter', `${meter_id}`)
         set(mod, now, old)
       }
       return []
     },
   }
+}
+
+function checkedBand(band: MeterBand): KnownBand {
+  if (band.kind !== 'drop' && band.kind !== 'dscp_remark') {
+    return refuse('meter_mod_failed.bad_band', band.kind)
+  }
+  if (band.rate === 0) refuse('meter_mod_failed.bad_rate', '0')
+  if (band.kind === 'dscp_remark' && (band.prec_level < 1 || band.prec_level > MAX_LEVELS)) {
+    refuse('meter_mod_failed.bad_band_value', `prec_level ${band.prec_level}`)
+  }
+  return band
 }
 
 /** Burst of a band in thousandths of a bit or packet; without the burst flag, one second's worth. */

@@ -6,35 +6,48 @@
  */
 import { groupType } from '../../southbound/openflow/group.ts'
 import { ethernet } from '../../southbound/wire/ethernet.ts'
+import type { Conntrack } from '../conntrack/conntrack.ts'
 import { DROP } from '../packet/drop.ts'
-import { extract, flowHash } from '../packet/flow-key.ts'
-import { IN_PORT, KEY_WORDS, keyField, TUN_DST, TUN_SRC, TUNNEL_ID } from '../packet/key-layout.ts'
-import type { PacketPool } from '../packet/packet.ts'
-import { orderActions, writeActions } from './actions.ts'
-import type { FlowTables } from './flow-table.ts'
+import { flowHash } from '../packet/flow-hash.ts'
+import { extract } from '../packet/flow-key.ts'
+import { IN_PORT, keyField } from '../packet/key-layout.ts'
+import { copyPacket, type PacketPool } from '../packet/packet.ts'
+import { propagateEcn } from '../tunnel/ecn.ts'
+import type { Outer } from '../tunnel/outer.ts'
+import { loadTunnel } from '../tunnel/tunnel-key.ts'
+import { orderActions, setOutput, writeActions } from './actions.ts'
+import { remark } from './dscp.ts'
+import type { Flow, FlowMod, FlowTables } from './flow-table.ts'
 import type { Bucket, Groups } from './groups.ts'
-import type { Meters } from './meters.ts'
-import type { Datapath, Run, Step } from './run.ts'
+import { METER, type Meters } from './meters.ts'
+import { swapTuple } from './original-tuple.ts'
+import { type ControllerTarget, type Datapath, type Run, STOP, type Step } from './run.ts'
+import { MAX_DEPTH, newRun, restart, restore, save } from './scratch.ts'
 
-/** Groups in groups and resubmits in resubmits. */
-const MAX_DEPTH = 32
 /** Resubmits and buckets in all, for one packet. */
 const MAX_WORK = 4096
 /** Packets that caused packets, through patch ports, while they were under way. */
 const MAX_NESTING = 8
 const METADATA = keyField.metadata.slot
+const ACTSET_OUTPUT = keyField.actset_output.slot
+const IP_FRAG = keyField.ip_frag.slot
 
 /** What the pipeline asks of the bridge around it. */
 export interface PipelineHost {
   readonly tables: FlowTables
   readonly groups: Groups
   readonly meters: Meters
+  readonly conntrack: Conntrack
   readonly pool: PacketPool
   /** Hands the packet to a port, a real or a reserved one. */
   output(run: Run, port: number, maxLen: number): void
-  controller(run: Run, reason: number, maxLen: number): void
+  controller(run: Run, reason: number, maxLen: number, to?: ControllerTarget): boolean
+  /** A packet taught a flow: it is added, or takes the place of one with its match. */
+  learn(mod: FlowMod): void
   drop(reason: number): void
   isUp(port: number): boolean
+  /** OFPC_FRAG_DROP: no fragment comes in. */
+  readonly dropsFragments: boolean
   /** A fault in the switch itself; the packet is dropped. */
   fault(error: unknown): void
   now(): number
@@ -43,18 +56,22 @@ export interface PipelineHost {
 export interface Pipeline {
   /** Takes a frame that came in by a port; the bytes are borrowed for the call. */
   receive(bytes: Uint8Array, start: number, end: number, inPort: number): void
-  /** The same for a frame out of a tunnel. */
+  /** The same for a frame out of a tunnel; `tunnel` is borrowed too. */
   receiveTunneled(
     bytes: Uint8Array,
     start: number,
     end: number,
     inPort: number,
-    vni: number,
-    tunSrc: number,
-    tunDst: number,
+    tunnel: Outer,
   ): void
-  /** Runs steps on a frame that a controller sent. */
-  execute(frame: Uint8Array, inPort: number, steps: readonly Step[]): void
+  /** Runs steps on a frame, such as one that a controller sent; bytes borrowed. Default: all of them. */
+  execute(
+    frame: Uint8Array,
+    inPort: number,
+    steps: readonly Step[],
+    start?: number,
+    end?: number,
+  ): void
   /** Goes on with table 0, for OFPP_TABLE in a packet-out. */
   enterTables(run: Run): void
 }
@@ -63,6 +80,7 @@ export function pipeline(host: PipelineHost): Pipeline {
   const { tables, groups, meters, pool } = host
 
   const datapath: Datapath = {
+    conntrack: host.conntrack,
     output: host.output,
     controller: host.controller,
     drop(run, reason) {
@@ -83,57 +101,99 @@ export function pipeline(host: PipelineHost): Pipeline {
       if (bucket) runBucket(run, bucket)
       else datapath.drop(run, DROP.group_no_bucket)
     },
-    resubmit(run, inPort, tableId) {
+    resubmit(run, inPort, tableId, original) {
       if (run.depth >= MAX_DEPTH || run.work++ >= MAX_WORK) {
         return datapath.drop(run, DROP.recursion_limit)
       }
-      const { flow, tableId: table } = run
-      const before = run.key[IN_PORT]!
-      run.key[IN_PORT] = inPort
+      const { flow, tableId: table, key } = run
+      const before = key[IN_PORT]!
+      // The port counts for the lookup alone, and so do the addresses before translation.
+      key[IN_PORT] = inPort
+      if (original) swapTuple(key)
+      const found = tables.lookup(tableId, key)
+      if (original) swapTuple(key)
+      key[IN_PORT] = before
       run.depth++
-      runTables(run, tableId)
+      runFlow(run, tableId, found)
       run.depth--
-      run.key[IN_PORT] = before
+      if (run.stop === STOP.table) run.stop = STOP.none
       run.flow = flow
       run.tableId = table
     },
+    learn: (mod) => void lessons.push(mod),
+    isolate(run, steps, frame) {
+      if (run.depth >= MAX_DEPTH || run.work++ >= MAX_WORK) {
+        return datapath.drop(run, DROP.recursion_limit)
+      }
+      const { packet, queue } = run
+      const saved = run.saved[run.depth]!
+      const stackSize = save(run, saved)
+      if (frame) {
+        const copy = copyPacket(pool, packet)
+        if (!copy) return datapath.drop(run, DROP.frame_too_long)
+        run.packet = copy
+      }
+      run.depth++
+      runSteps(run, steps)
+      run.depth--
+      // A drop or an expired TTL ends what was isolated, and nothing else.
+      if (run.stop !== STOP.exit) run.stop = STOP.none
+      if (run.packet !== packet) {
+        pool.give(run.packet)
+        run.packet = packet
+      }
+      run.queue = queue
+      restore(run, saved, stackSize)
+    },
+    fork(run, change, tableId) {
+      if (run.depth >= MAX_DEPTH || run.work++ >= MAX_WORK) {
+        return datapath.drop(run, DROP.recursion_limit)
+      }
+      const saved = run.saved[run.depth]!
+      const stackSize = save(run, saved)
+      change(run)
+      if (tableId >= 0) sendOn(run, tableId)
+      restore(run, saved, stackSize)
+    },
   }
 
-  /** Leaves packet and key as they were: what a bucket does to them ends with it. */
-  const runBucket = (run: Run, bucket: Bucket) => {
-    if (run.work++ >= MAX_WORK) return datapath.drop(run, DROP.recursion_limit)
-    const { packet } = run
-    bucket.packets++
-    bucket.bytes += packet.end - packet.start
-    const saved = run.saved[run.depth]!
-    saved.set(run.key)
-    if (bucket.frame) {
-      const copy = pool.take(packet.bytes, packet.start, packet.end)
-      if (!copy) return datapath.drop(run, DROP.frame_too_long)
-      const shift = copy.start - packet.start
-      for (let i = 0; i < copy.at.length; i++)
-        copy.at[i] = packet.at[i]! < 0 ? -1 : packet.at[i]! + shift
-      run.packet = copy
-    }
+  /** A copy of the packet goes through the tables from there on, and is done then. */
+  const sendOn = (run: Run, first: number) => {
+    const { packet, queue, flow, tableId } = run
+    const copy = copyPacket(pool, packet)
+    if (!copy) return datapath.drop(run, DROP.frame_too_long)
+    run.packet = copy
     run.depth++
-    runSteps(run, bucket.steps)
+    runAll(run, first)
     run.depth--
-    run.halted = false
-    if (run.packet !== packet) {
-      pool.give(run.packet)
-      run.packet = packet
-    }
-    run.key.set(saved)
+    run.stop = STOP.none
+    pool.give(run.packet)
+    run.packet = packet
+    run.queue = queue
+    run.flow = flow
+    run.tableId = tableId
+  }
+
+  /** What a bucket does to packet and key ends with it. */
+  const runBucket = (run: Run, bucket: Bucket) => {
+    bucket.packets++
+    bucket.bytes += run.packet.end - run.packet.start
+    // No one flow sends what a bucket sends (OpenFlow 1.3.5 §7.4.1, cookie).
+    const { flow } = run
+    run.flow = undefined
+    datapath.isolate(run, bucket.steps, bucket.frame)
+    run.flow = flow
+    run.stop = STOP.none
   }
 
   const runSteps = (run: Run, steps: readonly Step[]) => {
-    for (let i = 0; i < steps.length && !run.halted; i++) steps[i]!(run)
+    for (let i = 0; i < steps.length && run.stop === STOP.none; i++) steps[i]!(run)
   }
 
-  /** Tables from `first` on, without the action set. */
-  const runTables = (run: Run, first: number) => {
-    for (let table = first; table >= 0; ) {
-      const flow = tables.lookup(table, run.key)
+  /** A table's flow and the tables behind it, without the action set. */
+  const runFlow = (run: Run, first: number, found: Flow | undefined) => {
+    let flow = found
+    for (let table = first; ; flow = tables.lookup(table, run.key)) {
       if (!flow) return datapath.drop(run, DROP.no_flow)
       const size = run.packet.end - run.packet.start
       flow.packets++
@@ -145,15 +205,18 @@ export function pipeline(host: PipelineHost): Pipeline {
       if (program.meter !== 0) {
         const meter = meters.all.get(program.meter)
         if (!meter) return datapath.drop(run, DROP.meter_unknown)
-        if (!meters.pass(meter, size, run.now)) {
-          run.halted = true
+        const verdict = meters.pass(meter, size, run.now)
+        if (verdict === METER.drop) {
+          run.stop = STOP.packet
           return datapath.drop(run, DROP.meter_exceeded)
         }
+        if (verdict !== METER.pass) remark(run, verdict)
       }
       runSteps(run, program.apply)
-      if (run.halted) return
+      if (run.stop !== STOP.none) return
       if (program.clear) run.set.length = 0
       if (program.write.length > 0) writeActions(run.set, program.write)
+      if (program.clear || program.write.length > 0) run.key[ACTSET_OUTPUT] = setOutput(run.set)
       if (program.metadata) {
         const { value, mask } = program.metadata
         for (let i = 0; i < 2; i++) {
@@ -161,17 +224,23 @@ export function pipeline(host: PipelineHost): Pipeline {
         }
       }
       table = program.goto
+      if (table < 0) return
     }
   }
 
-  const runAll = (run: Run) => {
-    runTables(run, 0)
-    if (run.set.length === 0 || run.halted) return
+  const runAll = (run: Run, first: number) => {
+    runFlow(run, first, tables.lookup(first, run.key))
+    if (run.stop !== STOP.table && run.stop !== STOP.none) return
+    run.stop = STOP.none
+    // No one flow sends what the action set sends (OpenFlow 1.3.5 §7.4.1, cookie).
+    run.flow = undefined
     orderActions(run.set)
-    for (let i = 0; i < run.set.length && !run.halted; i++) run.set[i]!.step(run)
+    for (let i = 0; i < run.set.length && run.stop === STOP.none; i++) run.set[i]!.step(run)
     run.set.length = 0
   }
 
+  /** What packets under way have taught. */
+  const lessons: FlowMod[] = []
   const runs = Array.from({ length: MAX_NESTING }, () => newRun(datapath))
   let nesting = 0
 
@@ -180,9 +249,7 @@ export function pipeline(host: PipelineHost): Pipeline {
     start: number,
     end: number,
     inPort: number,
-    vni: number,
-    tunSrc: number,
-    tunDst: number,
+    tunnel: Outer | undefined,
     steps: readonly Step[] | undefined,
   ) => {
     if (nesting >= MAX_NESTING) return host.drop(DROP.recursion_limit)
@@ -192,14 +259,19 @@ export function pipeline(host: PipelineHost): Pipeline {
     const run = runs[nesting]!
     restart(run, packet, host.now())
     run.key[IN_PORT] = inPort
-    run.key[TUNNEL_ID] = vni
-    run.key[TUN_SRC] = tunSrc
-    run.key[TUN_DST] = tunDst
     nesting++
     try {
+      if (tunnel) {
+        loadTunnel(run.key, tunnel)
+        const { bytes: own, start: from, end: to } = packet
+        if (!propagateEcn(own, from, to, tunnel.tos & 3)) return host.drop(DROP.tunnel_ecn)
+      }
       extract(run.key, packet)
+      if (run.key[IP_FRAG] !== 0 && host.dropsFragments && !steps) {
+        return host.drop(DROP.fragment)
+      }
       if (steps) runSteps(run, steps)
-      else runAll(run)
+      else runAll(run, 0)
       if (run.sent === 0 && run.dropped === 0) {
         host.drop(run.held >= 0 ? run.held : DROP.flow_no_output)
       }
@@ -211,54 +283,25 @@ export function pipeline(host: PipelineHost): Pipeline {
       // A fault may have left a bucket's copy in place: then this packet is simply not reused.
       if (run.packet === packet) pool.give(packet)
     }
+    if (nesting === 0 && lessons.length > 0) {
+      for (const mod of lessons.splice(0)) host.learn(mod)
+    }
   }
 
   return {
-    receive: (bytes, start, end, inPort) => process(bytes, start, end, inPort, 0, 0, 0, undefined),
-    receiveTunneled: (bytes, start, end, inPort, vni, tunSrc, tunDst) =>
-      process(bytes, start, end, inPort, vni, tunSrc, tunDst, undefined),
-    execute: (frame, inPort, steps) => process(frame, 0, frame.length, inPort, 0, 0, 0, steps),
+    receive: (bytes, start, end, inPort) =>
+      process(bytes, start, end, inPort, undefined, undefined),
+    receiveTunneled: (bytes, start, end, inPort, tunnel) =>
+      process(bytes, start, end, inPort, tunnel, undefined),
+    execute: (frame, inPort, steps, start = 0, end = frame.length) =>
+      process(frame, start, end, inPort, undefined, steps),
     enterTables(run) {
       if (run.work++ >= MAX_WORK || run.depth >= MAX_DEPTH) {
         return datapath.drop(run, DROP.recursion_limit)
       }
       run.depth++
-      runAll(run)
+      runAll(run, 0)
       run.depth--
     },
   }
-}
-
-function newRun(datapath: Datapath): Run {
-  return {
-    packet: undefined as never,
-    key: new Uint32Array(KEY_WORDS),
-    saved: Array.from({ length: MAX_DEPTH + 1 }, () => new Uint32Array(KEY_WORDS)),
-    datapath,
-    set: [],
-    flow: undefined,
-    tableId: 0,
-    now: 0,
-    halted: false,
-    sent: 0,
-    dropped: 0,
-    held: -1,
-    depth: 0,
-    work: 0,
-  }
-}
-
-function restart(run: Run, packet: Run['packet'], now: number): void {
-  run.packet = packet
-  run.key.fill(0)
-  run.set.length = 0
-  run.flow = undefined
-  run.tableId = 0
-  run.now = now
-  run.halted = false
-  run.sent = 0
-  run.dropped = 0
-  run.held = -1
-  run.depth = 0
-  run.work = 0
 }

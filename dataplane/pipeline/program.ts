@@ -5,13 +5,14 @@
 import type { Action } from '../../southbound/openflow/action.ts'
 import type { Instruction } from '../../southbound/openflow/instruction.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
-import { fieldWords } from '../classifier/matcher.ts'
+import type { Clause } from '../classifier/matcher.ts'
+import { fieldWords } from '../packet/key-layout.ts'
 import { type CompiledAction, compileActions } from './actions.ts'
 import { refuse } from './refusal.ts'
 import type { Step } from './run.ts'
 
-/** Tables 0 to 253; 254 is kept back, as in Open vSwitch. */
-export const TABLES = 254
+/** Tables 0 to 254, OFPTT_MAX. */
+export const TABLES = 255
 
 export interface Program {
   /** 0 = none. Runs first, OpenFlow 1.3.5 §5.9. */
@@ -26,6 +27,8 @@ export interface Program {
   /** What flow-mods filter by: ports and groups in any action. */
   readonly ports: readonly number[]
   readonly groups: readonly number[]
+  /** Present: the flow is a part of conjunctive matches, and takes no packet by itself. */
+  readonly clauses: readonly Clause[] | undefined
 }
 
 /** Throws a Refusal for what cannot be run. */
@@ -43,7 +46,7 @@ export function compileProgram(
   let metadata: Program['metadata']
   let goto = -1
   for (const instruction of instructions) {
-    if (seen.has(instruction.kind)) refuse('bad_instruction.unknown_inst', instruction.kind)
+    if (seen.has(instruction.kind)) refuse('bad_instruction.dup_inst', instruction.kind)
     seen.add(instruction.kind)
     switch (instruction.kind) {
       case 'meter':
@@ -51,14 +54,14 @@ export function compileProgram(
         break
       case 'apply_actions':
         actions.push(...instruction.actions)
-        apply = compileActions(instruction.actions, match).steps
+        apply = compileActions(instruction.actions, { match, tableId }).steps
         break
       case 'clear_actions':
         clear = true
         break
       case 'write_actions':
         actions.push(...instruction.actions)
-        write = compileActions(instruction.actions, match).actions
+        write = compileActions(instruction.actions, { match, tableId, inSet: true }).actions
         break
       case 'write_metadata':
         metadata = {
@@ -73,10 +76,36 @@ export function compileProgram(
         }
         break
       default:
-        refuse('bad_instruction.unknown_inst', instruction.kind)
+        refuse(`bad_instruction.${unknownCode(instruction.type)}`, `type ${instruction.type}`)
     }
   }
   const ports = actions.flatMap((action) => (action.kind === 'output' ? [action.port] : []))
-  const groups = actions.flatMap((action) => (action.kind === 'group' ? [action.group_id] : []))
-  return { meter, apply, clear, write, metadata, goto, ports, groups }
+  const groups = groupsOf(actions)
+  const clauses = clausesOf(actions)
+  return { meter, apply, clear, write, metadata, goto, ports, groups, clauses }
+}
+
+const EXPERIMENTER = 0xffff
+/** No experimenter's instruction is known here. */
+const unknownCode = (type: number) => (type === EXPERIMENTER ? 'bad_experimenter' : 'unknown_inst')
+
+/** A flow of conjunction actions does nothing else, but may carry notes (ovs-actions(7)). */
+function clausesOf(actions: readonly Action[]): readonly Clause[] | undefined {
+  const clauses = actions.flatMap((action) =>
+    action.kind === 'conjunction'
+      ? [{ id: action.id, clause: action.clause, size: action.n_clauses }]
+      : [],
+  )
+  if (clauses.length === 0) return undefined
+  const others = actions.some(({ kind }) => kind !== 'conjunction' && kind !== 'note')
+  if (others) refuse('bad_action.bad_conjunction', 'conjunction beside other actions')
+  return clauses
+}
+
+/** Groups that the actions name, within clone and ct too. */
+function groupsOf(actions: readonly Action[]): number[] {
+  return actions.flatMap((action) => {
+    if (action.kind === 'group') return [action.group_id]
+    return action.kind === 'clone' || action.kind === 'ct' ? groupsOf(action.actions) : []
+  })
 }

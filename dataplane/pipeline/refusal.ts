@@ -1,6 +1,6 @@
 /**
  * What the switch answers to a message that it will not carry out: an OpenFlow error, thrown by
- * checks and turned into an error message by openflow-agent.ts. Names as in the table of
+ * checks and turned into an error message by openflow/agent.ts. Names as in the table of
  * southbound/openflow/error.ts: 'bad_action.bad_out_group', 'bundle_failed.msg_failed'.
  */
 import {

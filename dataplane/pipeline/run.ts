@@ -4,28 +4,50 @@
  * Neighbours: actions.ts compiles actions to steps, pipeline.ts runs them, bridge.ts delivers.
  */
 
+import type { Conntrack } from '../conntrack/conntrack.ts'
 import type { Packet } from '../packet/packet.ts'
-import type { CompiledAction } from './actions.ts'
-import type { Flow } from './flow-table.ts'
+import type { CompiledAction } from './action-row.ts'
+import type { Flow, FlowMod } from './flow-table.ts'
 
 /** One action, ready to run. Made when a flow is installed, never per packet. */
 export type Step = (run: Run) => void
 
+/** How much of the way ahead a step has called off. */
+export const STOP = {
+  none: 0,
+  /** The rest of this table's flow and the tables behind it, up to a resubmit (dec_ttl). */
+  table: 1,
+  /** Everything, the action set too, but for what stands behind the bucket that it was in (exit). */
+  exit: 2,
+  /** Everything, up to the end of a bucket or clone: the packet was dropped. */
+  packet: 3,
+} as const
+
+/** Words of the widest field that goes onto the stack, and so of every place on it. */
+export const STACK_WORDS = 4
+export const STACK_PLACES = 256
+
 export interface Run {
   packet: Packet
   readonly key: Uint32Array
-  /** Keys as they were before a bucket, by depth. */
-  readonly saved: readonly Uint32Array[]
+  /** What a bucket or a clone puts back, by depth. */
+  readonly saved: readonly Saved[]
   readonly datapath: Datapath
   /** The action set, OpenFlow 1.3.5 §5.10. */
   readonly set: CompiledAction[]
+  /** Values of push, STACK_WORDS each. */
+  readonly stack: Uint32Array
+  /** Places in use. */
+  stackSize: number
+  /** Of set_queue; 0 unless it was set. */
+  queue: number
   /** The flow whose actions run; undefined for a packet-out. */
   flow: Flow | undefined
   tableId: number
   /** Milliseconds on the switch's clock. */
   now: number
-  /** Set by a step after which nothing more may happen to the packet. */
-  halted: boolean
+  /** One of STOP. */
+  stop: number
   /** Copies that went to a port or a controller. */
   sent: number
   /** Copies dropped under a reason. */
@@ -38,12 +60,40 @@ export interface Run {
   work: number
 }
 
+export interface Saved {
+  readonly key: Uint32Array
+  readonly set: CompiledAction[]
+  /** Made when something first stands on the stack at this depth. */
+  stack: Uint32Array | undefined
+}
+
+/** Which controller a packet goes to, and what is told to it beside the packet. */
+export interface ControllerTarget {
+  /** NXT_SET_CONTROLLER_ID; 0 is the id of those that set none. */
+  readonly controller_id: number
+  /** Told in NXT_PACKET_IN2 alone. */
+  readonly userdata: Uint8Array | undefined
+}
+
 /** What steps ask of the bridge they run on. */
 export interface Datapath {
+  /** Of the switch. */
+  readonly conntrack: Conntrack
   /** `maxLen` counts for the controller port alone: bytes of the packet to send to it. */
   output(run: Run, port: number, maxLen: number): void
   group(run: Run, id: number): void
-  resubmit(run: Run, inPort: number, tableId: number): void
-  controller(run: Run, reason: number, maxLen: number): void
+  /** `original`: the lookup is by the addresses and ports of the connection, before translation. */
+  resubmit(run: Run, inPort: number, tableId: number, original: boolean): void
+  /** Without a target: all controllers with the id 0. False when none of them takes it. */
+  controller(run: Run, reason: number, maxLen: number, to?: ControllerTarget): boolean
+  /** Adds the flow, once this packet is done: it never sees a table that it changed. */
+  learn(mod: FlowMod): void
+  /** Runs steps and puts key, packet, stack and action set back; `frame`: they may write to it. */
+  isolate(run: Run, steps: readonly Step[], frame: boolean): void
+  /**
+   * Lets `change` work on the packet and its key, sends a copy on to the table, and puts the key back;
+   * what was done to the frame stays. -1 = no table.
+   */
+  fork(run: Run, change: Step, tableId: number): void
   drop(run: Run, reason: number): void
 }

@@ -4,7 +4,8 @@
  * not meant ignores the frame, as on the yellow cable.
  * Neighbours: memory.ts (the cables), underlay.ts (a VTEP as station).
  */
-import { type FrameListener, type MemoryPort, memoryPort } from './memory.ts'
+import type { FrameListener } from './frame-port.ts'
+import { type MemoryPort, memoryPort } from './memory.ts'
 
 export interface Hub {
   readonly mtuBytes: number

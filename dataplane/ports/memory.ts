@@ -6,40 +6,13 @@
  */
 import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
 import { vlan } from '../../southbound/wire/vlan.ts'
-
-/** Bytes of a frame, borrowed: valid until the call returns, copy what must live longer. */
-export type FrameListener = (bytes: Uint8Array, start: number, end: number) => void
-
-/** Counters of one end; frames and bytes, from the view of who holds this end. */
-export interface PortCounters {
-  rxFrames: number
-  rxBytes: number
-  txFrames: number
-  txBytes: number
-  /** Frames too long for this end's MTU: lost on arrival in silence, as at a veth. */
-  rxOversize: number
-  /** Frames lost because nobody was connected or the queue was full. */
-  txDropped: number
-}
-
-/** What the switch needs of any device that carries frames. */
-export interface FramePort {
-  readonly name: string
-  /** Address of the device, a number below 2^48; 0 = none of its own. */
-  readonly mac: number
-  /** Largest payload behind Ethernet header and VLAN tag, bytes. */
-  readonly mtuBytes: number
-  /** True while a peer is connected. */
-  readonly up: boolean
-  /** Sends bytes[start, end); borrows them for the call. */
-  transmit: FrameListener
-  /** Calls for every frame that arrives; returns how to stop. */
-  onReceive(listener: FrameListener): () => void
-  /** Calls when `up` or `mtuBytes` changed; returns how to stop. */
-  onState(listener: () => void): () => void
-  /** Absent on devices whose MTU is set elsewhere. */
-  setMtu?(bytes: number): void
-}
+import {
+  type FrameListener,
+  type FramePort,
+  listeners,
+  newPortCounters,
+  type PortCounters,
+} from './frame-port.ts'
 
 export interface MemoryPort extends FramePort {
   readonly counters: Readonly<PortCounters>
@@ -70,16 +43,9 @@ interface End extends MemoryPort {
 }
 
 export function memoryPort(options: MemoryPortOptions): MemoryPort {
-  const receivers = new Set<FrameListener>()
-  const watchers = new Set<() => void>()
-  const counters: PortCounters = {
-    rxFrames: 0,
-    rxBytes: 0,
-    txFrames: 0,
-    txBytes: 0,
-    rxOversize: 0,
-    txDropped: 0,
-  }
+  const receivers = listeners<FrameListener>()
+  const watchers = listeners<() => void>()
+  const counters = newPortCounters()
   let mtuBytes = options.mtuBytes ?? 65_535
   let peer: End | undefined
   let queue: Uint8Array[] = []
@@ -94,11 +60,11 @@ export function memoryPort(options: MemoryPortOptions): MemoryPort {
       }
       counters.rxFrames++
       counters.rxBytes += frame.length
-      for (const receive of receivers) receive(frame, 0, frame.length)
+      for (const receive of receivers.list) receive(frame, 0, frame.length)
     }
   }
   const changed = () => {
-    for (const watch of watchers) watch()
+    for (const watch of watchers.list) watch()
   }
 
   const port: End = {
@@ -122,17 +88,11 @@ export function memoryPort(options: MemoryPortOptions): MemoryPort {
     send(frame) {
       port.transmit(frame, 0, frame.length)
     },
-    onReceive(listener) {
-      receivers.add(listener)
-      return () => receivers.delete(listener)
-    },
+    onReceive: receivers.add,
     onFrame(listener) {
       return port.onReceive((bytes, start, end) => listener(bytes.slice(start, end)))
     },
-    onState(listener) {
-      watchers.add(listener)
-      return () => watchers.delete(listener)
-    },
+    onState: watchers.add,
     setMtu(bytes) {
       mtuBytes = bytes
       changed()

@@ -5,9 +5,10 @@
  */
 import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
 import { vlan } from '../../southbound/wire/vlan.ts'
+import type { Queue } from '../openflow/queues.ts'
 import { DROP } from '../packet/drop.ts'
 import type { Run } from '../pipeline/run.ts'
-import type { FramePort } from '../ports/memory.ts'
+import type { FramePort } from '../ports/frame-port.ts'
 import { SENT } from '../tunnel/underlay.ts'
 
 export interface BridgePort {
@@ -17,6 +18,10 @@ export interface BridgePort {
   readonly mac: number
   readonly mtuBytes: number
   readonly up: boolean
+  /** portConfig bits, as a port_mod has set them. */
+  config: number
+  /** By queue_id; set_queue chooses one. */
+  readonly queues: Map<number, Queue>
   readonly counters: BridgePortCounters
   /** Milliseconds on the switch's clock. */
   readonly createdAt: number
@@ -61,6 +66,8 @@ export function devicePort(options: DevicePortOptions): BridgePort {
     ofport: options.ofport,
     name: options.name,
     mac: device.mac,
+    config: 0,
+    queues: new Map(),
     counters,
     createdAt: options.now,
     get mtuBytes() {

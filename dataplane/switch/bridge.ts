@@ -1,18 +1,23 @@
 /**
  * One bridge: ports, flow tables, groups, meters and the pipeline over them, and the sessions of
  * its controllers. Changes of flows and groups go through change(), all or nothing.
- * Neighbours: pipeline.ts (life of a packet), openflow-agent.ts (sessions), switch.ts (owner).
+ * Neighbours: pipeline.ts (life of a packet), openflow/agent.ts (sessions), switch.ts (owner).
  */
 import type { Action } from '../../southbound/openflow/action.ts'
 import type { Body } from '../../southbound/openflow/message.ts'
 import { packetInReason } from '../../southbound/openflow/message.ts'
 import * as reserved from '../../southbound/openflow/port.ts'
+import type { NewMatcher } from '../classifier/matcher.ts'
+import { type Conntrack, conntrack } from '../conntrack/conntrack.ts'
 import { packetIn } from '../openflow/packet-in.ts'
+import type { PortMod } from '../openflow/port-mod.ts'
+import { applyPortMod } from '../openflow/port-mod.ts'
 import { DROP, type DropCounters } from '../packet/drop.ts'
 import { IN_PORT } from '../packet/key-layout.ts'
 import type { PacketPool } from '../packet/packet.ts'
 import { compileActions } from '../pipeline/actions.ts'
-import { type FlowTables, flowTables } from '../pipeline/flow-table.ts'
+import { type FlowMod, type FlowTables, flowTables } from '../pipeline/flow-table.ts'
+import { frameMatch } from '../pipeline/frame-match.ts'
 import { type GroupMod, type Groups, groups } from '../pipeline/groups.ts'
 import {
   type FlowEvent,
@@ -21,16 +26,19 @@ import {
   removedReason,
   rollBack,
 } from '../pipeline/journal.ts'
-import { type MeterMod, type Meters, meters } from '../pipeline/meters.ts'
+import { defaultLimits, type Limits } from '../pipeline/limits.ts'
+import { CONTROLLER_METER, METER, type MeterMod, type Meters, meters } from '../pipeline/meters.ts'
 import { type Pipeline, pipeline } from '../pipeline/pipeline.ts'
 import type { Program } from '../pipeline/program.ts'
-import { refuse } from '../pipeline/refusal.ts'
-import type { Run } from '../pipeline/run.ts'
-import type { FramePort } from '../ports/memory.ts'
-import { type TunnelOptions, type TunnelPort, tunnelPort } from '../tunnel/tunnel-port.ts'
+import { Refusal, refuse } from '../pipeline/refusal.ts'
+import type { ControllerTarget, Run, Step } from '../pipeline/run.ts'
+import type { FramePort } from '../ports/frame-port.ts'
+import type { TunnelOptions } from '../tunnel/tunnel-options.ts'
+import { type TunnelPort, tunnelPort } from '../tunnel/tunnel-port.ts'
 import { SENT, type Underlay } from '../tunnel/underlay.ts'
 import { type BridgePort, devicePort } from './bridge-port.ts'
 import type { Clock } from './clock.ts'
+import { type Normal, normal } from './normal.ts'
 
 /** Who asked for a change: the monitor tells that one in short. */
 export interface Cause {
@@ -44,7 +52,14 @@ export interface Session {
   readonly role: number
   /** Another session became master: a master becomes slave. */
   demote(): void
-  packetIn(message: Extract<Body, { type: 'packet_in' }>, maxLen: number): boolean
+  /** As NXT_SET_CONTROLLER_ID has set it; absent = 0. */
+  readonly controllerId?: number
+  /** `userdata` of controller2: for those that take NXT_PACKET_IN2. False when it is not wanted. */
+  packetIn(
+    message: Extract<Body, { type: 'packet_in' }>,
+    maxLen: number,
+    userdata?: Uint8Array,
+  ): boolean
   portStatus(reason: number, port: BridgePort): void
   flowsChanged(events: readonly FlowEvent[], cause: Cause | undefined): void
   close(): void
@@ -61,25 +76,44 @@ export interface BridgeOptions {
   readonly clock: Clock
   readonly drops: DropCounters
   readonly pool: PacketPool
+  /** Shared by the bridges of a switch. Default: one of its own. */
+  readonly conntrack?: Conntrack | undefined
   readonly log: SwitchLog
+  /** Default: what flow-table.ts takes. */
+  readonly matcher?: NewMatcher | undefined
+  /** Bounds of what controllers can make grow. Default: limits.ts. */
+  readonly limits?: Partial<Limits> | undefined
 }
 
 const EXPIRY_MS = 1000
+const TO_NORMAL: readonly Step[] = [(run) => run.datapath.output(run, reserved.NORMAL, 0)]
 
 export class Bridge {
   readonly name: string
-  readonly datapathId: bigint
+  datapathId: bigint
   readonly clock: Clock
   readonly ports = new Map<number, BridgePort>()
   readonly sessions = new Set<Session>()
   readonly flows: FlowTables
-  readonly groups: Groups = groups()
-  readonly meters: Meters = meters()
+  readonly limits: Limits
+  readonly groups: Groups
+  readonly meters: Meters
+  readonly conntrack: Conntrack
+  /** OFPC_FRAG_DROP is set. */
+  dropsFragments = false
+  /** Every packet goes to NORMAL and no table is asked: fail-mode.ts. */
+  failsOpen = false
   /** Last generation_id of a role request, OpenFlow 1.3.5 §6.3.5. */
   generationId: bigint | undefined
   readonly #drops: DropCounters
+  readonly #pool: PacketPool
   readonly log: SwitchLog
   readonly #pipeline: Pipeline
+  readonly #normal: Normal = normal({
+    ports: this.ports,
+    send: (run, ofport) => this.#send(run, ofport),
+    drop: (run, reason) => this.#drop(run, reason),
+  })
   #cancelExpiry: (() => void) | undefined
 
   constructor(options: BridgeOptions) {
@@ -87,17 +121,35 @@ export class Bridge {
     this.datapathId = options.datapathId
     this.clock = options.clock
     this.#drops = options.drops
+    this.#pool = options.pool
     this.log = options.log
-    this.flows = flowTables((program) => this.#checkReferences(program))
+    this.conntrack = options.conntrack ?? conntrack({ random: Math.random })
+    this.limits = { ...defaultLimits, ...options.limits }
+    this.groups = groups(this.limits)
+    this.meters = meters(this.limits)
+    this.flows = flowTables(
+      (program) => this.#checkReferences(program),
+      options.matcher,
+      this.limits,
+    )
+    const bridge = this
     this.#pipeline = pipeline({
+      get dropsFragments() {
+        return bridge.dropsFragments
+      },
       tables: this.flows,
       groups: this.groups,
       meters: this.meters,
       pool: options.pool,
+      conntrack: this.conntrack,
       output: (run, port, maxLen) => this.#output(run, port, maxLen),
-      controller: (run, reason, maxLen) => this.#toControllers(run, reason, maxLen),
+      controller: (run, reason, maxLen, to) => this.#toControllers(run, reason, maxLen, to),
+      learn: (mod) => this.#learn(mod),
       drop: (reason) => this.#drops.count(reason),
-      isUp: (port) => this.ports.get(port)?.up ?? false,
+      isUp: (ofport) => {
+        const port = this.ports.get(ofport)
+        return port?.up === true && (port.config & reserved.portConfig.port_down) === 0
+      },
       fault: (error) => this.log.warn({ bridge: this.name, error }, 'packet processing failed'),
       now: () => this.clock.now(),
     })
@@ -111,7 +163,11 @@ export class Bridge {
       name,
       device,
       now: this.clock.now(),
-      receive: (bytes, start, end) => this.#pipeline.receive(bytes, start, end, ofport),
+      receive: (bytes, start, end) => {
+        if (!this.#takes(port)) return
+        if (this.failsOpen) this.#pipeline.execute(bytes, ofport, TO_NORMAL, start, end)
+        else this.#pipeline.receive(bytes, start, end, ofport)
+      },
       changed: () => this.#tellPort(reserved.portReason.modify, port),
     })
     this.#addPort(port)
@@ -127,18 +183,34 @@ export class Bridge {
     closed: () => void,
   ): TunnelPort {
     const port = tunnelPort({
-      ...options,
+      tunnel: options,
       ofport,
       name,
       mac,
       now: this.clock.now(),
       underlay,
       closed,
-      receive: (bytes, start, end, vni, src, dst) =>
-        this.#pipeline.receiveTunneled(bytes, start, end, ofport, vni, src, dst),
+      receive: (bytes, start, end, outer) => {
+        if (!this.#takes(port)) return
+        this.#pipeline.receiveTunneled(bytes, start, end, ofport, outer)
+      },
     })
     this.#addPort(port)
     return port
+  }
+
+  /** Whether frames that come in by the port are looked at. */
+  #takes({ config }: BridgePort): boolean {
+    const { port_down, no_recv } = reserved.portConfig
+    if ((config & (port_down | no_recv)) === 0) return true
+    this.#drops.count((config & port_down) !== 0 ? DROP.port_down : DROP.port_no_recv)
+    return false
+  }
+
+  /** Throws a Refusal. Sessions are told of it when the journal holds. */
+  applyPortMod(mod: PortMod, journal: Journal): void {
+    const port = applyPortMod(this.ports, mod, journal)
+    if (port) journal.told.push(() => this.#tellPort(reserved.portReason.modify, port))
   }
 
   #addPort(port: BridgePort): void {
@@ -150,6 +222,7 @@ export class Bridge {
     const port = this.ports.get(ofport)
     if (!port) return
     this.ports.delete(ofport)
+    this.#normal.forget(ofport)
     port.close()
     this.#tellPort(reserved.portReason.delete, port)
   }
@@ -162,7 +235,7 @@ export class Bridge {
 
   /** A packet-out: runs actions on a frame. Throws a Refusal for actions that cannot be. */
   execute(frame: Uint8Array, inPort: number, actions: readonly Action[]): void {
-    const compiled = compileActions(actions)
+    const compiled = compileActions(actions, { match: frameMatch(this.#pool, frame) })
     for (const action of actions) {
       if (action.kind === 'group' && !this.groups.all.has(action.group_id)) {
         refuse('bad_action.bad_out_group', `group ${action.group_id}`)
@@ -178,15 +251,21 @@ export class Bridge {
         return this.#send(run, inPort)
       case reserved.TABLE:
         return this.#pipeline.enterTables(run)
+      case reserved.NORMAL:
+        return this.#normal.output(run)
       case reserved.CONTROLLER: {
         const { flow } = run
         const miss = flow !== undefined && flow.priority === 0 && flow.match.length === 0
         const reason = miss ? packetInReason.no_match : packetInReason.action
-        return this.#toControllers(run, reason, maxLen)
+        if (!this.#toControllers(run, reason, maxLen)) this.#drop(run, DROP.no_controller)
+        return
       }
       case reserved.ALL:
       case reserved.FLOOD:
-        for (const ofport of this.ports.keys()) if (ofport !== inPort) this.#send(run, ofport)
+        for (const [ofport, { config }] of this.ports) {
+          const left = reserved.portConfig.no_fwd | reserved.portConfig.port_down
+          if (ofport !== inPort && (config & left) === 0) this.#send(run, ofport)
+        }
         return
       default:
         if (port !== inPort) this.#send(run, port)
@@ -196,25 +275,56 @@ export class Bridge {
 
   #send(run: Run, ofport: number): void {
     const port = this.ports.get(ofport)
-    const result = port ? port.transmit(run) : DROP.port_unknown
+    let result: number = DROP.port_unknown
+    if (port) result = port.config === 0 ? port.transmit(run) : this.#sendGuarded(run, port)
     if (result === SENT) {
       run.sent++
+      const queue = port?.queues.get(run.queue)
+      if (queue) {
+        queue.packets++
+        queue.bytes += run.packet.end - run.packet.start
+      }
       return
     }
     if (port) port.counters.txDropped++
-    run.dropped++
-    this.#drops.count(result)
+    this.#drop(run, result)
   }
 
-  #toControllers(run: Run, reason: number, maxLen: number): void {
+  /** Out of a port that a port_mod has changed. */
+  #sendGuarded(run: Run, port: BridgePort): number {
+    const { port_down, no_fwd } = reserved.portConfig
+    if ((port.config & port_down) !== 0) return DROP.port_down
+    return (port.config & no_fwd) !== 0 ? DROP.port_no_fwd : port.transmit(run)
+  }
+
+  #toControllers(run: Run, reason: number, maxLen: number, to?: ControllerTarget): boolean {
+    const inPort = this.ports.get(run.key[IN_PORT]!)
+    if (inPort && (inPort.config & reserved.portConfig.no_packet_in) !== 0) {
+      this.#drop(run, DROP.port_no_packet_in)
+      return true
+    }
+    const meter = this.meters.all.get(CONTROLLER_METER)
+    if (meter) {
+      const size = run.packet.end - run.packet.start
+      if (this.meters.pass(meter, size, run.now) === METER.drop) {
+        this.#drop(run, DROP.meter_exceeded)
+        return true
+      }
+    }
     const message = packetIn(run, reason)
     let taken = false
-    for (const session of this.sessions) taken = session.packetIn(message, maxLen) || taken
-    if (taken) run.sent++
-    else {
-      run.dropped++
-      this.#drops.count(DROP.no_controller)
+    const id = to?.controller_id ?? 0
+    for (const session of this.sessions) {
+      if ((session.controllerId ?? 0) !== id) continue
+      taken = session.packetIn(message, maxLen, to?.userdata) || taken
     }
+    if (taken) run.sent++
+    return taken
+  }
+
+  #drop(run: Run, reason: number): void {
+    run.dropped++
+    this.#drops.count(reason)
   }
 
   // ---- changes --------------------------------------------------------------------------------
@@ -233,18 +343,26 @@ export class Bridge {
 
   #publish(journal: Journal, cause: Cause | undefined): void {
     const { events } = journal
+    for (const tell of journal.told) tell()
     if (events.length === 0) return
     for (const session of this.sessions) session.flowsChanged(events, cause)
     const timed = events.some(({ flow }) => flow.idle_timeout + flow.hard_timeout > 0)
     if (timed && !this.#cancelExpiry) this.#expireLater()
   }
 
+  #learn(mod: FlowMod): void {
+    try {
+      this.change(undefined, (journal) => this.flows.learn(mod, this.clock.now(), journal))
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      this.log.warn({ bridge: this.name, error }, 'a flow could not be learned')
+    }
+  }
+
   applyGroupMod(mod: GroupMod, journal: Journal): void {
     for (const id of this.groups.apply(mod, this.clock.now(), journal)) {
-      for (const flow of this.flows.all()) {
-        if (flow.program.groups.includes(id)) {
-          this.flows.remove(flow, removedReason.group_delete, journal)
-        }
+      for (const flow of this.flows.usersOfGroup(id)) {
+        this.flows.remove(flow, removedReason.group_delete, journal)
       }
     }
   }
@@ -254,8 +372,8 @@ export class Bridge {
     const gone = this.meters.apply(mod, this.clock.now())
     if (gone.length === 0) return
     this.change(cause, (journal) => {
-      for (const flow of this.flows.all()) {
-        if (gone.includes(flow.program.meter)) {
+      for (const id of gone) {
+        for (const flow of this.flows.usersOfMeter(id)) {
           this.flows.remove(flow, removedReason.meter_delete, journal)
         }
       }

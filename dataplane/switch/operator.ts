@@ -6,7 +6,7 @@
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch, type RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { OvsdbServer } from '../../southbound/ovsdb/server.ts'
-import type { FramePort } from '../ports/memory.ts'
+import type { FramePort } from '../ports/frame-port.ts'
 
 /** The part of a Switch that an operator has in hands. */
 export interface OperatedHost {

@@ -4,85 +4,146 @@
  * in the same comparison of rows with what is there. To a controller it is an Open vSwitch.
  * Neighbours: bridge-rows.ts (one Bridge row), dialer.ts; operator.ts does what an operator types.
  */
-import { operations } from '../../southbound/ovsdb/operation.ts'
+import type { Duplex } from 'node:stream'
+import type { Storage } from '../../southbound/ovsdb/database.ts'
+import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch, type RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { OvsdbServer } from '../../southbound/ovsdb/server.ts'
-import { formatMac, parseMac } from '../../southbound/wire/address.ts'
+import { type Conntrack, type ConntrackOptions, conntrack } from '../conntrack/conntrack.ts'
 import { DROP, type DropCounters, dropCounters } from '../packet/drop.ts'
 import { packetPool } from '../packet/packet.ts'
-import { type FramePort, type MemoryPort, memoryPair } from '../ports/memory.ts'
-import { findTunnel, type TunnelPort } from '../tunnel/tunnel-port.ts'
-import { type Underlay, type UnderlayOptions, underlay } from '../tunnel/underlay.ts'
+import type { FramePort } from '../ports/frame-port.ts'
+import type { MemoryPort } from '../ports/memory.ts'
+import { patchPanel } from '../ports/patch.ts'
+import { openUnderlay } from '../tunnel/open-underlay.ts'
+import { tunnelTable } from '../tunnel/tunnel-table.ts'
+import type { Underlay, UnderlayOptions } from '../tunnel/underlay.ts'
+import { randomMac } from './addresses.ts'
 import type { Bridge, SwitchLog } from './bridge.ts'
-import { type BridgeRows, bridgeRows, DEFAULT_BACKOFF_MS, differs, keepAll } from './bridge-rows.ts'
+import { type BridgeRows, bridgeRows, interfacesOf, namedBridges } from './bridge-rows.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { type Dial, keepDialing } from './dialer.ts'
+import type { Dial, Served } from './dialer.ts'
+import { differs } from './differs.ts'
+import { warnOfIgnored } from './ignored.ts'
+import { type InterfaceHost, interfaceTypes } from './interfaces.ts'
+import { internals } from './internals.ts'
+import { type Managers, managers } from './managers.ts'
 import { plug, setManager } from './operator.ts'
+import type { Listen, Network } from './remote.ts'
+import { interfaceStatistics } from './statistics.ts'
 
 export interface SwitchOptions {
   /** external_ids:system-id of the host. */
   readonly systemId: string
   readonly dial: Dial
+  /** For passive targets of Manager and Controller rows; without it these only report that. */
+  readonly listen?: Listen | undefined
+  /** Holds the database; without it the rows are gone with the process. */
+  readonly storage?: Storage
+  /** Interfaces of type '' and system are the kernel's devices, unless one is registered. */
+  readonly systemDevices?: boolean
+  /**
+   * A bridge is there; `serve` speaks its OpenFlow over a stream. cur_cfg waits for it to resolve, with
+   * what is called when the bridge goes.
+   */
+  readonly bridgeOpened?: (name: string, serve: ServeStream) => Promise<() => void>
   /** The VTEP; without one, tunnel ports drop with `tunnel_no_underlay`. */
   readonly underlay?: UnderlayOptions
   readonly clock?: Clock
   /** From 0 to 1, for addresses that nobody chose. Default Math.random. */
   readonly random?: () => number
   readonly log?: SwitchLog
+  /** Limits and timeouts of connection tracking. */
+  readonly conntrack?: Omit<ConntrackOptions, 'random'>
   /** Interface.statistics are written this often, ms; 0 = never. Default 5,000. */
   readonly statisticsIntervalMs?: number
 }
 
+export type ServeStream = (stream: Duplex) => Promise<Served>
+
 const ops = operations(openVSwitch)
+/** Of the Open vSwitch whose behaviour this switch follows where the specification is silent. */
+const VERSION = '3.1.0'
 const SILENT: SwitchLog = { info() {}, warn() {} }
-const INTERNAL_MTU = 1500
 
 export class Switch {
   readonly database: OvsdbServer<typeof openVSwitch>
   readonly drops: DropCounters = dropCounters()
-  readonly underlay: Underlay | undefined
   readonly #options: SwitchOptions
   readonly #clock: Clock
   readonly #log: SwitchLog
   readonly #pool = packetPool()
+  readonly conntrack: Conntrack
   readonly #devices = new Map<string, FramePort>()
-  readonly #internal = new Map<string, { inside: MemoryPort; outside: MemoryPort }>()
+  readonly #newMac = () => randomMac(this.#options.random ?? Math.random)
+  readonly #internals = internals(this.#newMac)
   readonly #bridges = new Map<string, BridgeRows>()
-  readonly #managers = new Map<string, () => void>()
-  readonly #tunnels = new Set<TunnelPort>()
+  readonly #managers: Managers
+  readonly #network: Network
+  readonly #interfaces: InterfaceHost
+  readonly #warnOfIgnored: () => void
+  /** What bridgeOpened gave for a bridge; undefined while it is not done. */
+  readonly #opened = new Map<string, (() => void) | undefined>()
+  readonly #tunnels = tunnelTable()
   readonly #waiting = new Set<() => void>()
+  readonly #interval: number
   #scheduled = false
+  /** Counts the times at which everything that failed is worth a new try. */
+  #ticks = 0
   #closed = false
-  #cancelStatistics = () => {}
+  #cancelTick = () => {}
 
   constructor(options: SwitchOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#interval = options.statisticsIntervalMs ?? 5000
     this.#log = options.log ?? SILENT
-    this.database = new OvsdbServer(openVSwitch)
-    this.database.transact([
-      ops.insert('Open_vSwitch', {
-        external_ids: { 'system-id': options.systemId, hostname: options.systemId },
-        ovs_version: '3.1.0',
-        db_version: openVSwitch.version,
-        system_type: 'weft',
-        datapath_types: ['netdev', 'system'],
-        iface_types: ['internal', 'memory', 'pcap', 'system', 'vxlan'],
-      }),
-    ])
+    this.conntrack = conntrack({
+      random: options.random ?? Math.random,
+      ...options.conntrack,
+    })
+    this.#network = { dial: options.dial, listen: options.listen }
+    this.database = new OvsdbServer(openVSwitch, options.storage && { storage: options.storage })
+    if (this.database.table('Open_vSwitch').size === 0) {
+      this.database.transact([ops.insert('Open_vSwitch', {})])
+    }
+    this.#managers = managers({
+      ...{ database: this.database, network: this.#network, clock: this.#clock, log: this.#log },
+      changed: () => this.#reportManagers(),
+    })
+    this.#introduce()
+    this.#warnOfIgnored = warnOfIgnored(this.database, this.#log)
+    this.#interfaces = {
+      clock: this.#clock,
+      patches: patchPanel(),
+      device: (name) => this.#devices.get(name),
+      internal: this.#internals.inside,
+      systemDevices: options.systemDevices ?? false,
+      tunnels: this.#tunnels,
+      mac: this.#newMac,
+    }
     this.database.onCommit(() => this.#applyLater())
-    this.underlay =
-      options.underlay &&
-      underlay(options.underlay, {
-        clock: this.#clock,
-        drop: (reason) => this.drops.count(reason),
-        receive: (bytes, start, end, vni, src, dst) => {
-          const port = findTunnel(this.#tunnels, vni, src)
-          if (port) port.receive(bytes, start, end, vni, src, dst)
-          else this.drops.count(DROP.tunnel_no_port)
-        },
-      })
-    this.#writeStatisticsLater()
+    if (options.underlay) this.useUnderlay(options.underlay)
+    this.#tickLater()
+    this.#applyLater()
+  }
+
+  /** Says in the database who this is, where nobody has said otherwise. */
+  #introduce(): void {
+    const { root } = this
+    const { systemId } = this.#options
+    const identity = {
+      external_ids: { 'system-id': systemId, hostname: systemId, ...root.external_ids },
+      ovs_version: VERSION,
+      db_version: openVSwitch.version,
+      system_type: 'weft',
+      system_version: process.version,
+      datapath_types: ['netdev', 'system'],
+      iface_types: interfaceTypes,
+    }
+    if (differs(root, identity)) {
+      this.database.transact([ops.update('Open_vSwitch', root._uuid, identity)])
+    }
   }
 
   /** The one row of the Open_vSwitch table. */
@@ -90,6 +151,29 @@ export class Switch {
     const [root] = this.database.table('Open_vSwitch').values()
     if (!root) throw new Error('the Open_vSwitch row is gone')
     return root
+  }
+
+  /** What carries the tunnels; undefined: nothing does. */
+  get underlay(): Underlay | undefined {
+    return this.#tunnels.underlay
+  }
+
+  /** Another underlay in the place of the one there is. @throws WireError: underlay.ts */
+  useUnderlay(options: UnderlayOptions | undefined): void {
+    // The one before lets go of its port and its sockets first.
+    this.#tunnels.use(undefined)
+    if (!options) return
+    const next = openUnderlay(options, {
+      clock: this.#clock,
+      drop: (reason) => this.drops.count(reason),
+      warn: (fields, event) => this.#log.warn(fields, event),
+      receive: (bytes, start, end, outer) => {
+        const port = this.#tunnels.find(outer)
+        if (port) port.receive(bytes, start, end, outer)
+        else this.drops.count(DROP.tunnel_no_port)
+      },
+    })
+    this.#tunnels.use(next)
   }
 
   bridge(name: string): Bridge | undefined {
@@ -103,17 +187,30 @@ export class Switch {
       if (this.#closed) throw new Error('the switch is closed')
       const bridge = this.bridge(name)
       if (bridge) return bridge
-      await new Promise<void>((resolve) => {
-        this.#waiting.add(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
+      await this.#nextApply(signal)
     }
+  }
+
+  /** Rejects with the signal's reason, and when the switch is closed. */
+  async #nextApply(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#waiting.add(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    signal.throwIfAborted()
+    if (this.#closed) throw new Error('the switch is closed')
+  }
+
+  /** Resolves when all that the rows ask for is real, or reported; rejects with the signal's reason. */
+  async whenSettled(signal: AbortSignal): Promise<void> {
+    this.#applyLater()
+    do await this.#nextApply(signal)
+    while (this.#isPending)
   }
 
   /** Makes a device known by name to Interface rows of type '', system, memory and pcap. */
   register(name: string, device: FramePort): void {
     this.#devices.set(name, device)
-    device.onState(() => this.#applyLater())
     this.#applyLater()
   }
 
@@ -134,25 +231,7 @@ export class Switch {
 
   /** The process's end of an internal interface, such as a bridge's own port. */
   internal(name: string): MemoryPort {
-    return this.#internalPair(name).outside
-  }
-
-  #internalPair(name: string, mac = this.#randomMac()) {
-    let pair = this.#internal.get(name)
-    if (!pair) {
-      const host = { name: `${name}.host`, mac }
-      const [inside, outside] = memoryPair({ name, mac, mtuBytes: INTERNAL_MTU }, host)
-      inside.onState(() => this.#applyLater())
-      pair = { inside, outside }
-      this.#internal.set(name, pair)
-    }
-    return pair
-  }
-
-  /** Locally administered, unicast. */
-  #randomMac(): number {
-    const random = this.#options.random ?? Math.random
-    return 0x02_00_00_00_00_00 + Math.floor(random() * 2 ** 40)
+    return this.#internals.outside(name)
   }
 
   // ---- rows to reality --------------------------------------------------------------------------
@@ -167,127 +246,154 @@ export class Switch {
   }
 
   #apply(): void {
-    const { root } = this
-    const rows = root.bridges.flatMap((uuid) => this.database.table('Bridge').get(uuid) ?? [])
-    const names = new Set(rows.map((row) => row.name))
-    for (const [name, open] of this.#bridges) {
-      if (names.has(name)) continue
-      open.close()
-      this.#bridges.delete(name)
-      this.#log.info({ bridge: name }, 'bridge removed')
-    }
-    const writes = rows.flatMap((row) => this.#openBridge(row).apply(row))
-    this.#applyManagers(root)
-    if (root.cur_cfg !== root.next_cfg) {
+    // A client may have deleted it; then there is nothing, and whoever makes it anew starts over.
+    const [root] = this.database.table('Open_vSwitch').values()
+    if (root && root.db_version === undefined) this.#introduce()
+    const rows = root ? namedBridges(this.database, root) : []
+    this.#closeBridges(new Set(rows.map(({ name }) => name)))
+    const claimed = new Set<string>()
+    const generation = `${root?.next_cfg} ${this.#ticks}`
+    const writes = rows.flatMap((row) => {
+      try {
+        return this.#openBridge(row).apply(
+          row,
+          interfacesOf(this.database, row, claimed),
+          generation,
+        )
+      } catch (error) {
+        // A fault here must not take the other bridges along.
+        this.#log.warn({ bridge: row.name, error }, 'could not do what the rows say')
+        return []
+      }
+    })
+    this.#managers.apply(root?.manager_options ?? [])
+    this.#warnOfIgnored()
+    const interfaces = this.database.table('Interface').values()
+    this.#internals.keep(new Set([...interfaces].map(({ name }) => name)))
+    if (root && root.cur_cfg !== root.next_cfg && !this.#isPending) {
       writes.push(ops.update('Open_vSwitch', root._uuid, { cur_cfg: root.next_cfg }))
     }
-    if (writes.length > 0) this.database.transact(writes)
+    if (this.#interval > 0) {
+      const isNew = ({ statistics }: RowOf<'Interface'>) => Object.keys(statistics).length === 0
+      writes.push(...interfaceStatistics(this.database, this.#bridges.values(), isNew))
+    }
+    this.#write(writes)
     for (const resolve of this.#waiting) resolve()
     this.#waiting.clear()
+  }
+
+  /** Something that the rows ask for is still being opened. */
+  get #isPending(): boolean {
+    if ([...this.#opened.values()].includes(undefined)) return true
+    return [...this.#bridges.values()].some(({ interfaces }) => interfaces.isPending)
+  }
+
+  #closeBridges(left: ReadonlySet<string>): void {
+    for (const [name, open] of this.#bridges) {
+      if (left.has(name)) continue
+      this.#bridges.delete(name)
+      this.#opened.get(name)?.()
+      this.#opened.delete(name)
+      open.close()
+      this.#log.info({ bridge: name }, 'bridge removed')
+    }
   }
 
   #openBridge(row: RowOf<'Bridge'>): BridgeRows {
     const already = this.#bridges.get(row.name)
     if (already) return already
-    const { hwaddr, 'datapath-id': chosen } = row.other_config
-    const mac = validMac(hwaddr) ?? this.#randomMac()
-    const datapathId = /^(0x)?[0-9a-f]{1,16}$/i.test(chosen ?? '')
-      ? BigInt(`0x${chosen?.replace(/^0x/i, '')}`)
-      : BigInt(mac)
-    const open = bridgeRows(row.name, datapathId, mac, {
+    const open = bridgeRows(row, {
       database: this.database,
-      dial: this.#options.dial,
+      network: this.#network,
       clock: this.#clock,
       drops: this.drops,
       pool: this.#pool,
+      conntrack: this.conntrack,
       log: this.#log,
-      interfaces: {
-        device: (name) => this.#devices.get(name),
-        internal: (name, own) => this.#internalPair(name, own).inside,
-        tunnels: this.#tunnels,
-        underlay: () => this.underlay,
-        mac: () => this.#randomMac(),
-      },
-      report: (table, uuid, values) => this.#report(table, uuid, values),
+      interfaces: this.#interfaces,
+      changed: () => this.#applyLater(),
+      controllerChanged: () => this.#reportControllers(),
     })
     this.#bridges.set(row.name, open)
-    this.#log.info({ bridge: row.name, mac: formatMac(mac) }, 'bridge added')
+    this.#log.info({ bridge: row.name }, 'bridge added')
+    void this.#announce(row.name, open)
     return open
   }
 
-  #applyManagers(root: RowOf<'Open_vSwitch'>): void {
-    const managers = this.database.table('Manager')
-    const rows = root.manager_options.flatMap((uuid) => managers.get(uuid) ?? [])
-    keepAll(this.#managers, rows, ({ _uuid, target, max_backoff }) =>
-      keepDialing({
-        target,
-        dial: this.#options.dial,
-        clock: this.#clock,
-        maxBackoffMs: max_backoff ?? DEFAULT_BACKOFF_MS,
-        serve: async (stream) => {
-          const session = this.database.accept(stream)
-          return { ended: session.closed, close: () => session.close() }
-        },
-        onState: (is_connected, error) => {
-          const fields = { manager: target, error: error?.message }
-          this.#log.info(fields, is_connected ? 'connected' : 'disconnected')
-          this.#report('Manager', _uuid, { is_connected })
-        },
-      }),
+  /** Tells bridgeOpened, and waits for it. */
+  async #announce(name: string, open: BridgeRows): Promise<void> {
+    const { bridgeOpened } = this.#options
+    if (!bridgeOpened) return
+    this.#opened.set(name, undefined)
+    let closed = () => {}
+    try {
+      closed = await bridgeOpened(name, open.controllers.serve)
+    } catch (error) {
+      this.#log.warn({ bridge: name, error: (error as Error).message }, 'bridge is not served')
+    }
+    if (this.#closed || this.#bridges.get(name) !== open) return closed()
+    this.#opened.set(name, closed)
+    this.#applyLater()
+  }
+
+  // ---- reality to rows --------------------------------------------------------------------------
+
+  #reportManagers(): void {
+    this.#report('Manager', this.#managers.columns())
+  }
+
+  #reportControllers(): void {
+    const open = [...this.#bridges.values()]
+    this.#report(
+      'Controller',
+      open.flatMap(({ controllers }) => [...controllers.columns()]),
     )
   }
 
-  #report(table: 'Manager' | 'Controller', uuid: string, values: object): void {
-    const row = this.#closed ? undefined : this.database.table(table).get(uuid)
-    if (row && differs(row, values)) {
-      this.database.transact([ops.update(table, uuid, values as never)])
+  #report(
+    table: 'Manager' | 'Controller',
+    all: Iterable<readonly [uuid: string, columns: object]>,
+  ): void {
+    const rows = this.database.table(table)
+    const writes = [...all].flatMap(([uuid, columns]) => {
+      const row = rows.get(uuid)
+      return row && differs(row, columns) ? [ops.update(table, uuid, columns as never)] : []
+    })
+    this.#write(writes)
+  }
+
+  #write(operations: readonly Operation[]): void {
+    if (this.#closed || operations.length === 0) return
+    try {
+      this.database.transact(operations)
+    } catch (error) {
+      // What is reported is ours: a row that refuses it is a fault here, and no reason to end.
+      this.#log.warn({ error }, 'could not report to the database')
     }
   }
 
-  // ---- statistics, end --------------------------------------------------------------------------
-
-  #writeStatisticsLater(): void {
-    const interval = this.#options.statisticsIntervalMs ?? 5000
-    if (interval === 0 || this.#closed) return
-    this.#cancelStatistics = this.#clock.after(interval, () => {
-      this.#writeStatistics()
-      this.#writeStatisticsLater()
+  #tickLater(): void {
+    if (this.#interval === 0 || this.#closed) return
+    this.#cancelTick = this.#clock.after(this.#interval, () => {
+      this.#ticks++
+      this.#write(interfaceStatistics(this.database, this.#bridges.values()))
+      this.#reportManagers()
+      this.#reportControllers()
+      this.#applyLater()
+      this.#tickLater()
     })
-  }
-
-  #writeStatistics(): void {
-    const writes = [...this.database.table('Interface').values()].flatMap((row) => {
-      const [port] = [...this.#bridges.values()].flatMap((open) => open.port(row.name) ?? [])
-      if (!port) return []
-      const { rxPackets, rxBytes, txPackets, txBytes, txDropped } = port.counters
-      const statistics = {
-        rx_bytes: rxBytes,
-        rx_packets: rxPackets,
-        tx_bytes: txBytes,
-        tx_dropped: txDropped,
-        tx_packets: txPackets,
-      }
-      const changed = Object.entries(statistics).some(([name, n]) => row.statistics[name] !== n)
-      return changed ? [ops.update('Interface', row._uuid, { statistics })] : []
-    })
-    if (writes.length > 0) this.database.transact(writes)
   }
 
   /** Ends all connections and ports. The database and its flows are gone with the switch. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#cancelStatistics()
-    for (const stop of this.#managers.values()) stop()
+    this.#cancelTick()
+    this.#managers.close()
+    for (const closed of this.#opened.values()) closed?.()
     for (const open of this.#bridges.values()) open.close()
-    this.underlay?.close()
+    this.#tunnels.use(undefined)
     this.database.close()
     for (const resolve of this.#waiting) resolve()
   }
-}
-
-function validMac(text: string | undefined): number | undefined {
-  return text !== undefined && /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)
-    ? parseMac(text)
-    : undefined
 }

@@ -1,40 +1,40 @@
 /**
- * Who has which MAC on the underlay: ARP for IPv4 (RFC 826), asked when needed, answered for our
- * own address, with a bounded queue of frames for each address that is being asked for.
- * Neighbours: underlay.ts (sends what this makes), vxlan.ts (the headers kept per neighbour).
+ * Who has which MAC on the underlay, IPv4 and IPv6: asked when needed, answered for our own
+ * addresses, with a bounded queue of frames for each address that is being asked for. What nobody
+ * asked for teaches nothing new: it may only say where one is now whom we talk to already.
+ * Neighbours: discovery.ts (the messages), raw-underlay.ts (sends what this makes).
  */
-import { ARP_REPLY, ARP_REQUEST, arp } from '../../southbound/wire/arp.ts'
-import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
-import { arpFrame } from '../../southbound/wire/frame.ts'
+import { ethernet } from '../../southbound/wire/ethernet.ts'
 import { DROP } from '../packet/drop.ts'
 import type { Clock } from '../switch/clock.ts'
-import { type Outer, outerHeaders } from './vxlan.ts'
+import { type Address, addressMap, isNone, sameAddress } from './address.ts'
+import { answer, type Heard, MALFORMED, question } from './discovery.ts'
 
 /** A resolved neighbour. */
 export interface Neighbour {
-  readonly outer: Outer
+  readonly address: Address
   readonly mac: number
   checkedAt: number
 }
 
 export interface Neighbours {
   /** The neighbour, or undefined while it is being asked for. */
-  find(address: number): Neighbour | undefined
-  /** Keeps a copy of a frame until the address is known; false = the queue is full. */
-  wait(address: number, bytes: Uint8Array, start: number, end: number, note: number): boolean
-  /** Takes an ARP packet, its Ethernet header at `start`. */
-  receive(bytes: Uint8Array, start: number): void
+  find(address: Address): Neighbour | undefined
+  /** Keeps a copy of a whole frame until the address is known; false = the queue is full. */
+  wait(address: Address, bytes: Uint8Array, start: number, end: number): boolean
+  /** Takes what discovery.ts read. */
+  hear(message: Heard | undefined | typeof MALFORMED): void
   close(): void
 }
 
 export interface NeighboursOptions {
   readonly mac: number
-  readonly address: number
+  readonly own: readonly Address[]
   readonly clock: Clock
+  /** The own address to ask from. */
+  source(neighbour: Address): Address | undefined
   send(frame: Uint8Array): void
   drop(reason: number): void
-  /** A frame that waited may go now; `note` as it was given. */
-  resume(neighbour: Neighbour, frame: Uint8Array, note: number): void
 }
 
 /** Frames that wait for one address, and addresses that are being asked for. */
@@ -43,58 +43,66 @@ const MAX_PENDING = 1024
 const MAX_KNOWN = 65_536
 const ASK_AGAIN_MS = 500
 const MAX_ASKED = 4
-/** After this time a neighbour in use is asked again, by unicast. */
+/** After this time a neighbour in use is asked again, by unicast first. */
 const FRESH_MS = 30_000
 
 interface Pending {
-  readonly queue: { readonly frame: Uint8Array; readonly note: number }[]
+  readonly address: Address
+  readonly queue: Uint8Array[]
   asked: number
   cancel: () => void
 }
 
 export function neighbours(options: NeighboursOptions): Neighbours {
-  const { mac, address: own, clock } = options
-  const known = new Map<number, Neighbour>()
-  const pending = new Map<number, Pending>()
+  const { mac, clock } = options
+  const known = addressMap<Neighbour>()
+  const pending = addressMap<Pending>()
+  const ownOf = (address: Address) => options.own.find((own) => sameAddress(own, address))
 
-  const request = (tpa: number, eth_dst?: number) =>
-    options.send(arpFrame({ op: ARP_REQUEST, sha: mac, spa: own, tha: 0, tpa, eth_dst }))
-
-  const ask = (address: number, entry: Pending) => {
-    if (entry.asked++ >= MAX_ASKED) {
+  const ask = (entry: Pending) => {
+    const { address } = entry
+    const source = options.source(address)
+    if (entry.asked++ >= MAX_ASKED || !source) {
       pending.delete(address)
       known.delete(address)
       for (const _ of entry.queue) options.drop(DROP.underlay_unresolved)
       return
     }
-    request(address, entry.asked === 1 ? known.get(address)?.mac : undefined)
-    entry.cancel = clock.after(ASK_AGAIN_MS, () => ask(address, entry))
+    const last = entry.asked === 1 ? known.get(address)?.mac : undefined
+    options.send(question(mac, source, address, last))
+    entry.cancel = clock.after(ASK_AGAIN_MS, () => ask(entry))
   }
 
-  const begin = (address: number): Pending | undefined => {
-    const already = pending.get(address)
+  const begin = (of: Address): Pending | undefined => {
+    const already = pending.get(of)
     if (already) return already
     if (pending.size >= MAX_PENDING) return undefined
-    const entry: Pending = { queue: [], asked: 0, cancel: () => {} }
-    pending.set(address, entry)
-    ask(address, entry)
-    return entry
+    const entry: Pending = { address: of.slice(), queue: [], asked: 0, cancel: () => {} }
+    pending.set(entry.address, entry)
+    ask(entry)
+    return pending.get(entry.address)
   }
 
-  const learn = (address: number, peer: number) => {
-    let neighbour = known.get(address)
-    if (!neighbour && known.size >= MAX_KNOWN) return
-    if (neighbour?.mac === peer) neighbour.checkedAt = clock.now()
+  const learn = ({ who, mac: peer, isWeak }: Heard) => {
+    const before = known.get(who)
+    const entry = pending.get(who)
+    if (!before && !entry) return
+    if (before?.mac === peer) before.checkedAt = clock.now()
+    else if (before && isWeak && !entry) return
     else {
-      const outer = outerHeaders({ eth_src: mac, eth_dst: peer, src: own, dst: address })
-      neighbour = { outer, mac: peer, checkedAt: clock.now() }
-      known.set(address, neighbour)
+      if (!before && known.size >= MAX_KNOWN) {
+        const [oldest] = known.values()
+        if (oldest) known.delete(oldest.address)
+      }
+      known.set(who, { address: who, mac: peer, checkedAt: clock.now() })
     }
-    const entry = pending.get(address)
     if (!entry) return
-    pending.delete(address)
+    pending.delete(who)
     entry.cancel()
-    for (const { frame, note } of entry.queue) options.resume(neighbour, frame, note)
+    for (const frame of entry.queue) {
+      ethernet.set.dst(frame, 0, peer)
+      options.send(frame)
+    }
   }
 
   return {
@@ -103,27 +111,24 @@ export function neighbours(options: NeighboursOptions): Neighbours {
       if (neighbour && clock.now() - neighbour.checkedAt > FRESH_MS) begin(address)
       return neighbour
     },
-    wait(address, bytes, start, end, note) {
+    wait(address, bytes, start, end) {
       const entry = begin(address)
       if (!entry || entry.queue.length >= QUEUE_LENGTH) return false
-      entry.queue.push({ frame: bytes.slice(start, end), note })
+      entry.queue.push(bytes.slice(start, end))
       return true
     },
-    receive(bytes, start) {
-      const at = start + ethernet.size
-      if (bytes.length - at < arp.size) return options.drop(DROP.underlay_malformed)
-      const { hardware, protocol, op, sha, spa, tpa } = arp.read(bytes, at)
-      if (hardware !== 1 || protocol !== ETH_TYPE.ipv4) return options.drop(DROP.underlay_malformed)
-      // Unasked replies teach nothing; a peer that asks for us is about to be needed.
-      const asked = op === ARP_REPLY && pending.has(spa)
-      if (tpa === own && spa !== 0 && (asked || op === ARP_REQUEST)) learn(spa, sha)
-      if (op === ARP_REQUEST && tpa === own) {
-        options.send(arpFrame({ op: ARP_REPLY, sha: mac, spa: own, tha: sha, tpa: spa }))
-      }
+    hear(message) {
+      if (message === MALFORMED) return options.drop(DROP.underlay_malformed)
+      // What claims our own address is not believed.
+      if (!message || ownOf(message.who)) return
+      if (!isNone(message.who)) learn(message)
+      const own = message.kind === 'question' ? ownOf(message.target) : undefined
+      if (own) options.send(answer(mac, own, message))
     },
     close() {
       for (const entry of pending.values()) entry.cancel()
       pending.clear()
+      known.clear()
     },
   }
 }

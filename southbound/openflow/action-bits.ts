@@ -3,9 +3,10 @@
  * Neighbours: action-nicira.ts lists them, operand.ts.
  */
 import { UnknownError, WireError } from '../wire/error.ts'
+import { putNumber } from '../wire/put.ts'
 import type { Part } from '../wire/record.ts'
 import { struct, u64 } from '../wire/struct.ts'
-import { tlvAt, tlvMask, tlvValue, writeField } from './match.ts'
+import { masked, tlvAt, tlvMask, tlvValue, writeField } from './match.ts'
 import {
   half,
   need,
@@ -17,7 +18,10 @@ import {
 } from './operand.ts'
 import { type FieldName, fieldOf } from './oxm.ts'
 
-/** NXAST_REG_LOAD2: what Open vSwitch makes of a masked set_field on OpenFlow 1.3. */
+/**
+ * NXAST_REG_LOAD2: what Open vSwitch makes of a masked set_field on OpenFlow 1.3. Bits of the value
+ * outside of the mask, which Open vSwitch refuses, are cut off.
+ */
 export const load2: Part<{ field: FieldName; value: number | bigint; mask: number | bigint }> = {
   read(bytes, start, end) {
     const tlv = tlvAt(bytes, start, end)
@@ -25,12 +29,17 @@ export const load2: Part<{ field: FieldName; value: number | bigint; mask: numbe
     if (!field) throw new UnknownError('load2 of an unknown field', start)
     const mask = tlv.masked ? tlvMask(bytes, field, tlv) : field.ones
     const value = tlvValue(bytes, field, tlv)
-    if (value > field.ones || mask > field.ones || (mask !== field.ones && !field.maskable)) {
+    const isHeld = value <= field.ones && mask <= field.ones && masked(field, value, mask) === value
+    if (!isHeld || (mask !== field.ones && !field.maskable)) {
       throw new UnknownError(`load2 of what ${field.name} cannot hold`, start)
     }
     return { field: field.name, value, mask }
   },
-  write: (writer, { field, value, mask }) => writeField(writer, fieldOf[field], value, mask),
+  write(writer, { field: name, value, mask }) {
+    const field = fieldOf[name]
+    if (field === undefined) throw new RangeError(`no field is called ${name}`)
+    writeField(writer, field, masked(field, value, mask), mask)
+  },
 }
 
 type Move = Part<{ src: Subfield; dst: Subfield }>
@@ -49,10 +58,11 @@ export const moveAs = (before: number, after: number): Move => ({
   },
   write(writer, { src, dst }) {
     if (src.n_bits !== dst.n_bits) throw new RangeError('move: src and dst differ in n_bits')
-    const at = writer.reserve(before + 6 + after) + before
-    writer.patch16(at, src.n_bits)
-    writer.patch16(at + 2, src.ofs)
-    writer.patch16(at + 4, dst.ofs)
+    writer.reserve(before)
+    putNumber(writer, half, 'move: n_bits', src.n_bits)
+    putNumber(writer, half, 'move: ofs of src', src.ofs)
+    putNumber(writer, half, 'move: ofs of dst', dst.ofs)
+    writer.reserve(after)
     writeHeader(writer, src.field)
     writeHeader(writer, dst.field)
   },
@@ -75,7 +85,7 @@ export const load: Part<{ dst: Subfield; value: bigint }> = {
     const at = writer.reserve(2)
     writer.patch16(at, packBits(dst))
     writeHeader(writer, dst.field)
-    quad.set.value(writer.bytes, writer.reserve(8), value)
+    putNumber(writer, quad, 'load: value', value)
   },
 }
 
@@ -88,9 +98,9 @@ export const check_pkt_larger: Part<{ pkt_len: number; dst: { field: FieldName; 
     return { pkt_len: half.get.value(bytes, start), dst: { field: name, ofs } }
   },
   write(writer, { pkt_len, dst }) {
-    const at = writer.reserve(4)
-    writer.patch16(at, pkt_len)
-    writer.patch16(at + 2, dst.ofs)
+    const at = writer.length
+    putNumber(writer, half, 'check_pkt_larger: pkt_len', pkt_len)
+    putNumber(writer, half, 'check_pkt_larger: ofs of dst', dst.ofs)
     writeHeader(writer, dst.field)
     writer.align(at, 14)
   },
@@ -109,9 +119,9 @@ export const output_reg2: Part<{ src: Subfield; max_len: number }> = {
     }
   },
   write(writer, { src, max_len }) {
-    const at = writer.reserve(4)
-    writer.patch16(at, packBits(src))
-    writer.patch16(at + 2, max_len)
+    const at = writer.length
+    putNumber(writer, half, 'output_reg2: bits', packBits(src))
+    putNumber(writer, half, 'output_reg2: max_len', max_len)
     writeHeader(writer, src.field)
     writer.align(at, 14)
   },

@@ -3,6 +3,7 @@
  * lib/bundle.c. Neighbours: action-nicira.ts lists it, operand.ts.
  */
 import { UnknownError, WireError } from '../wire/error.ts'
+import { putNumber } from '../wire/put.ts'
 import type { Part } from '../wire/record.ts'
 import { struct, u16, u32 } from '../wire/struct.ts'
 import type { Writer } from '../wire/writer.ts'
@@ -53,7 +54,7 @@ const bundleWith = <T extends object>(
     bundleHead.write(writer.bytes, at, { ...value, member_type: NXM_IN_PORT, n_members })
     writeDst(writer, value)
     writer.reserve(at + MEMBERS_AT - writer.length)
-    for (const one of value.members) half.set.value(writer.bytes, writer.reserve(2), one)
+    for (const one of value.members) putNumber(writer, half, 'bundle: a member', one)
   },
 })
 

@@ -4,6 +4,7 @@
  * Neighbours: action.ts joins them with the others and gives the list of actions that they hold.
  */
 import { WireError } from '../wire/error.ts'
+import { put, putNumber } from '../wire/put.ts'
 import type { AnyPart, Part } from '../wire/record.ts'
 import { pad, struct, u8, u16, u32, wide } from '../wire/struct.ts'
 import type { Action } from './action.ts'
@@ -86,9 +87,9 @@ function ct(actions: AnyPart): Part<Ct> {
       const { zone } = value
       const at = writer.length
       if (typeof zone === 'number') {
-        ctHead.write(writer.bytes, writer.reserve(ctHead.size), { ...value, zone, zone_src: 0 })
+        put(writer, ctHead.size, ctHead.write, { ...value, zone, zone_src: 0 })
       } else {
-        half.set.value(writer.bytes, writer.reserve(2), 0)
+        put(writer, 2, half.set.value, 0)
         writeHeader(writer, zone.field)
         if (writer.length !== at + 6) throw new RangeError(`no zone in ${zone.field}`)
         const zone_src = word.get.value(writer.bytes, at + 2)
@@ -133,11 +134,10 @@ const nat: Part<Nat> = {
     natRange.forEach(([name], i) => {
       if (value[name] !== undefined) present |= 1 << i
     })
-    natHead.write(writer.bytes, writer.reserve(natHead.size), { flags: value.flags, present })
+    put(writer, natHead.size, natHead.write, { flags: value.flags, present })
     for (const [name, layout] of natRange) {
-      const set = layout.set.value as (b: Uint8Array, at: number, v: number | bigint) => void
       const one = value[name]
-      if (one !== undefined) set(writer.bytes, writer.reserve(layout.size), one)
+      if (one !== undefined) putNumber(writer, layout as never, `nat: ${name}`, one)
     }
   },
 }

@@ -3,6 +3,7 @@
  * lib/learn.c. Neighbours: action.ts lists it, operand.ts.
  */
 import { WireError } from '../wire/error.ts'
+import { put, putNumber } from '../wire/put.ts'
 import type { Part } from '../wire/record.ts'
 import { hex16, hex64, pad, struct, u8, u16, u32 } from '../wire/struct.ts'
 import type { Writer } from '../wire/writer.ts'
@@ -76,7 +77,7 @@ function readAt(bytes: Uint8Array, at: number, end: number): { value: FieldAt; e
 }
 function writeAt(writer: Writer, { field, ofs }: FieldAt): void {
   writeHeader(writer, field)
-  half.set.value(writer.bytes, writer.reserve(2), ofs)
+  putNumber(writer, half, `learn: ofs of ${field}`, ofs)
 }
 
 function readConstant(bytes: Uint8Array, at: number, end: number): bigint {
@@ -126,9 +127,11 @@ function writeSpecs(writer: Writer, specs: readonly LearnSpec[]): void {
     if (n_bits < 1 || n_bits > N_BITS) throw new RangeError(`learn: ${n_bits} bits`)
     const header = (kinds.indexOf(kind) << 11) | n_bits
     const immediate = typeof src === 'bigint'
-    half.set.value(writer.bytes, writer.reserve(2), immediate ? header | IMMEDIATE : header)
+    put(writer, 2, half.set.value, immediate ? header | IMMEDIATE : header)
     if (immediate) {
       const size = constantSize(n_bits)
+      if (src < 0n || src >> BigInt(8 * size))
+        throw new RangeError(`learn: ${src} in ${n_bits} bits`)
       const at = writer.reserve(size)
       let left = src
       for (let i = size - 1; i >= 0; i--, left >>= 8n) writer.bytes[at + i] = Number(left & 255n)
@@ -143,7 +146,7 @@ const learn: Part<Learn> = {
     return { ...head.read(bytes, start), specs: readSpecs(bytes, start + head.size, end) }
   },
   write(writer, value) {
-    head.write(writer.bytes, writer.reserve(head.size), value)
+    put(writer, head.size, head.write, value)
     writeSpecs(writer, value.specs)
   },
 }
@@ -166,9 +169,9 @@ const learn2: Part<Learn2> = {
     if (((value.flags & learnFlags.write_result) !== 0) !== (result_dst !== undefined)) {
       throw new RangeError('learn2: result_dst goes with the flag write_result')
     }
-    head.write(writer.bytes, writer.reserve(head.size), value)
+    put(writer, head.size, head.write, value)
     const result_ofs = result_dst?.ofs ?? 0
-    more.write(writer.bytes, writer.reserve(more.size), { limit: value.limit, result_ofs })
+    put(writer, more.size, more.write, { limit: value.limit, result_ofs })
     if (result_dst) writeHeader(writer, result_dst.field)
     writeSpecs(writer, value.specs)
   },

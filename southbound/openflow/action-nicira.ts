@@ -3,6 +3,7 @@
  * actions are in action-ct.ts, learn in action-learn.ts. Sources: Open vSwitch nicira-ext.h and
  * lib/ofp-actions.c. Neighbours: action.ts joins them with OpenFlow's own, operand.ts.
  */
+import { put, putNumber } from '../wire/put.ts'
 import { fixed, nothing, type Part, record, rest, tlvs } from '../wire/record.ts'
 import { sequence } from '../wire/sequence.ts'
 import { hex32, hex64, pad, struct, u8, u16, u32 } from '../wire/struct.ts'
@@ -22,8 +23,8 @@ const dec_ttl_cnt_ids: Part<{ ids: readonly number[] }> = {
     return { ids: numbers(bytes, start + 6, half.get.value(bytes, start), end) }
   },
   write(writer, { ids }) {
-    half.set.value(writer.bytes, writer.reserve(6), ids.length)
-    for (const id of ids) half.set.value(writer.bytes, writer.reserve(2), id)
+    put(writer, 6, half.set.value, ids.length)
+    for (const id of ids) putNumber(writer, half, 'dec_ttl_cnt_ids: an id', id)
   },
 }
 

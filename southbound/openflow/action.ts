@@ -11,13 +11,10 @@ import { ctActions } from './action-ct.ts'
 import { learnActions } from './action-learn.ts'
 import { niciraActions } from './action-nicira.ts'
 import { tlvAt, tlvValue, writeField } from './match.ts'
-import { type FieldName, fieldOf } from './oxm.ts'
+import { type FieldName, fieldByName, fieldOf } from './oxm.ts'
 
 export { NICIRA } from './experimenter.ts'
 export type { Subfield } from './operand.ts'
-
-/** Output to the controller with this max_len sends the whole packet. */
-export const NO_BUFFER = 0xffff
 
 const REF = 'OpenFlow 1.3.5 §7.2.5'
 const empty = fixed(struct('action without operands', REF, { pad: pad(32) }))
@@ -25,9 +22,21 @@ const ethertype = (name: string) =>
   fixed(struct(name, REF, { ethertype: hex16('EtherType of the new tag'), pad: pad(16) }))
 
 /** `max_len` counts for the reserved port controller alone; Open vSwitch keeps it for others too. */
-const output = fixed(
-  struct('output', REF, { port: u32(), max_len: u16('bytes to the controller'), pad: pad(48) }),
-) as Part<{ port: number; max_len?: number }>
+const outputTo = fixed(
+  struct('output', REF, {
+    port: u32(),
+    max_len: u16('bytes to the controller, 0xffff: all'),
+    pad: pad(48),
+  }),
+)
+const { write: writeOutput } = outputTo
+const output: Part<{ port: number; max_len?: number }> = {
+  ...outputTo,
+  write(writer, value) {
+    if (value.max_len === undefined) writeOutput(writer, { port: value.port, max_len: 0 })
+    else writeOutput(writer, value as Required<typeof value>)
+  },
+}
 
 const set_field: Part<{ field: FieldName; value: number | bigint }> = {
   read(bytes, start, end) {
@@ -38,7 +47,11 @@ const set_field: Part<{ field: FieldName; value: number | bigint }> = {
     if (value > tlv.field.ones) throw new UnknownError('set_field of more bits than it has', start)
     return { field: tlv.field.name, value }
   },
-  write: (writer, { field, value }) => writeField(writer, fieldOf[field], value),
+  write(writer, { field: name, value }) {
+    const field = fieldByName.get(name)
+    if (field === undefined) throw new RangeError(`no field is called ${name}`)
+    writeField(writer, field, value)
+  },
 }
 
 /** The table of actions; `kind` of an Action is the row's name. */

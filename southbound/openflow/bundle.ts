@@ -31,7 +31,8 @@ const TURN = 256
  * the event loop gets turns. Rejects with OpenflowError whose `index` is the position of the message
  * that failed (undefined when the bundle itself was refused), and nothing of it holds; with
  * ConnectionError when the connection ends, and then it may hold or not; with the signal's reason or
- * what the iterable throws, and it is discarded unless its commit was already sent.
+ * what the iterable throws, and it is discarded unless its commit was already sent. The iterable is
+ * closed in every case.
  */
 export async function commitBundle(
   connection: Connection,
@@ -55,21 +56,25 @@ export async function commitBundle(
   const onError = (error: OpenflowError) => {
     failed ??= error
   }
-  await connection.request(control(bundleControl.open_request), { signal })
-  let committing = false
+  let stage: 'opening' | 'open' | 'committing' = 'opening'
   let forget = () => {}
   try {
+    await connection.request(control(bundleControl.open_request), { signal })
+    stage = 'open'
     const all = resume(head.value, list)
     forget = await sendAll(connection, all, add, { signal, onError, isOver: () => !!failed })
     // Open vSwitch refuses a bad message when it is added and would commit the rest all the same:
     // the reply to close comes after every such refusal.
     await connection.request(control(bundleControl.close_request), { signal })
     if (failed) throw failed
-    committing = true
+    stage = 'committing'
     await connection.request(control(bundleControl.commit_request), { signal })
     if (failed) throw failed
   } catch (error) {
-    if (!committing) void connection.send(control(bundleControl.discard_request))
+    // One whose opening was given up may be open all the same; one that was refused is not.
+    const isOpen = stage === 'open' || (stage === 'opening' && !(error instanceof OpenflowError))
+    if (isOpen) connection.dismiss(control(bundleControl.discard_request))
+    if (stage === 'opening') list.return?.()
     throw failed ?? error
   } finally {
     forget()

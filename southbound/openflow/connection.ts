@@ -2,17 +2,28 @@
  * One OpenFlow connection over any Duplex, the same for both ends: hello, keepalive, framing,
  * requests matched by xid, back-pressure both ways. A peer that sends garbage, or nothing for three
  * echo intervals, is cut off with a typed reason; nothing that a peer sends throws out of here.
- * Neighbours: message.ts (codec), outbox.ts and pending.ts (its parts), listen.ts and reconnect.ts
- * (where connections come from), bundle.ts, monitor.ts and roles.ts (what is done over one).
+ * Neighbours: message.ts (codec), hello.ts, inbox.ts, outbox.ts and pending.ts (its parts), listen.ts and
+ * reconnect.ts (where connections come from), bundle.ts, monitor.ts and roles.ts (what is done over one).
  */
 import type { Duplex } from 'node:stream'
 import { WireError } from '../wire/error.ts'
-import { ConnectionError, errorNumber, OpenflowError } from './error.ts'
+import {
+  type AnswerTo,
+  type ExperimenterRequest,
+  isAnswer,
+  mismatch,
+  unasked,
+  whyUnanswered,
+} from './answer.ts'
+import { ConnectionError, OpenflowError } from './error.ts'
 import { Framer } from './framer.ts'
-import { decode, type Message, type Outgoing, VERSION } from './message.ts'
-import type { MultipartKind, ReplyElement, RequestBody } from './multipart.ts'
+import { decodeFirst, incompatible, ourHello, speaks } from './hello.ts'
+import { Inbox, type Listener } from './inbox.ts'
+import { decode, type Message, type MessageOf, type Outgoing } from './message.ts'
+import { everything, type MultipartKind, type ReplyElement, type RequestBody } from './multipart.ts'
 import { Outbox } from './outbox.ts'
 import { exchange, type OnAnswer, type Pending, PendingTable, reasonOf } from './pending.ts'
+import { type AnyMultipart, type ReassemblyOptions, reassemble } from './reassembly.ts'
 
 export interface ConnectionLog {
   debug(fields: object, event: string): void
@@ -35,11 +46,13 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+type MultipartOptions<T> = WaitOptions & ReassemblyOptions<T>
+
 /** While more than this waits to be sent, nothing is read: a slow reader cannot make us queue. */
 const PAUSE_BYTES = 4 << 20
-/** Messages kept until the first listener comes; older ones are dropped. */
-const MAX_BACKLOG = 1024
 const done = Promise.resolve()
+/** A whole message that cannot be decoded; `bytes` are the listener's to keep. */
+type MalformedListener = (bytes: Uint8Array, error: WireError) => void
 
 export class Connection {
   /** Resolves when the connection has ended: undefined after close() or the peer's end. */
@@ -50,8 +63,7 @@ export class Connection {
   readonly #log: ConnectionLog | undefined
   readonly #outbox: Outbox
   readonly #pending = new PendingTable()
-  readonly #listeners = new Set<(message: Message) => void>()
-  #backlog: Message[] | undefined = []
+  readonly #inbox = new Inbox((error) => this.close(error))
   readonly #framer = new Framer()
   #lastLength = 0
   #holds = 0
@@ -61,7 +73,8 @@ export class Connection {
   #timer: NodeJS.Timeout | undefined
   #open = true
   #resolveClosed: (reason: Error | undefined) => void = () => {}
-  #onHello: ((hello: Message, version: number) => void) | undefined
+  #onMalformed: MalformedListener | undefined
+  #onHello: ((hello: MessageOf<'hello'>, version: number) => void) | undefined
 
   private constructor(duplex: Duplex, options: ConnectionOptions) {
     this.#duplex = duplex
@@ -74,8 +87,11 @@ export class Connection {
       this.#resolveClosed = resolve
     })
     duplex.on('data', (chunk: Uint8Array) => this.#receive(chunk))
-    // Not before others had a turn: a fast peer would keep a sender busy for ever.
-    duplex.on('drain', () => setImmediate(() => this.#drain()))
+    duplex.on('drain', () => {
+      this.#outbox.drained()
+      // Not before others had a turn: a fast peer would keep a sender busy for ever.
+      setImmediate(() => this.#drain())
+    })
     duplex.on('end', () => this.#left())
     duplex.on('close', () => this.#left())
     duplex.on('error', (cause) =>
@@ -90,7 +106,11 @@ export class Connection {
    * not speak OpenFlow 1.3) or the signal's reason; the duplex is destroyed then.
    */
   static async open(duplex: Duplex, options: ConnectionOptions = {}): Promise<Connection> {
-    options.signal?.throwIfAborted()
+    if (options.signal?.aborted) {
+      duplex.on('error', () => {})
+      duplex.destroy()
+      throw reasonOf(options.signal)
+    }
     const connection = new Connection(duplex, options)
     const abort = () => connection.close(reasonOf(options.signal))
     options.signal?.addEventListener('abort', abort, { once: true })
@@ -106,17 +126,16 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#onHello = (hello, version) => {
         this.#onHello = undefined
+        this.#framer.isFirst = false
         if (speaks(hello, version)) return resolve()
-        const data = new TextEncoder().encode('only OpenFlow 1.3 is spoken here')
-        const { xid } = hello
-        void this.send({ type: 'error', xid, ...errorNumber('hello_failed', 'incompatible'), data })
-        this.#outbox.flush()
+        void this.send(incompatible(hello))
+        this.#outbox.flushAll()
         this.close(new ConnectionError('version', `the peer speaks no OpenFlow 1.3 (${version})`))
       }
       void this.closed.then((reason) =>
         reject(reason ?? new ConnectionError('closed', 'closed before the hello')),
       )
-      void this.send({ type: 'hello', elements: [{ kind: 'version_bitmap', versions: [VERSION] }] })
+      void this.send(ourHello)
     })
   }
 
@@ -152,15 +171,15 @@ export class Connection {
   }
 
   #drain(): void {
-    if (!this.#open || this.#duplex.writableNeedDrain) return
-    this.#outbox.release()
+    if (!this.#open) return
+    if (!this.#outbox.isBusy) this.#outbox.release()
     this.#regulate()
   }
 
   /** Reads from the peer, or not: not while it leaves much unread itself, nor while held. */
   #regulate(): void {
     const duplex = this.#duplex
-    const wait = this.#holds > 0 || duplex.writableLength > PAUSE_BYTES
+    const wait = this.#holds > 0 || this.#outbox.queued > PAUSE_BYTES
     if (wait !== duplex.isPaused()) wait ? duplex.pause() : duplex.resume()
   }
 
@@ -181,36 +200,62 @@ export class Connection {
   }
 
   /**
-   * Sends a message and resolves with the first that answers its xid. Rejects with OpenflowError when
-   * that is an error, ConnectionError when the connection ends, the signal's reason when aborted.
+   * Sends a message and resolves with what answers it. Rejects with OpenflowError when that is an
+   * error, ConnectionError when the connection ends, the signal's reason when aborted, WireError when
+   * the answer is of another type; TypeError for a message that nothing answers when all is well.
    */
-  request(message: Outgoing, { signal }: WaitOptions = {}): Promise<Message> {
-    return this.#exchange<Message>(message, signal, (answer, finish) => finish(answer))
+  request<M extends Outgoing>(
+    message: M,
+    { signal }: WaitOptions = {},
+  ): Promise<AnswerTo<M['type']>> {
+    const why = whyUnanswered(message.type)
+    if (why !== undefined) return Promise.reject(new TypeError(why))
+    return this.#exchange<AnswerTo<M['type']>>(message, signal, (answer, finish, fail) => {
+      const wrong = mismatch(message.type, answer)
+      if (wrong) fail(wrong)
+      else finish(answer as AnswerTo<M['type']>)
+    })
   }
 
   /**
-   * A multipart request; resolves with the elements of all its replies (of kinds whose reply is no
-   * list: one element). `maxBytes` (default 256 MiB) bounds what a peer may make us hold.
+   * Sends a message whose answer, or whose refusal, is no news for anybody: no listener hears of it.
+   */
+  dismiss(message: Outgoing): void {
+    if (!this.#open) return
+    const xid = message.xid ?? this.nextXid()
+    this.#pending.abandon(xid)
+    this.#outbox.write(message, xid)
+  }
+
+  /**
+   * A multipart request, by default for everything of its kind; resolves with the elements of all its
+   * replies (of kinds whose reply is no list: one element; of an experimenter's that no row declares: the
+   * bytes of each). Rejects as request() does.
    */
   multipart<K extends MultipartKind>(
     request: { kind: K; body?: RequestBody<K> },
-    { signal, maxBytes = 256 << 20 }: WaitOptions & { maxBytes?: number } = {},
-  ): Promise<ReplyElement<K>[]> {
-    const all: ReplyElement<K>[] = []
-    let bytes = 0
-    const { kind, body = {} } = request
-    const outgoing = { type: 'multipart_request', kind, body } as unknown as Outgoing
-    return this.#exchange(outgoing, signal, (answer, finish, fail) => {
-      if (answer.type !== 'multipart_reply' || answer.kind !== kind) {
-        return fail(new WireError(`a ${answer.type} answers a multipart request`, 0))
-      }
-      bytes += this.#lastLength
-      if (bytes > maxBytes) return fail(new WireError(`a reply of over ${maxBytes} bytes`, 0))
-      const part = answer.body as unknown
-      if (Array.isArray(part)) for (const element of part) all.push(element)
-      else all.push(part as ReplyElement<K>)
-      if (!answer.more) finish(all)
-    })
+    options?: MultipartOptions<ReplyElement<K>>,
+  ): Promise<ReplyElement<K>[]>
+  multipart(
+    request: ExperimenterRequest,
+    options?: MultipartOptions<Uint8Array>,
+  ): Promise<Uint8Array[]>
+  multipart(
+    request: AnyMultipart,
+    { signal, ...options }: MultipartOptions<never> = {},
+  ): Promise<unknown[]> {
+    const body = request.body ?? everything(request.kind)
+    if (body === undefined) {
+      return Promise.reject(new TypeError(`a request for ${request.kind} wants a body`))
+    }
+    const outgoing = { ...request, type: 'multipart_request', body } as unknown as Outgoing
+    const onAnswer = reassemble(
+      request,
+      options,
+      () => this.#lastLength,
+      (call) => this.#inbox.attempt(call),
+    )
+    return this.#exchange(outgoing, signal, onAnswer)
   }
 
   /** Resolves when the peer has done all that was sent before. */
@@ -241,25 +286,25 @@ export class Connection {
 
   /**
    * Calls the listener with every message that answers nothing asked for here, in order. What came
-   * before the first listener is kept for it (the last 1,024). An error that a listener throws ends the
-   * connection with it as the reason. Returns what removes the listener.
+   * before the first listener is kept for it (the last 256 KiB). An error that a listener throws, or
+   * rejects with, ends the connection with it as the reason. Returns what removes the listener.
    */
-  onMessage(listener: (message: Message) => void): () => void {
-    this.#listeners.add(listener)
-    const backlog = this.#backlog
-    this.#backlog = undefined
-    if (backlog?.length) {
-      queueMicrotask(() => {
-        for (const message of backlog) this.#tell(message)
-      })
-    }
-    return () => this.#listeners.delete(listener)
+  onMessage(listener: Listener): () => void {
+    return this.#inbox.add(listener)
+  }
+
+  /**
+   * Takes messages of the right framing that cannot be decoded, for who answers them with an error, as
+   * a switch does (malformedReply() of answer.ts makes it); without one they end the connection.
+   */
+  onMalformed(listener: MalformedListener): void {
+    this.#onMalformed = listener
   }
 
   /** Ends the connection: with a reason at once, without one after what is queued was sent. */
   close(reason?: Error): void {
     if (!this.#open) return
-    if (!reason) this.#outbox.flush()
+    if (!reason) this.#outbox.flushAll()
     this.#open = false
     clearInterval(this.#timer)
     const duplex = this.#duplex
@@ -286,7 +331,9 @@ export class Connection {
   }
 
   #tick(interval: number): void {
-    if (this.#holds > 0) this.#lastHeard = this.#ticks
+    // A peer whom we do not read may speak; one that takes what waits for it lives, however slowly.
+    const progressed = this.#outbox.hasProgressed()
+    if (this.#holds > 0 || progressed) this.#lastHeard = this.#ticks
     if (++this.#ticks - this.#lastHeard > 3) {
       this.close(new ConnectionError('silent', `the peer was silent for ${3 * interval} ms`))
     } else if (this.#ticks - this.#lastHeard > 0 && !this.#onHello) {
@@ -314,9 +361,10 @@ export class Connection {
   }
 
   #handle(bytes: Uint8Array, start: number, end: number): void {
-    const message = decode(bytes, start, end)
+    const message = this.#decode(bytes, start, end)
     // Whole messages count, bytes do not: one byte a second is silence.
     this.#lastHeard = this.#ticks
+    if (!message) return
     if (this.#onHello) {
       if (message.type === 'hello') this.#onHello(message, bytes[start] as number)
       else if (message.type === 'error') this.close(new OpenflowError(message))
@@ -327,48 +375,26 @@ export class Connection {
       void this.send({ ...message, type: 'echo_reply' })
       return
     }
-    const isAnswer = answers(message)
-    const pending = isAnswer ? this.#pending.get(message.xid) : undefined
+    const answers = isAnswer(message)
+    const pending = answers ? this.#pending.get(message.xid) : undefined
     if (!pending) {
-      if (isAnswer && this.#pending.isLate(message)) return
-      if (message.type !== 'hello' && message.type !== 'echo_reply') this.#tell(message)
+      if (answers && this.#pending.isLate(message)) return
+      if (message.type === 'hello' || message.type === 'echo_reply') return
+      this.#inbox.tell(message, bytes, start, end)
     } else if (message.type === 'error') pending.fail(new OpenflowError(message))
     else pending.answer(message)
   }
 
-  #tell(message: Message): void {
-    if (this.#backlog) {
-      this.#backlog.push(message)
-      if (this.#backlog.length > MAX_BACKLOG) this.#backlog.shift()
-      return
-    }
+  #decode(bytes: Uint8Array, start: number, end: number): Message | undefined {
+    if (this.#onHello) return decodeFirst(bytes, start, end)
     try {
-      for (const listener of this.#listeners) listener(message)
+      return decode(bytes, start, end)
     } catch (error) {
-      this.close(error as Error)
+      if (!(error instanceof WireError) || !this.#onMalformed) throw error
+      this.#onMalformed(bytes.slice(start, end), error)
+      return undefined
     }
   }
 }
 
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-
-/** Whether a message can answer one of ours; xids of what the peer starts are its own. */
-const answers = ({ type }: Message) =>
-  type.endsWith('_reply') ||
-  type === 'error' ||
-  type === 'bundle_control' ||
-  type === 'experimenter'
-
-/** Messages that answer nothing and ask nothing: sent with xid 0, as Open vSwitch does. */
-const unasked = new Set<string>([
-  ...['multipart_reply', 'packet_in', 'port_status', 'flow_removed'],
-  ...['flow_monitor_paused', 'flow_monitor_resumed'],
-])
-
-function speaks(hello: Message, version: number): boolean {
-  if (hello.type !== 'hello') return false
-  for (const element of hello.elements) {
-    if (element.kind === 'version_bitmap') return element.versions.includes(VERSION)
-  }
-  return version >= VERSION
-}

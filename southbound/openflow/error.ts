@@ -249,7 +249,7 @@ export class OpenflowError extends Error {
   readonly xid: number
   /** At least the first 64 bytes of the message that failed. */
   readonly data: Uint8Array
-  /** Position of the message in the list given to commitBundle; undefined elsewhere. */
+  /** Position of the message among those given to commitBundle or sendBatch; undefined elsewhere. */
   readonly index: number | undefined
 
   constructor(

@@ -48,7 +48,7 @@ export const flowMonitorRequest: Part<FlowMonitorRequest> = {
     requestRecord.write(writer, { ...value, match_len: 4 + value.match.length }),
   end(bytes, start, end) {
     if (end - start < request.size + 8) throw new WireError('truncated monitor request', start)
-    return matchPart.end?.(bytes, start + request.size, end) ?? end
+    return matchPart.end(bytes, start + request.size, end)
   },
 }
 

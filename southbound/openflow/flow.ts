@@ -6,7 +6,22 @@
 import { encodeInstructions, type Instruction } from './instruction.ts'
 import { encodeMatch, type Match } from './match.ts'
 
-export interface FlowBytes {
+/**
+ * What a flow-mod and a report say of a flow beside the flow itself. flowMod() sends it, so that a flow
+ * that was read, as text or from a switch, is sent as it is. Identity and sameFlow() leave it out.
+ */
+export interface FlowSettings {
+  /** Seconds without a packet after which it goes; absent or 0: never. */
+  readonly idle_timeout?: number
+  /** Seconds after which it goes; absent or 0: never. */
+  readonly hard_timeout?: number
+  /** Text alone: OpenFlow 1.3 has no place for it, and ovs-ofctl too drops it there. */
+  readonly importance?: number
+  /** flowFlags */
+  readonly flags?: number
+}
+
+export interface FlowBytes extends FlowSettings {
   readonly table_id: number
   readonly priority: number
   readonly cookie: bigint
@@ -17,7 +32,7 @@ export interface FlowBytes {
 }
 
 /** A flow as values. */
-export interface Flow {
+export interface Flow extends FlowSettings {
   readonly table_id: number
   readonly priority: number
   readonly cookie: bigint
@@ -25,13 +40,24 @@ export interface Flow {
   readonly instructions: readonly Instruction[]
 }
 
+/** @throws RangeError for a field, an action or a value that there is none such */
 export function encodeFlow(flow: Flow): FlowBytes {
-  return {
+  const bytes = {
     table_id: flow.table_id,
     priority: flow.priority,
     cookie: flow.cookie,
     match: encodeMatch(flow.match),
     instructions: encodeInstructions(flow.instructions),
+  }
+  const { idle_timeout, hard_timeout, importance, flags } = flow
+  // Most flows have none, and all of those one shape.
+  if ((idle_timeout ?? hard_timeout ?? importance ?? flags) === undefined) return bytes
+  return {
+    ...bytes,
+    ...(idle_timeout !== undefined && { idle_timeout }),
+    ...(hard_timeout !== undefined && { hard_timeout }),
+    ...(importance !== undefined && { importance }),
+    ...(flags !== undefined && { flags }),
   }
 }
 

@@ -36,7 +36,7 @@ export interface GroupBytes {
   readonly buckets: Uint8Array
 }
 
-const scratch = new Writer(4096)
+const arena = new Writer()
 
 /** `buckets`: the actions of each one, or whole buckets. */
 export function encodeGroup(group: {
@@ -44,9 +44,9 @@ export function encodeGroup(group: {
   group_type: number
   buckets: readonly (Bucket | readonly Action[])[]
 }): GroupBytes {
-  scratch.length = 0
-  buckets.write(scratch, group.buckets.map(whole))
-  return { group_id: group.group_id, group_type: group.group_type, buckets: scratch.copy() }
+  arena.begin()
+  buckets.write(arena, group.buckets.map(whole))
+  return { group_id: group.group_id, group_type: group.group_type, buckets: arena.take() }
 }
 
 function whole(entry: Bucket | readonly Action[]): Bucket {

@@ -31,9 +31,10 @@ export const instructionRows = {
 export const instructionsPart = tlvs(instructionRows, { experimenter: 0xffff })
 export type Instruction = PartOf<typeof instructionsPart>[number]
 
-const rank = Object.fromEntries(Object.keys(instructionRows).map((kind, i) => [kind, i]))
-const byRank = (a: Instruction, b: Instruction) => (rank[a.kind] ?? 99) - (rank[b.kind] ?? 99)
-const scratch = new Writer(1024)
+const ranks = new Map<string, number>(Object.keys(instructionRows).map((kind, i) => [kind, i]))
+const rankOf = ({ kind }: Instruction) => ranks.get(kind) ?? 99
+const byRank = (a: Instruction, b: Instruction) => rankOf(a) - rankOf(b)
+const arena = new Writer()
 
 function isOrdered(instructions: readonly Instruction[]): boolean {
   for (let i = 1; i < instructions.length; i++) {
@@ -44,10 +45,10 @@ function isOrdered(instructions: readonly Instruction[]): boolean {
 
 /** The canonical bytes: instructions in the order of the table. */
 export function encodeInstructions(instructions: readonly Instruction[]): Uint8Array {
-  scratch.length = 0
   const ordered = isOrdered(instructions) ? instructions : instructions.toSorted(byRank)
-  instructionsPart.write(scratch, ordered)
-  return scratch.copy()
+  arena.begin()
+  instructionsPart.write(arena, ordered)
+  return arena.take()
 }
 
 /** WireError when malformed. */

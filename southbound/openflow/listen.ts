@@ -9,6 +9,7 @@ import { peerCertificate, type TlsSource } from '../wire/secure.ts'
 import { dial, type Listener, listen } from '../wire/stream.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { ConnectionError } from './error.ts'
+import { errorOf } from './pending.ts'
 
 export interface SocketOptions extends Omit<ConnectionOptions, 'signal' | 'peer'> {
   /** For `ssl:` and `pssl:`. */
@@ -51,12 +52,13 @@ export interface OpenflowPeer {
 
 /**
  * Listens at a passive endpoint, as `ptcp:6653`. `onConnection` gets each connection after its hello,
- * before anything else that it says. close() ends them too. Rejects with EndpointError.
+ * before anything else that it says; what it throws, or rejects with, ends that one connection, with a
+ * line in the log. close() ends them all. Rejects with EndpointError.
  */
 export async function listenOpenflow(
   at: string | Endpoint,
   options: ListenOpenflowOptions,
-  onConnection: (connection: Connection, peer: OpenflowPeer) => void,
+  onConnection: (connection: Connection, peer: OpenflowPeer) => void | Promise<void>,
 ): Promise<Listener> {
   const endpoint = typeof at === 'string' ? parseEndpoint(at, OPENFLOW_PORT) : at
   const { log } = options
@@ -75,10 +77,15 @@ export async function listenOpenflow(
     }
     open.add(connection)
     void connection.closed.then(() => open.delete(connection))
-    onConnection(connection, { peer, certificate: peerCertificate(stream) })
+    try {
+      await onConnection(connection, { peer, certificate: peerCertificate(stream) })
+    } catch (error) {
+      connection.close(errorOf(error))
+    }
   })
   return {
     address: listener.address,
+    port: listener.port,
     close: async () => {
       await listener.close()
       ending.abort(new ConnectionError('closed', 'nobody listens any more'))

@@ -6,11 +6,13 @@
  */
 import { ValueError, WireError } from '../wire/error.ts'
 import type { Part } from '../wire/record.ts'
+import { isWithin, shown } from '../wire/struct.ts'
 import { Writer } from '../wire/writer.ts'
 import {
   type FieldName,
   type FieldValue,
   fieldByHeader,
+  fieldByName,
   fieldOf,
   type OxmField,
   rankOf,
@@ -74,14 +76,16 @@ const headerAt = (b: Uint8Array, at: number): number =>
 
 /** Appends one field; `mask` undefined or all ones is an exact match. */
 export function writeField(writer: Writer, field: OxmField, value: Value, mask?: Value): void {
-  const masked = mask !== undefined && mask !== field.ones
-  if (value < 0 || value > field.ones || (mask !== undefined && (mask < 0 || mask > field.ones))) {
-    throw new RangeError(`${field.name} has ${field.bits} bits, not ${value}/${mask}`)
+  const { ones } = field
+  const masked = mask !== undefined && mask !== ones
+  if (!isWithin(value, ones)) refuse(field, 'wants', value)
+  if (masked) {
+    if (!isWithin(mask, ones)) refuse(field, 'wants as its mask', mask)
+    if (!field.maskable) throw new RangeError(`${field.name} takes no mask`)
   }
-  if (masked && !field.maskable) throw new RangeError(`${field.name} takes no mask`)
   const { prefix } = field
   const size = field.variable ? wholeWords(value, masked ? mask : 0n) : field.size
-  const at = writer.reserve(4 + prefix + (masked ? 2 * size : size))
+  const at = writer.claim(4 + prefix + (masked ? 2 * size : size))
   const { bytes } = writer
   writer.patch16(at, field.class)
   bytes[at + 2] = (field.field << 1) | (masked ? 1 : 0)
@@ -94,11 +98,23 @@ export function writeField(writer: Writer, field: OxmField, value: Value, mask?:
   if (masked) field.set(bytes, at + 4 + prefix + size, mask, size)
 }
 
+const parsers: Readonly<Record<string, string>> = { mac: 'Mac', ipv4: 'Ipv4' }
+
+function refuse({ name, bits, ones, format }: OxmField, verb: string, value: unknown): never {
+  const wanted =
+    typeof ones === 'bigint'
+      ? `a bigint of at most ${bits} bits`
+      : `a whole number from 0 to ${ones}`
+  const parser = typeof value === 'string' ? parsers[format] : undefined
+  const hint = parser === undefined ? '' : ` (parse${parser}() of wire/address.ts makes it)`
+  throw new RangeError(`${name} ${verb} ${wanted}, not ${shown(value)}${hint}`)
+}
+
 /** Bytes of the fewest 32-bit words, at least one, that hold both. */
 const wholeWords = (value: Value, mask: Value) =>
   4 * Math.ceil((BigInt(value) | BigInt(mask) | 1n).toString(16).length / 8)
 
-const scratch = new Writer(256)
+const arena = new Writer()
 const order: OxmField[] = []
 const entries: (Value | readonly [Value, Value])[] = []
 
@@ -111,7 +127,7 @@ export function encodeMatch(match: Match): Uint8Array {
   for (const name in match) {
     const entry = match[name as FieldName]
     if (entry === undefined) continue
-    const field = fieldOf[name as FieldName]
+    const field = fieldByName.get(name)
     if (field === undefined) throw new RangeError(`no match field is called ${name}`)
     // Insertion sort: a match has a handful of fields.
     let i = count++
@@ -123,20 +139,25 @@ export function encodeMatch(match: Match): Uint8Array {
     order[i] = field
     entries[i] = entry
   }
-  scratch.length = 0
+  arena.begin()
   for (let i = 0; i < count; i++) {
     const field = order[i] as OxmField
     const entry = entries[i] as Value | readonly [Value, Value]
     if (typeof entry !== 'object') {
-      writeField(scratch, field, entry)
+      writeField(arena, field, entry)
+    } else if (!Array.isArray(entry)) {
+      refuse(field, 'wants', entry)
     } else if (!isZero(entry[1])) {
-      writeField(scratch, field, and(field, entry[0], entry[1]), entry[1])
+      writeField(arena, field, masked(field, entry[0], entry[1]), entry[1])
     }
   }
-  return scratch.copy()
+  return arena.take()
 }
 
-function and(field: OxmField, value: Value, mask: Value): Value {
+/** The value without the bits outside of its mask. @throws RangeError for what the field cannot have */
+export function masked(field: OxmField, value: Value, mask: Value): Value {
+  if (!isWithin(value, field.ones)) refuse(field, 'wants', value)
+  if (!isWithin(mask, field.ones)) refuse(field, 'wants as its mask', mask)
   if (typeof value === 'bigint') return value & (mask as bigint)
   if (field.bits <= 32) return (value & (mask as number)) >>> 0
   return Number(BigInt(value) & BigInt(mask))
@@ -209,44 +230,34 @@ function isMasked(tlvs: Uint8Array, at: number, end: number): boolean {
   return !isOnes && !isNone
 }
 
-const sorting = new Writer(256)
-const dropping = new Writer(24)
-
 function sorted(tlvs: Uint8Array): Uint8Array {
   const all: Tlv[] = []
   for (let at = 0; at < tlvs.length; at = (all.at(-1) as Tlv).end) {
     all.push(tlvAt(tlvs, at, tlvs.length))
   }
   all.sort((a, b) => rankOf(a.header) - rankOf(b.header))
-  const writer = sorting
-  writer.length = 0
+  arena.begin()
   let before = ''
   for (const tlv of all) {
     const { field } = tlv
     const key = `${tlv.header >>> 9}${(tlv.header >>> 16) === 0xffff ? `,${headerAt(tlvs, tlv.at + 4)}` : ''}`
     if (key === before) throw new WireError('an OXM field is there twice', tlv.at)
     before = key
-    if (!field || !tlv.masked) {
-      writer.append(tlvs.subarray(tlv.at, tlv.end))
-      continue
+    const mask = field && tlv.masked ? tlvMask(tlvs, field, tlv) : undefined
+    if (field && mask !== undefined && (isZero(mask) || mask === field.ones)) {
+      const value = tlvValue(tlvs, field, tlv)
+      if (value <= field.ones) {
+        if (!isZero(mask)) writeField(arena, field, value)
+        continue
+      }
     }
-    const mask = tlvMask(tlvs, field, tlv)
-    const value = tlvValue(tlvs, field, tlv)
-    if (mask > field.ones || value > field.ones) {
-      writer.append(tlvs.subarray(tlv.at, tlv.end))
-    } else if (!isZero(mask)) {
-      writer.append(mask === field.ones ? exact(field, value) : tlvs.subarray(tlv.at, tlv.end))
-    }
+    arena.append(tlvs.subarray(tlv.at, tlv.end))
   }
-  return writer.copy()
+  return arena.take()
 }
 
-function exact(field: OxmField, value: Value): Uint8Array {
-  const writer = dropping
-  writer.length = 0
-  writeField(writer, field, value)
-  return writer.copy()
-}
+/** OFPVID_PRESENT. */
+const VLAN_PRESENT = 0x1000
 
 /**
  * The prerequisite that a match does not meet, as a sentence; undefined when all are met
@@ -259,7 +270,10 @@ export function missingPrerequisite(match: Match): string | undefined {
       const allowed = needs[other] as readonly number[]
       const entry = match[other as FieldName]
       const value = typeof entry === 'object' ? entry[0] : entry
-      if (value !== undefined && (allowed.length === 0 || allowed.includes(Number(value)))) continue
+      const isThere =
+        value !== undefined && (allowed.length === 0 || allowed.includes(Number(value)))
+      // VLAN_VID != NONE (table 12): a tag, whatever its number.
+      if (isThere && (other !== 'vlan_vid' || (Number(value) & VLAN_PRESENT) !== 0)) continue
       const wanted = allowed.length
         ? `=${allowed.map((v) => `0x${v.toString(16)}`).join(' or ')}`
         : ''
@@ -272,7 +286,7 @@ export function missingPrerequisite(match: Match): string | undefined {
 const OXM_MATCH = 1
 
 /** The ofp_match of a message: type, length, TLVs, padding to 8; its value is the canonical TLVs. */
-export const matchPart: Part<Uint8Array> = {
+export const matchPart: Part<Uint8Array> & Required<Pick<Part<Uint8Array>, 'end'>> = {
   end(bytes, start, end) {
     if (end - start < 8) throw new WireError('truncated match', start)
     const length = ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number)
@@ -288,7 +302,7 @@ export const matchPart: Part<Uint8Array> = {
     return canonicalMatch(bytes.subarray(start + 4, start + length))
   },
   write(writer, tlvs) {
-    const at = writer.reserve(4)
+    const at = writer.claim(4)
     writer.append(tlvs)
     writer.patch16(at, OXM_MATCH)
     writer.patch16(at + 2, writer.length - at)

@@ -5,6 +5,7 @@
  * nicira-message.ts Open vSwitch's own.
  */
 import { WireError } from '../wire/error.ts'
+import { put } from '../wire/put.ts'
 import {
   type AnyPart,
   fixed,
@@ -79,9 +80,9 @@ const error: Part<{ error_type: number; code: number; experimenter?: number; dat
     return { ...value, experimenter, data: bytes.subarray(start + 8, end) }
   },
   write(writer, value) {
-    errorHead.write(writer.bytes, writer.reserve(4), value)
+    put(writer, 4, errorHead.write, value)
     if (value.experimenter !== undefined) {
-      word.write(writer.bytes, writer.reserve(4), { experimenter: value.experimenter })
+      put(writer, 4, word.write, { experimenter: value.experimenter })
     }
     writer.append(value.data)
   },

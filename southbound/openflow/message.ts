@@ -4,6 +4,7 @@
  * experimenters are kept as bytes. Source: OpenFlow 1.3.5 §7. Neighbours: flow.ts, connection.ts.
  */
 import { WireError } from '../wire/error.ts'
+import { put } from '../wire/put.ts'
 import type { AnyPart, Flat, PartOf } from '../wire/record.ts'
 import { struct, u8, u16, u32 } from '../wire/struct.ts'
 import { Writer } from '../wire/writer.ts'
@@ -68,61 +69,76 @@ export const header = struct('header', REF, {
 const vendor = struct('experimenter', REF, { experimenter: u32(), exp_type: u32() })
 interface Row {
   readonly type: string
+  readonly code: number | readonly [experimenter: number, exp_type: number]
   readonly body: AnyPart
 }
+const byType = new Map<string, Row>()
 const plain: (Row | undefined)[] = []
 const vendored = new Map<string, Row>()
 for (const [type, [code, body]] of Object.entries(messageRows)) {
-  if (typeof code === 'number') plain[code] = { type, body }
-  else vendored.set(code.join(), { type, body })
+  const row: Row = { type, code, body }
+  byType.set(type, row)
+  if (typeof code === 'number') plain[code] = row
+  else vendored.set(code.join(), row)
 }
 
 /**
  * Appends the message to a writer; returns the bytes that it took. Without an xid it has 0.
- * RangeError over 65,535 bytes.
+ * RangeError over 65,535 bytes, or when a value is missing or none that its field can hold.
  */
 export function write(writer: Writer, message: Outgoing): number {
-  const at = writer.reserve(header.size)
+  const at = writer.claim(header.size)
   let code: number
   if (message.type === 'unknown') {
     code = message.code
     writer.append(message.bytes)
   } else if (message.type === 'experimenter') {
     code = EXPERIMENTER
-    vendor.write(writer.bytes, writer.reserve(vendor.size), message)
+    put(writer, vendor.size, vendor.write, message)
     writer.append(message.data)
   } else {
-    const row: readonly [number | readonly [number, number], AnyPart] | undefined =
-      messageRows[message.type]
+    const row = byType.get(message.type)
     if (row === undefined) throw new RangeError(`no message is called ${message.type}`)
-    if (typeof row[0] === 'number') code = row[0]
+    if (typeof row.code === 'number') code = row.code
     else {
       code = EXPERIMENTER
-      const [experimenter, exp_type] = row[0]
-      vendor.write(writer.bytes, writer.reserve(vendor.size), { experimenter, exp_type })
+      const [experimenter, exp_type] = row.code
+      put(writer, vendor.size, vendor.write, { experimenter, exp_type })
     }
-    row[1].write(writer, message)
+    row.body.write(writer, message)
   }
   const length = writer.length - at
   if (length > MAX_MESSAGE) {
     writer.length = at
     throw new RangeError(`${message.type} of ${length} bytes, at most ${MAX_MESSAGE}`)
   }
+  const { xid = 0 } = message
+  if (xid >>> 0 !== xid) {
+    writer.length = at
+    throw new RangeError(
+      `${message.type}: xid wants a whole number from 0 to 0xffffffff, not ${xid}`,
+    )
+  }
   const { bytes } = writer
   bytes[at] = VERSION
   bytes[at + 1] = code
   writer.patch16(at + 2, length)
-  header.set.xid(bytes, at, message.xid ?? 0)
+  header.set.xid(bytes, at, xid)
   return length
 }
 
-const scratch = new Writer(4096)
+const NOTHING = new Uint8Array(0)
+const everyFlow: FlowBytes = {
+  ...{ table_id: 0xff, priority: 0, cookie: 0n },
+  ...{ match: NOTHING, instructions: NOTHING },
+}
+const arena = new Writer()
 
 /** The bytes of a message; its xid is 0 when it has none. */
 export function encode(message: Outgoing): Uint8Array {
-  scratch.length = 0
-  write(scratch, message)
-  return scratch.copy()
+  arena.begin()
+  write(arena, message)
+  return arena.take()
 }
 
 /**
@@ -151,32 +167,49 @@ export function decode(bytes: Uint8Array, start = 0, end = bytes.length): Messag
   return { type: row.type, xid, ...row.body.read(bytes, at, end) }
 }
 
+type FlowMod = Extract<Body, { type: 'flow_mod' }>
+
 /**
- * A flow-mod from a flow's bytes, which are copied as they are. `delete_strict` and `modify_strict`
- * take the very flow; the cookie does not restrict them. Deletions carry no instructions.
+ * A flow-mod from a flow's bytes and settings, which are copied as they are. `delete_strict` and
+ * `modify_strict` take the very flow; the cookie does not restrict them. Deletions carry no
+ * instructions and no settings. `flags` (flowFlags) stand in for those of the flow.
  */
 export function flowMod(
   command: keyof typeof flowCommand,
   flow: FlowBytes,
-  flags = 0,
-): Extract<Body, { type: 'flow_mod' }> {
+  flags?: number,
+): FlowMod {
+  const isDeletion = flowCommand[command] >= flowCommand.delete
   return {
     type: 'flow_mod',
     cookie: flow.cookie,
     cookie_mask: 0n,
     table_id: flow.table_id,
     command: flowCommand[command],
-    idle_timeout: 0,
-    hard_timeout: 0,
+    idle_timeout: (!isDeletion && flow.idle_timeout) || 0,
+    hard_timeout: (!isDeletion && flow.hard_timeout) || 0,
     priority: flow.priority,
     buffer_id: OFP_NO_BUFFER,
     out_port: ANY,
     out_group: ANY_GROUP,
-    flags,
+    flags: flags ?? ((!isDeletion && flow.flags) || 0),
     match: flow.match,
-    instructions: command.startsWith('delete') ? new Uint8Array(0) : flow.instructions,
+    instructions: isDeletion ? NOTHING : flow.instructions,
   }
 }
+
+/**
+ * A flow-mod that deletes every flow, or those that these fields say: of a table, with at least this
+ * match, with this cookie under `cookie_mask`, with an output to this port or group.
+ */
+export const deleteFlows = (
+  some: Partial<
+    Pick<FlowMod, 'table_id' | 'match' | 'cookie' | 'cookie_mask' | 'out_port' | 'out_group'>
+  > = {},
+): FlowMod => ({
+  ...flowMod('delete', everyFlow),
+  ...some,
+})
 
 /** A group-mod from a group's bytes; a deletion needs no more than the id. */
 export function groupMod(

@@ -4,6 +4,7 @@
  * Source: OpenFlow 1.3.5 §7.3.5. Neighbours: message.ts carries them.
  */
 import { WireError } from '../wire/error.ts'
+import { put } from '../wire/put.ts'
 import {
   type AnyPart,
   fixed,
@@ -17,11 +18,12 @@ import {
 import { hex16, hex64, pad, struct, u8, u16, u32, u64 } from '../wire/struct.ts'
 import { ONF } from './experimenter.ts'
 import { flowMonitorRequest, flowUpdate } from './flow-update.ts'
-import { ANY_GROUP } from './group.ts'
+import { ALL_GROUPS, ANY_GROUP } from './group.ts'
 import { matchPart } from './match.ts'
+import { ALL_METERS } from './meter.ts'
 import { niciraMultiparts } from './nicira-message.ts'
 import { ANY, port } from './port.ts'
-import { queueStats, queueStatsRequest } from './queue.ts'
+import { ALL_QUEUES, queueStats, queueStatsRequest } from './queue.ts'
 import {
   aggregate,
   desc,
@@ -38,8 +40,6 @@ import {
   tableStats,
 } from './statistics.ts'
 import { tableFeatures } from './table-features.ts'
-
-export { ONF } from './experimenter.ts'
 
 const REF = 'OpenFlow 1.3.5 §7.3.5'
 
@@ -144,6 +144,20 @@ const byType = new Map(
   Object.entries(multipartRows).map(([kind, [type]]) => [String(type), kind as MultipartKind]),
 )
 
+/** The bodies of requests that are for everything. */
+const whole: { readonly [K in MultipartKind]?: RequestBody<K> } = {
+  ...{ flow: allFlows(), aggregate: allFlows(), table_features: [] },
+  port_stats: { port_no: ANY },
+  queue: { port_no: ANY, queue_id: ALL_QUEUES },
+  group: { group_id: ALL_GROUPS },
+  ...{ meter: { meter_id: ALL_METERS }, meter_config: { meter_id: ALL_METERS } },
+}
+/** The body of a request for everything of a kind; undefined when there is no such thing. */
+export function everything(kind: MultipartKind | 'experimenter'): object | undefined {
+  if (kind === 'experimenter') return new Uint8Array(0)
+  return whole[kind] ?? (multipartRows[kind]?.[1] === nothing ? {} : undefined)
+}
+
 /** The body of a multipart message: side 1 requests, side 2 replies. */
 function multipartPart<Side extends 1 | 2>(side: Side): Part<Bodies<Side> & { more?: boolean }> {
   return {
@@ -178,7 +192,7 @@ function multipartPart<Side extends 1 | 2>(side: Side): Part<Bodies<Side> & { mo
       }
       if (value.kind === 'experimenter') {
         writer.patch16(at, EXPERIMENTER)
-        vendor.write(writer.bytes, writer.reserve(vendor.size), value)
+        put(writer, vendor.size, vendor.write, value)
         writer.append(value.body)
         return
       }

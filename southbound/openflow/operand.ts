@@ -3,8 +3,9 @@
  * Source: Open vSwitch nicira-ext.h, lib/nx-match.c. Neighbours: action.ts and the action-*.ts rows.
  */
 import { UnknownError, WireError } from '../wire/error.ts'
+import { put, putNumber } from '../wire/put.ts'
 import type { Part } from '../wire/record.ts'
-import { struct, u16, u32 } from '../wire/struct.ts'
+import { isWithin, struct, u16, u32 } from '../wire/struct.ts'
 import type { Writer } from '../wire/writer.ts'
 import { type FieldName, fieldByOperand, fieldOf } from './oxm.ts'
 
@@ -23,9 +24,9 @@ export function writeHeader(writer: Writer, name: FieldName): void {
   const field = fieldOf[name]
   if (field === undefined) throw new RangeError(`no field is called ${name}`)
   const { operandHeader } = field
-  word.set.value(writer.bytes, writer.reserve(4), operandHeader)
+  put(writer, 4, word.set.value, operandHeader)
   if (isLong(operandHeader)) {
-    word.set.value(writer.bytes, writer.reserve(4), field.experimenter ?? 0)
+    put(writer, 4, word.set.value, field.experimenter ?? 0)
   }
 }
 
@@ -68,7 +69,8 @@ export const fieldHeader: Part<FieldName> = {
 
 /** u16 ofs << 6 | n_bits - 1, of at most 64 bits. */
 export const packBits = ({ ofs, n_bits }: Omit<Subfield, 'field'>): number => {
-  if (n_bits < 1 || n_bits > 64 || ofs > 1023) throw new RangeError(`no bits ${ofs}+${n_bits}`)
+  if (!isWithin(n_bits - 1, 63) || !isWithin(ofs, 1023))
+    throw new RangeError(`no bits ${ofs}+${n_bits}`)
   return (ofs << 6) | (n_bits - 1)
 }
 export const unpackBits = (packed: number): Omit<Subfield, 'field'> => ({
@@ -84,7 +86,7 @@ export const packed: Part<Subfield> = {
     ...unpackBits(half.get.value(bytes, start)),
   }),
   write(writer, value) {
-    half.set.value(writer.bytes, writer.reserve(2), packBits(value))
+    put(writer, 2, half.set.value, packBits(value))
     writeHeader(writer, value.field)
   },
 }
@@ -98,8 +100,8 @@ export const spread: Part<Subfield> = {
     return { field: name, ofs: half.get.value(bytes, start), n_bits }
   },
   write(writer, { field, ofs, n_bits }) {
-    half.set.value(writer.bytes, writer.reserve(2), ofs)
+    putNumber(writer, half, `ofs of ${field}`, ofs)
     writeHeader(writer, field)
-    half.set.value(writer.bytes, writer.reserve(2), n_bits)
+    putNumber(writer, half, `n_bits of ${field}`, n_bits)
   },
 }

@@ -1,14 +1,18 @@
 /**
- * What a connection has to send: gathered, written in large pieces, and bounded. Senders are told
- * when the peer has taken what waits; one that takes nothing for too long is given up.
+ * What a connection has to send: gathered, handed to the stream in pieces as it takes them, and
+ * bounded. Senders are told when the peer has taken what waits; one that leaves too much is given up.
  * Neighbours: connection.ts.
  */
 import type { Duplex } from 'node:stream'
 import { Writer } from '../wire/writer.ts'
 import { type Outgoing, write } from './message.ts'
 
-/** Written to the stream at once when this many bytes are gathered, else in the next microtask. */
-const FLUSH_BYTES = 65_536
+/**
+ * Gathered messages are flushed at once when they are as long, else in the next microtask. And the most
+ * that is handed to the stream at a time: a stream tells of progress only when it is through with
+ * all that it was given, and by progress a slow peer differs from a dead one.
+ */
+const PIECE_BYTES = 65_536
 const done = Promise.resolve()
 
 export class Outbox {
@@ -16,7 +20,10 @@ export class Outbox {
   readonly #maxBytes: number
   readonly #onOverflow: (queued: number) => void
   readonly #out = new Writer(4096)
+  readonly #pieces: Buffer[] = []
+  #waiting = 0
   #flushing = false
+  #progressed = false
   #ready: Promise<void> | undefined
   #resolveReady: () => void = () => {}
 
@@ -30,6 +37,11 @@ export class Outbox {
   /** Resolves when the next message may be sent: at once, or when the peer has taken what waits. */
   get ready(): Promise<void> {
     return this.#ready ?? done
+  }
+
+  /** Bytes that the peer has not taken, as far as the stream tells. */
+  get queued(): number {
+    return this.#waiting + this.#duplex.writableLength
   }
 
   /** Bytes of whole messages. */
@@ -54,7 +66,7 @@ export class Outbox {
   }
 
   #schedule(): void {
-    if (this.#out.length >= FLUSH_BYTES) this.flush()
+    if (this.#out.length >= PIECE_BYTES) this.flush()
     else if (!this.#flushing) {
       this.#flushing = true
       queueMicrotask(() => {
@@ -64,21 +76,59 @@ export class Outbox {
     }
   }
 
-  /** Hands what was gathered to the stream. */
+  /** Hands what was gathered to the stream, or puts it behind what the stream has not taken yet. */
   flush(): void {
     const out = this.#out
     if (out.length === 0 || this.#duplex.destroyed) return
     const bytes = Buffer.from(out.bytes.subarray(0, out.length))
     out.length = 0
-    if (this.#duplex.write(bytes)) return
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      this.#pieces.push(bytes.subarray(at, at + PIECE_BYTES))
+    }
+    this.#waiting += bytes.length
+    this.#pump()
+    if (!this.isBusy) return
     this.#ready ??= new Promise((resolve) => {
       this.#resolveReady = resolve
     })
-    const queued = this.#duplex.writableLength
-    if (queued > this.#maxBytes) this.#onOverflow(queued)
+    if (this.queued > this.#maxBytes) this.#onOverflow(this.queued)
   }
 
-  /** The stream has taken everything, or never will: nobody waits any longer. */
+  /** All that waits, to a stream that is to be ended. */
+  flushAll(): void {
+    this.flush()
+    if (this.#duplex.destroyed) return
+    for (const piece of this.#pieces.splice(0)) this.#duplex.write(piece)
+    this.#waiting = 0
+  }
+
+  #pump(): void {
+    while (this.#pieces.length > 0 && !this.#duplex.writableNeedDrain) {
+      const piece = this.#pieces.shift() as Buffer
+      this.#waiting -= piece.length
+      this.#duplex.write(piece)
+    }
+  }
+
+  /** Whether the stream has not taken everything. */
+  get isBusy(): boolean {
+    return this.#pieces.length > 0 || this.#duplex.writableNeedDrain
+  }
+
+  /** The stream has taken what it was given. */
+  drained(): void {
+    this.#progressed = true
+    if (!this.#duplex.destroyed) this.#pump()
+  }
+
+  /** Whether the peer has taken bytes that had to wait for it, since this was asked last. */
+  hasProgressed(): boolean {
+    const progressed = this.#progressed
+    this.#progressed = false
+    return progressed
+  }
+
+  /** Nobody waits any longer: the stream has taken everything, or never will. */
   release(): void {
     this.#ready = undefined
     this.#resolveReady()

@@ -20,16 +20,16 @@ export interface OxmRow<T extends number | bigint = number | bigint> {
   readonly needs: Needs
   readonly format: OxmFormat
   /** Name in ovs-ofctl's text where it is not ours. */
-  readonly text?: string
+  readonly text?: string | undefined
   /** Class and field as an operand of Nicira's actions, where Open vSwitch has an older name. */
-  readonly operand?: readonly [oxmClass: number, field: number]
+  readonly operand?: readonly [oxmClass: number, field: number] | undefined
   /** Class 0xffff only: the experimenter whose field this is. */
-  readonly experimenter?: number
+  readonly experimenter?: number | undefined
   /**
    * The wire carries as many bytes as the switch's tlv_table says, up to `size`. Without that table
    * we write the fewest whole words that hold value and mask; leading zeros mean nothing.
    */
-  readonly variable?: true
+  readonly variable?: true | undefined
   /** Phantom: the JavaScript type of a value, a number up to 48 bits. */
   readonly value?: T
 }
@@ -58,10 +58,10 @@ export const row = <T extends number | bigint>(
   maskable: options.mask ?? false,
   needs: options.needs ?? {},
   format: options.format ?? 'dec',
-  ...(options.text !== undefined && { text: options.text }),
-  ...(options.operand !== undefined && { operand: options.operand }),
-  ...(options.experimenter !== undefined && { experimenter: options.experimenter }),
-  ...(options.variable !== undefined && { variable: options.variable }),
+  text: options.text,
+  operand: options.operand,
+  experimenter: options.experimenter,
+  variable: options.variable,
 })
 
 export const IP = { eth_type: [0x0800, 0x86dd] }

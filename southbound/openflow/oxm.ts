@@ -166,9 +166,20 @@ function complete(name: FieldName, from: OxmRow): OxmField {
   if (!cell) throw new Error(`${name}: no cell of ${from.size} bytes`)
   const prefix = from.experimenter === undefined ? 0 : 4
   const header = from.class * 65536 + (from.field << 9) + from.size + prefix
+  // Spelled out: one shape for all fields, which the codec's reads of them are fast by.
   return {
-    ...from,
     name,
+    class: from.class,
+    field: from.field,
+    bits: from.bits,
+    size: from.size,
+    maskable: from.maskable,
+    needs: from.needs,
+    format: from.format,
+    text: from.text,
+    operand: from.operand,
+    experimenter: from.experimenter,
+    variable: from.variable,
     header,
     operandHeader: from.operand
       ? from.operand[0] * 65536 + (from.operand[1] << 9) + from.size
@@ -186,6 +197,8 @@ export const fieldOf: Readonly<Record<FieldName, OxmField>> = Object.fromEntries
   Object.entries(oxm).map(([name, from]) => [name, complete(name as FieldName, from)]),
 ) as never
 export const fieldNames = Object.keys(oxm) as readonly FieldName[]
+/** The same as a Map: fast where every call has another name. */
+export const fieldByName: ReadonlyMap<string, OxmField> = new Map(Object.entries(fieldOf))
 
 const byKind = new Map(fieldNames.map((name) => [fieldOf[name].header >>> 9, fieldOf[name]]))
 const byOperand = new Map(fieldNames.map((name) => [fieldOf[name].operandHeader, fieldOf[name]]))

@@ -112,3 +112,7 @@ export function exchange<T>(
 /** The reason of an aborted signal, as an Error. */
 export const reasonOf = (signal: AbortSignal | undefined): Error =>
   signal?.reason instanceof Error ? signal.reason : new Error('aborted', { cause: signal?.reason })
+
+/** What somebody else's code threw, as an Error. */
+export const errorOf = (thrown: unknown): Error =>
+  thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown })

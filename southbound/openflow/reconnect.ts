@@ -3,6 +3,8 @@
  * after a pause when it ends. Neighbours: listen.ts (dialOpenflow), wire/backoff.ts (the pauses).
  */
 import { type PersistOptions, persist } from '../wire/backoff.ts'
+import { OPENFLOW_PORT } from '../wire/endpoint.ts'
+import { checkDial } from '../wire/stream.ts'
 import type { Connection } from './connection.ts'
 import { type DialOpenflowOptions, dialOpenflow } from './listen.ts'
 
@@ -16,14 +18,18 @@ export interface KeepConnectedOptions extends Omit<DialOpenflowOptions, 'signal'
 /**
  * Keeps one connection to one of the targets (active endpoints, tried in turn) until the signal
  * aborts; resolves then, with the connection closed. `use` gets each connection, with a signal that
- * aborts when that connection ends; when it rejects, the connection is closed with that reason.
+ * aborts when that connection ends; when it rejects, the connection is closed with that reason. Rejects
+ * at once for a target that no attempt could reach (`checkDial`).
  */
-export function keepConnected(
+export async function keepConnected(
   targets: readonly string[],
   options: KeepConnectedOptions,
   use: (connection: Connection, signal: AbortSignal) => Promise<void> | void,
 ): Promise<void> {
-  const { connect = dialOpenflow, signal } = options
+  const { connect = dialOpenflow, signal, tls } = options
+  if (!options.connect) {
+    for (const target of targets) checkDial(target, { tls, defaultPort: OPENFLOW_PORT })
+  }
   return persist(async (attempt) => {
     const connection = await connect(targets[attempt % targets.length] as string, options)
     const end = new AbortController()

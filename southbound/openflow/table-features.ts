@@ -4,6 +4,7 @@
  * instruction.ts have the things that are listed here by their ids.
  */
 import { WireError } from '../wire/error.ts'
+import { put } from '../wire/put.ts'
 import { type Case, nothing, type Part, record, rest, tlvs } from '../wire/record.ts'
 import { hex32, hex64, pad, struct, text, u8, u16, u32 } from '../wire/struct.ts'
 import { actionRows } from './action.ts'
@@ -70,7 +71,7 @@ export const oxmIds: Part<readonly OxmId[]> = {
         word.set.value(writer.bytes, at, id.header)
       }
       if (experimenter !== undefined) {
-        word.set.value(writer.bytes, writer.reserve(4), experimenter)
+        put(writer, 4, word.set.value, experimenter)
       }
     }
   },

@@ -58,8 +58,8 @@ export const formatUnknown = (name: string, bytes: Uint8Array): string => {
   return `${name}(type=0x${type.toString(16)},${formatHex(bytes.subarray(4))})`
 }
 export function parseUnknown(span: Span): Uint8Array {
-  const [type, body, more] = commas(span)
-  const number = type && cut(type, '=')
+  const [type, body, more] = commas(span) as [Span, ...Span[]]
+  const number = cut(type, '=')
   if (!number || textOf(number[0]) !== 'type' || !body || more) {
     return fail(span, 'type=NUMBER,BYTES')
   }
@@ -104,8 +104,7 @@ export const formatActions = (actions: readonly Action[]): string =>
 function parseUnknownAction(span: Span): Action {
   try {
     const bytes = parseUnknown(span)
-    const [action] = actionsPart.read(bytes, 0, bytes.length)
-    return action ?? fail(span, 'an action')
+    return actionsPart.read(bytes, 0, bytes.length)[0] as Action
   } catch (error) {
     if (error instanceof WireError) return fail(span, `bytes of an action (${error.message})`)
     throw error

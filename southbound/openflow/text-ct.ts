@@ -54,7 +54,7 @@ function parseNatRange(span: Span): Partial<Nat> {
     const bracket = textOf(one).startsWith('[') && textOf(one).endsWith(']')
     const inner = bracket ? { ...one, from: one.from + 1, to: one.to - 1 } : one
     const value = parseAddress(inner)
-    if ((typeof value === 'bigint') !== six) fail(one, `an IPv${six ? 6 : 4} address`)
+    if (six && typeof value === 'number') fail(one, 'an IPv6 address')
     out[`${six ? 'ipv6' : 'ipv4'}_${i === 0 ? 'min' : 'max'}`] = value
   })
   if (at >= 0) {

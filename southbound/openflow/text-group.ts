@@ -22,7 +22,7 @@ import {
   type Span,
   spanOf,
   textOf,
-  trim,
+  trimStart,
 } from './text-span.ts'
 import { formatPort, parsePort } from './text-value.ts'
 
@@ -66,23 +66,29 @@ function bucketSpans(span: Span): Span[] {
   const { source, to } = span
   const starts: number[] = []
   let depth = 0
-  for (let at = span.from; at < to; at++) {
+  // Its id comes first.
+  for (let at = span.from + 1; at < to; at++) {
     if (source[at] === '(') depth++
     if (source[at] === ')') depth--
-    if (depth === 0 && source.startsWith('bucket=', at) && /[,\s]/.test(source[at - 1] ?? ',')) {
+    if (depth === 0 && source.startsWith('bucket=', at) && /[,\s]/.test(source[at - 1] as string)) {
       starts.push(at)
     }
   }
   return starts.map((start, i) =>
-    trim({ source, from: start + 'bucket='.length, to: trimComma(source, starts[i + 1] ?? to) }),
+    trimStart({
+      source,
+      from: start + 'bucket='.length,
+      to: trimComma(source, starts[i + 1] ?? to),
+    }),
   )
 }
 function trimComma(source: string, to: number): number {
-  while (to > 0 && /[,\s]/.test(source[to - 1] as string)) to--
+  while (/[,\s]/.test(source[to - 1] as string)) to--
   return to
 }
 
 function parseBucket(span: Span, type: number): Bucket {
+  if (isEmpty(span)) fail(span, 'actions (actions=drop for none)')
   const out = {
     weight: type === groupType.select ? 1 : 0,
     watch_port: ANY,
@@ -102,7 +108,10 @@ function parseBucket(span: Span, type: number): Bucket {
       break
     }
   }
-  return { ...out, actions: actions && !isEmpty(trim(actions)) ? parseActionList(actions) : [] }
+  return {
+    ...out,
+    actions: actions && !isEmpty(trimStart(actions)) ? parseActionList(actions) : [],
+  }
 }
 
 /** @throws {TextError} with the position and what would be right */

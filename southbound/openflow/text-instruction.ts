@@ -101,13 +101,16 @@ export function parseInstructions(span: Span): readonly Instruction[] {
   let actions: Action[] | undefined
   let last = -1
   for (const item of items) {
-    const instruction = parseInstruction(item)
-    if (!instruction && actions && out.at(-1)?.kind === 'apply_actions') {
-      actions.push(parseActionItem(item))
-      continue
+    let next = parseInstruction(item)
+    if (!next) {
+      const action = parseActionItem(item)
+      if (actions && out.at(-1)?.kind === 'apply_actions') {
+        actions.push(action)
+        continue
+      }
+      actions = [action]
+      next = { kind: 'apply_actions', actions }
     }
-    if (!instruction) actions = [parseActionItem(item)]
-    const next = instruction ?? applying(actions ?? [])
     const rank = next.kind === 'unknown' ? last : order.indexOf(next.kind)
     if (rank < last || (rank === last && next.kind !== 'unknown')) {
       fail(item.whole, `it once and in the order ${order.join(', ')}`)
@@ -117,8 +120,6 @@ export function parseInstructions(span: Span): readonly Instruction[] {
   }
   return out
 }
-const applying = (actions: readonly Action[]): Instruction => ({ kind: 'apply_actions', actions })
-
 /** Undefined for an action. */
 function parseInstruction(item: Item): Instruction | undefined {
   const name = nameOf(item)
@@ -126,7 +127,7 @@ function parseInstruction(item: Item): Instruction | undefined {
     return Object.hasOwn(texts, name) ? texts[name]?.parse?.(item.value, item) : undefined
   try {
     const bytes = parseUnknown(item.value)
-    return instructionsPart.read(bytes, 0, bytes.length)[0] ?? fail(item.whole, 'an instruction')
+    return instructionsPart.read(bytes, 0, bytes.length)[0] as Instruction
   } catch (error) {
     if (error instanceof WireError)
       return fail(item.value, `bytes of an instruction (${error.message})`)

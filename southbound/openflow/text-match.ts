@@ -6,7 +6,17 @@
 import { type Match, missingPrerequisite } from './match.ts'
 import { type FieldName, fieldOf, type OxmField } from './oxm.ts'
 import { ambiguous, fieldByName, matchName } from './text-field.ts'
-import { cut, fail, type Item, itemsOf, nameOf, parseUint, type Span, spanOf } from './text-span.ts'
+import {
+  cut,
+  fail,
+  type Item,
+  itemsOf,
+  nameOf,
+  parseUint,
+  type Span,
+  spanOf,
+  textOf,
+} from './text-span.ts'
 import {
   type Entry,
   formatMasked,
@@ -86,7 +96,6 @@ type Special = (match: Match, left: Set<FieldName>) => string | undefined
 const special: Readonly<Partial<Record<FieldName, Special>>> = {
   ip_dscp: ({ ip_dscp }) => `nw_tos=${(ip_dscp as number) << 2}`,
   vlan_vid: formatVlan,
-  vlan_pcp: ({ vlan_pcp }) => `vlan_pcp=${vlan_pcp}`,
 }
 
 const TAG = 0x1000
@@ -204,6 +213,7 @@ export function readMatch(items: readonly Item[], other: (item: Item) => void): 
     const reader = Object.hasOwn(readers, name) ? readers[name] : undefined
     if (!field && !reader && !Object.hasOwn(ambiguous, name)) other(item)
     else if (item.mark === '' || item.mark === '(') fail(item.whole, `${name}=VALUE`)
+    else if (textOf(item.value) === '*') continue
     else if (reader) reader(item, reading)
     else if (Object.hasOwn(ambiguous, name)) later.push(item)
     else readField(item, field as OxmField, reading)
@@ -221,7 +231,7 @@ export function readMatch(items: readonly Item[], other: (item: Item) => void): 
   }
   const missing = missingPrerequisite(match)
   if (missing !== undefined) {
-    const span = reading.at.get(missing.split(' ')[0] as FieldName) ?? spanOf('')
+    const span = reading.at.get(missing.split(' ')[0] as FieldName) as Span
     fail(span, `its prerequisite in the match: ${missing}`)
   }
   return match
@@ -229,7 +239,8 @@ export function readMatch(items: readonly Item[], other: (item: Item) => void): 
 
 /** `tcp, udp or sctp before tp_src`. */
 function whatDecides(name: string): string {
-  const words = (ambiguous[name] ?? []).flatMap((one) => {
+  const meanings = ambiguous[name] as readonly FieldName[]
+  const words = meanings.flatMap((one) => {
     const { eth_type, ip_proto } = fieldOf[one].needs
     return protocols
       .filter(([, eth, ip]) => eth_type?.includes(eth) && ip_proto?.[0] === ip)

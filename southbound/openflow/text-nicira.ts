@@ -68,9 +68,10 @@ function parseBundle(item: Item, withDst: boolean): Members & { dst?: Span } {
   const dst = withDst ? others.shift() : undefined
   const [first, ...rest] = others
   const head = first && cut(first, ':')
-  const word = head && textOf(head[0])
   if (!fields || !basis || !algorithm || !type || !head || (withDst && !dst)) fail(item.value, form)
-  if (textOf(type) !== 'ofport' || !/^(members|slaves)$/.test(word ?? '')) fail(item.value, form)
+  if (textOf(type) !== 'ofport' || !/^(members|slaves)$/.test(textOf(head[0]))) {
+    fail(item.value, form)
+  }
   const members = [head[1], ...rest].filter(({ from, to }) => to > from)
   return {
     fields: parseWord(fields, hashes),
@@ -130,9 +131,8 @@ export const niciraTexts: { readonly [K in Kind]?: ActionText<K> } = {
     'conjunction',
     ({ id, clause, n_clauses }) => `conjunction(${id},${clause + 1}/${n_clauses})`,
     (item) => {
-      const [id, share] = parts(item, 'ID,K/N')
-      const kn = share && cut(share, '/')
-      if (!id || !kn) return fail(item.value, 'ID,K/N')
+      const [id, share] = parts(item, 'ID,K/N') as [Span, Span]
+      const kn = cut(share, '/') ?? fail(share, 'K/N')
       const [k, n_clauses] = [parseUint(kn[0], 8), parseUint(kn[1], 8)]
       if (k < 1 || k > n_clauses || n_clauses > 64)
         fail(share, 'K/N with 1 to N clauses of 2 to 64')

@@ -38,6 +38,9 @@ const isField = (span: Span) =>
 /** Fields of experimenters have long headers, for which there is an action of its own. */
 const isLong = (name: keyof typeof fieldOf) => fieldOf[name].operandHeader >>> 16 === 0xffff
 
+/** `output:5` and `output=5` are the same. */
+const isGiven = ({ mark }: Parameters<ActionText['parse']>[0]) => mark === ':' || mark === '='
+
 function resubmitTo(item: Parameters<ActionText['parse']>[0]) {
   if (item.mark !== '(') return undefined
   const [port, table, ct, more] = commas(item.value)
@@ -92,7 +95,7 @@ export const outputTexts: { readonly [K in Kind]?: ActionText<K> } = {
     'output',
     ({ src, max_len }) => (max_len === WHOLE ? `output:${formatOperand(src)}` : undefined),
     (item) => {
-      if (item.mark !== ':' || !isField(item.value)) return undefined
+      if (!isGiven(item) || !isField(item.value)) return undefined
       const src = parseShortOperand(item.value)
       return isLong(src.field) ? undefined : { kind: 'output_reg', src, max_len: WHOLE }
     },
@@ -101,7 +104,7 @@ export const outputTexts: { readonly [K in Kind]?: ActionText<K> } = {
     'output',
     ({ src, max_len }) => (max_len === WHOLE ? `output:${formatOperand(src)}` : undefined),
     (item) => {
-      if (item.mark !== ':' || !isField(item.value)) return undefined
+      if (!isGiven(item) || !isField(item.value)) return undefined
       return { kind: 'output_reg2', src: parseShortOperand(item.value), max_len: WHOLE }
     },
   ),
@@ -109,7 +112,6 @@ export const outputTexts: { readonly [K in Kind]?: ActionText<K> } = {
     'output',
     ({ port, max_len }) => `output(port=${formatShortPort(port)},max_len=${max_len})`,
     (item) => {
-      if (item.mark !== '(') return undefined
       let port: number | undefined
       let max_len: number | undefined
       readKeys(item.value, {
@@ -133,7 +135,7 @@ export const outputTexts: { readonly [K in Kind]?: ActionText<K> } = {
       return word && `controller(reason=${word},max_len=${max_len},id=${controller_id})`
     },
     (item) => {
-      if (item.mark !== '(') return undefined
+      // Others than controller(…) are read by the row of output.
       const { userdata, pause, meter_id, ...keys } = controllerKeys(item.value)
       if (userdata ?? pause ?? meter_id) return undefined
       return { kind: 'controller', max_len: WHOLE, controller_id: 0, reason: 1, ...keys }
@@ -197,11 +199,14 @@ export const outputTexts: { readonly [K in Kind]?: ActionText<K> } = {
         ? `resubmit:${formatShortPort(action.in_port)}`
         : `resubmit(${formatResubmit(action)})`,
     (item) => {
-      if (item.mark === ':') {
-        return { kind: 'resubmit', in_port: parseShortPort(item.value), table_id: ANY_TABLE }
+      if (isGiven(item)) {
+        const in_port = parseShortPort(item.value)
+        if (in_port === IN_PORT) fail(item.value, 'another port than IN_PORT, or a table')
+        return { kind: 'resubmit', in_port, table_id: ANY_TABLE }
       }
       const to = resubmitTo(item)
       if (!to || to.ct) return undefined
+      if (to.in_port === IN_PORT && to.table_id === ANY_TABLE) fail(item.value, 'PORT or TABLE')
       return { kind: 'resubmit', in_port: to.in_port, table_id: to.table_id }
     },
   ),

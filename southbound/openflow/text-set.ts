@@ -2,6 +2,7 @@
  * Text of the actions that change a packet or its metadata: fields, tags, TTLs, the stack; one row
  * each. Source: ovs-actions(7). Neighbours: text-row.ts, text-action.ts, text-field.ts.
  */
+import { masked } from './match.ts'
 import { type FieldName, fieldOf } from './oxm.ts'
 import { formatOperand, parseFieldName, parseOperand, setName } from './text-field.ts'
 import {
@@ -38,7 +39,8 @@ function setField(item: Item): ActionOf<'set_field'> | ActionOf<'load2'> {
   const entry = parseEntry(value, field)
   if (typeof entry !== 'object') return { kind: 'set_field', field: field.name, value: entry }
   if (!field.maskable) fail(value, `no mask for ${field.name}`)
-  return { kind: 'load2', field: field.name, value: entry[0], mask: entry[1] }
+  const [given, mask] = entry
+  return { kind: 'load2', field: field.name, value: masked(field, given, mask), mask }
 }
 
 const moves = <K extends 'move' | 'copy_field'>(kind: K): ActionText<K> =>
@@ -65,11 +67,18 @@ const older: Readonly<Record<string, FieldName>> = {
   mod_nw_dst: 'ipv4_dst',
   mod_nw_tos: 'ip_dscp',
   mod_nw_ecn: 'ip_ecn',
+  set_vlan_vid: 'vlan_vid',
+  set_vlan_pcp: 'vlan_pcp',
   set_mpls_label: 'mpls_label',
   set_mpls_tc: 'mpls_tc',
 }
+/** Bit of vlan_vid: there is a tag. */
+const TAGGED = 0x1000
 function setOlder(item: Item, name: FieldName): ActionOf<'set_field'> {
   const value = given(item)
+  if (name === 'vlan_vid') {
+    return { kind: 'set_field', field: name, value: TAGGED | parseUint(value, 12) }
+  }
   if (name !== 'ip_dscp') {
     const entry = parseEntry(value, fieldOf[name])
     if (typeof entry === 'object') fail(value, 'a value without a mask')
@@ -176,19 +185,18 @@ export const setTexts: { readonly [K in Kind]?: ActionText<K> } = {
     (queue_id) => ({ kind: 'set_queue', queue_id }),
   ),
   pop_queue: bare('pop_queue', 'pop_queue'),
-  set_tunnel: number<'set_tunnel'>(
+  set_tunnel: row<'set_tunnel'>(
     'set_tunnel',
-    32,
-    ({ tun_id }) => tun_id,
-    (tun_id) => ({ kind: 'set_tunnel', tun_id }),
-    hex,
+    ({ tun_id }) => `set_tunnel:${hex(tun_id)}`,
+    (item) => {
+      const tun_id = parseBig(given(item), 2n ** 64n - 1n)
+      // One of more bits is the next row's.
+      return tun_id < 2n ** 32n ? { kind: 'set_tunnel', tun_id: Number(tun_id) } : undefined
+    },
   ),
   set_tunnel64: row<'set_tunnel64'>(
-    'set_tunnel64',
+    'set_tunnel64 set_tunnel',
     ({ tun_id }) => `set_tunnel64:${hex(tun_id)}`,
-    (item) => ({
-      kind: 'set_tunnel64',
-      tun_id: parseEntry(given(item), fieldOf.tunnel_id) as bigint,
-    }),
+    (item) => ({ kind: 'set_tunnel64', tun_id: parseBig(given(item), 2n ** 64n - 1n) }),
   ),
 }

@@ -39,10 +39,9 @@ export function fail(span: Span, expected: string): never {
   throw new TextError(textOf(span), span.from, expected)
 }
 
-/** Without white space at both ends. */
-export function trim({ source, from, to }: Span): Span {
+/** Without white space before it. */
+export function trimStart({ source, from, to }: Span): Span {
   while (from < to && isSpace(source[from])) from++
-  while (from < to && isSpace(source[to - 1])) to--
   return { source, from, to }
 }
 

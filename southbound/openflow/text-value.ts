@@ -20,7 +20,6 @@ import {
   parseUint,
   parseWord,
   type Span,
-  spanOf,
   textOf,
 } from './text-span.ts'
 
@@ -50,16 +49,21 @@ export const formatPort = (port: number): string => portNames[port] ?? String(po
 export const portOfName = (name: string): number | undefined =>
   Object.hasOwn(portNumbers, name.toUpperCase()) ? portNumbers[name.toUpperCase()] : undefined
 
+const FIRST_SHORT_RESERVED = 0xfff8
+
 export function parsePort(span: Span): number {
   const named = portOfName(textOf(span))
   if (named !== undefined) return named
   if (!/^\d/.test(textOf(span)))
     fail(span, `a port number or ${Object.keys(portNumbers).join(', ')}`)
-  return parseUint(span, 32)
+  const port = parseUint(span, 32)
+  // The reserved ports of OpenFlow 1.0, which ovs-ofctl takes by their numbers there too.
+  return port >= FIRST_SHORT_RESERVED && port <= 0xffff ? port + 0xffff_0000 : port
 }
 
 export interface ValueText {
   format(value: Value, field: OxmField): string
+  /** A value that the field can hold. @throws {TextError} */
   parse(span: Span, field: OxmField): Value
   /** A mask alone; as a value when absent. */
   formatMask?(mask: Value, field: OxmField): string
@@ -131,7 +135,6 @@ function flags(names: Readonly<Record<string, number>>, all?: number): ValueText
       let value = 0
       let mask = 0
       for (const word of words) {
-        if (/^[+-]/.test(word) !== signed) fail(span, 'flags as a|b or +a-b')
         const bit = parseWord(spanWithin(span, word, signed ? 1 : 0), names)
         if (mask & bit) fail(span, 'each flag once')
         mask |= bit
@@ -150,7 +153,7 @@ function spanWithin({ source, from, to }: Span, word: string, skip: number): Spa
 
 /** OpenFlow 1.0 numbers of 16 bits: the reserved ones are the last of them too. */
 export const formatShortPort = (port: number): string =>
-  port < 0xfff8 ? String(port) : formatPort(port + 0xffff_0000)
+  port < FIRST_SHORT_RESERVED ? String(port) : formatPort(port + 0xffff_0000)
 export function parseShortPort(span: Span): number {
   const port = parsePort(span)
   if (port > 0xffff && port < 0xffff_ff00) fail(span, 'a port number of 16 bits')
@@ -211,9 +214,8 @@ export const valueTexts: Readonly<Partial<Record<string, ValueText>>> = {
   tcp_flags: flags(bitsOf('fin syn rst psh ack urg ece cwr ns [200] [400] [800]')),
   tun_flags: flags(bitsOf('oam'), 1),
 }
-const fallback = valueTexts.hex as ValueText
 export const textFor = (field: OxmField): ValueText =>
-  valueTexts[field.name] ?? valueTexts[field.format] ?? fallback
+  (valueTexts[field.name] ?? valueTexts[field.format]) as ValueText
 
 export const formatValue = (name: FieldName, value: Value): string =>
   textFor(fieldOf[name]).format(value, fieldOf[name])
@@ -236,21 +238,6 @@ export function parseEntry(span: Span, field: OxmField): Entry {
   const words = text.parseEntry?.(span, field)
   if (words !== undefined) return words
   const parts = cut(span, '/')
-  if (!parts) return parseFitting(text.parse, span, field)
-  const value = parseFitting(text.parse, parts[0], field)
-  const mask = parseFitting(text.parseMask ?? text.parse, parts[1], field)
-  return [value, mask]
+  if (!parts) return text.parse(span, field)
+  return [text.parse(parts[0], field), (text.parseMask ?? text.parse)(parts[1], field)]
 }
-function parseFitting(
-  parse: (span: Span, field: OxmField) => Value,
-  span: Span,
-  field: OxmField,
-): Value {
-  const value = parse(span, field)
-  if (value > field.ones) fail(span, `at most ${field.bits} bits for ${field.name}`)
-  return value
-}
-
-/** A value of the field from a whole text; for those who have no span. */
-export const parseValue = (name: FieldName, text: string): Entry =>
-  parseEntry(spanOf(text), fieldOf[name])

@@ -5,7 +5,7 @@
  * text-meter.ts, flow.ts.
  */
 import { WireError } from '../wire/error.ts'
-import type { Flow, FlowBytes } from './flow.ts'
+import type { Flow, FlowBytes, FlowSettings } from './flow.ts'
 import { decodeInstructions, type Instruction } from './instruction.ts'
 import { decodeMatch, type Match } from './match.ts'
 import { flowFlags } from './message.ts'
@@ -29,17 +29,8 @@ export { formatMatch, parseMatch } from './text-match.ts'
 export { TextError } from './text-span.ts'
 export { formatValue } from './text-value.ts'
 
-/** What a flow-mod or a report may say of a flow beside the flow itself. */
-export interface FlowSettings {
-  /** Seconds; absent or 0 = never. */
-  readonly idle_timeout?: number
-  readonly hard_timeout?: number
-  readonly importance?: number
-  /** flowFlags */
-  readonly flags?: number
-}
-/** A flow as values, with the settings that the text names. */
-export interface FlowText extends Flow, FlowSettings {}
+/** As ovs-vsctl and ovs-ofctl write it: 16 hexadecimal digits. */
+export const formatDatapathId = (id: bigint): string => id.toString(16).padStart(16, '0')
 
 const DEFAULT_PRIORITY = 0x8000
 const timeouts = ['idle_timeout', 'hard_timeout', 'importance'] as const
@@ -57,7 +48,7 @@ const statistics = new Set(['duration', 'n_packets', 'n_bytes', 'idle_age', 'har
  * `table=5, priority=100,reg1=0x7 actions=drop`. Bytes that cannot be decoded are shown as hex, which
  * is not read back: a foreign flow may hold fields that no row declares, and the text must come all the same.
  */
-export function formatFlow(flow: (FlowBytes | Flow) & FlowSettings): string {
+export function formatFlow(flow: FlowBytes | Flow): string {
   const match = orHex(flow.match, decodeMatch, formatMatch)
   const actions = orHex(flow.instructions, decodeInstructions, formatInstructions)
   const head = [
@@ -89,7 +80,7 @@ function orHex<T extends Match | readonly Instruction[]>(
  * The flow of a text; counters of a report are left out. A priority that is not there is 32768, a
  * table 0, a cookie 0. @throws {TextError} with the position and what would be right
  */
-export function parseFlow(text: string): FlowText {
+export function parseFlow(text: string): Flow {
   const span = spanOf(text)
   const { items, rest } = itemsBefore(span, /^actions?[=:]/)
   if (!rest) return fail(span, 'actions=ACTIONS at the end (actions=drop for none)')

@@ -5,6 +5,7 @@
  * Neighbour: codec.ts builds scalars, optionals, sets and maps from these.
  */
 import { ovsdbError } from './error.ts'
+import { exactInteger, isInt64, show, wholeNumber } from './json.ts'
 import type { Atom, AtomType, BaseType } from './schema.ts'
 
 /** Resolves the uuid-name of an insert operation; throws OvsdbError for a name it refuses. */
@@ -34,13 +35,22 @@ export function isId(text: unknown): text is string {
 }
 
 function wrong(type: string, value: unknown): never {
-  const shown = (JSON.stringify(value) ?? String(value)).slice(0, 80)
-  throw ovsdbError('syntax error', `expected ${type}, found ${shown}`)
+  throw ovsdbError('syntax error', `expected ${type}, found ${show(value)}`)
 }
-const decodeInteger = (wire: unknown): number =>
-  typeof wire === 'number' && Number.isInteger(wire) ? wire + 0 : wrong('integer', wire)
-const decodeReal = (wire: unknown): number =>
-  typeof wire === 'number' && Number.isFinite(wire) ? wire + 0 : wrong('real', wire)
+/** Safe ones are numbers, the others of 64 bits bigints: json.ts. */
+function encodeInteger(wire: unknown): number | bigint {
+  if (Number.isSafeInteger(wire)) return (wire as number) + 0
+  return typeof wire === 'bigint' && isInt64(wire) ? wholeNumber(wire) : wrong('integer', wire)
+}
+/** Also what was written with an exponent, as `1e17`. */
+function decodeInteger(wire: unknown): number | bigint {
+  if (Number.isSafeInteger(wire)) return (wire as number) + 0
+  return encodeInteger(typeof wire === 'number' ? exactInteger(wire) : wire)
+}
+function decodeReal(wire: unknown): number {
+  if (typeof wire === 'bigint') return Number(wire)
+  return typeof wire === 'number' && Number.isFinite(wire) ? wire + 0 : wrong('real', wire)
+}
 const decodeBoolean = (wire: unknown): boolean =>
   typeof wire === 'boolean' ? wire : wrong('boolean', wire)
 const decodeString = (wire: unknown): string =>
@@ -61,7 +71,13 @@ function encodeUuid(atom: unknown): readonly string[] {
 }
 
 export const atoms: Readonly<Record<AtomType, AtomCodec>> = {
-  integer: { initial: 0, decode: decodeInteger, encode: decodeInteger, fromKey: Number },
+  integer: {
+    initial: 0,
+    decode: decodeInteger,
+    encode: encodeInteger,
+    // Number, if that is exact: most keys are short.
+    fromKey: (key) => (key.length < 16 ? Number(key) : wholeNumber(BigInt(key))),
+  },
   real: { initial: 0, decode: decodeReal, encode: decodeReal, fromKey: Number },
   boolean: {
     initial: false,
@@ -86,14 +102,14 @@ export function compareAtoms(a: Atom, b: Atom): number {
 /** Throws OvsdbError 'constraint violation' with the value and what would be allowed. */
 export function checkAtom(base: BaseType, atom: Atom): void {
   const violated = (expected: string): never => {
-    throw ovsdbError('constraint violation', `${JSON.stringify(atom)} is not ${expected}`)
+    throw ovsdbError('constraint violation', `${show(atom)} is not ${expected}`)
   }
   if (base.enum && !base.enum.includes(atom)) {
     violated(`one of the allowed values (${base.enum.join(', ')})`)
   }
   if (base.type === 'integer') {
-    const { minInteger = Number.MIN_SAFE_INTEGER, maxInteger = Number.MAX_SAFE_INTEGER } = base
-    if ((atom as number) < minInteger || (atom as number) > maxInteger) {
+    const { minInteger = -Infinity, maxInteger = Infinity } = base
+    if ((atom as number | bigint) < minInteger || (atom as number | bigint) > maxInteger) {
       violated(`in the valid range ${minInteger} to ${maxInteger}`)
     }
   } else if (base.type === 'real') {

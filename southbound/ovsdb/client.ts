@@ -16,6 +16,7 @@ import { type ChangeOptions, type ChangeTarget, changeRows, type Draft } from '.
 import { type ClientLocks, clientLocks, type Lock, type LockOptions } from './client-locks.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
 import { JsonRpc, type JsonRpcOptions, unknownMethod } from './json-rpc.ts'
+import { type ListenerOptions, warnOfListener } from './listener.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import type { MonitorRequest, Replica } from './replica.ts'
 import { readResults } from './result.ts'
@@ -23,7 +24,7 @@ import type { DatabaseSchema } from './schema.ts'
 import { parseSchema } from './schema-json.ts'
 import { Watch, type WatchControl } from './watch.ts'
 
-export interface ClientOptions extends JsonRpcOptions {
+export interface ClientOptions extends JsonRpcOptions, ListenerOptions {
   /** Ends the opening only. */
   signal: AbortSignal
 }
@@ -55,12 +56,18 @@ export class OvsdbClient {
   readonly #rpc: JsonRpc
   readonly #watches: Map<number, Watch>
   readonly #locks: ClientLocks
+  readonly #onListenerError: (error: unknown) => void
   /** Watches that end with this session. */
   readonly #own = new Set<Watch>()
   #nextMonitor = 1
 
-  private constructor(rpc: JsonRpc, shared: Shared, databases: readonly string[]) {
+  private constructor(
+    rpc: JsonRpc,
+    shared: Shared,
+    { databases, onListenerError }: Pick<OvsdbClient, 'databases'> & ListenerOptions,
+  ) {
     this.#rpc = rpc
+    this.#onListenerError = onListenerError ?? warnOfListener
     this.#watches = shared.watches
     this.#locks = clientLocks(rpc)
     shared.locks = this.#locks
@@ -74,14 +81,20 @@ export class OvsdbClient {
   }
 
   /** Resolves when the peer has listed its databases; closes the duplex when it does not. */
-  static async open(duplex: Duplex, { signal, ...options }: ClientOptions): Promise<OvsdbClient> {
+  static async open(
+    duplex: Duplex,
+    { signal, onListenerError, ...options }: ClientOptions,
+  ): Promise<OvsdbClient> {
     const shared: Shared = { watches: new Map(), locks: undefined }
     const onNotify = (method: string, params: readonly unknown[]) =>
       onNotification(shared, method, params)
     const rpc = new JsonRpc(duplex, { onNotify }, options)
     try {
       const databases = await rpc.request('list_dbs', [], { signal, read: readNames })
-      return new OvsdbClient(rpc, shared, databases)
+      return new OvsdbClient(rpc, shared, {
+        databases,
+        ...(onListenerError && { onListenerError }),
+      })
     } catch (error) {
       rpc.close(error as Error)
       throw error
@@ -89,8 +102,13 @@ export class OvsdbClient {
   }
 
   /** Whether calls are still sent; false from the moment that either side ended the session. */
-  get open(): boolean {
-    return this.#rpc.open
+  get isOpen(): boolean {
+    return this.#rpc.isOpen
+  }
+
+  /** Grows with each answer, and with each part of a large one. */
+  get progress(): number {
+    return this.#rpc.progress
   }
 
   /** The schema as the server has it, for databases that we do not declare. */
@@ -109,7 +127,7 @@ export class OvsdbClient {
     operations: readonly Operation[],
     { signal }: CallOptions,
   ): Promise<OperationResult[]> {
-    const sent = this.open
+    const sent = this.isOpen
     try {
       return await this.#rpc.request('transact', [nameOf(database), ...operations], {
         signal,
@@ -117,7 +135,8 @@ export class OvsdbClient {
         onAbort: (id) => this.#rpc.notify('cancel', [id]),
       })
     } catch (error) {
-      if (!sent || !(error instanceof OvsdbError) || error.tag !== 'connection closed') throw error
+      if (!sent || !(error instanceof OvsdbError) || error.isPeers) throw error
+      if (error.tag !== 'connection closed') throw error
       throw ovsdbError('unknown outcome', error.details ?? 'connection closed', error)
     }
   }
@@ -144,7 +163,7 @@ export class OvsdbClient {
     request: R,
     { signal }: CallOptions,
   ): Promise<Replica<S, R>> {
-    const watch = new Watch(schema, request)
+    const watch = new Watch(schema, request, this.#onListenerError)
     const method = watch.conditional ? 'monitor_cond' : 'monitor'
     const started = await this.#start(watch, method, signal)
     this.#own.add(watch)

@@ -11,6 +11,7 @@
  */
 import { type AtomCodec, atoms, checkAtom, compareAtoms, type Names } from './atom.ts'
 import { type ErrorTag, ovsdbError } from './error.ts'
+import { show } from './json.ts'
 import type { Atom, Column, ColumnKind } from './schema.ts'
 
 /** `<row>`: column name to `<value>`. */
@@ -52,7 +53,16 @@ export interface Codec {
 type Record_ = Record<string, Atom>
 /** An object without prototype, which V8 keeps in fast mode (Object.create(null) is a hash table). */
 const Bare = function Bare() {} as unknown as new () => Record_
-Bare.prototype = Object.freeze(Object.create(null))
+Bare.prototype = Object.freeze(
+  Object.create(null, {
+    // As console.log shows it; no row has a key that is a symbol.
+    [Symbol.for('nodejs.util.inspect.custom')]: {
+      value(this: Record_) {
+        return { ...this }
+      },
+    },
+  }),
+)
 
 const emptySet: readonly Atom[] = Object.freeze([])
 const emptyMap: Readonly<Record_> = Object.freeze(new Bare())
@@ -65,8 +75,7 @@ export function columnCodec(name: string, column: Column): Codec {
   const item = column.value && atoms[column.value.type]
 
   const syntax = (expected: string, found: unknown): never => {
-    const shown = (JSON.stringify(found) ?? String(found)).slice(0, 80)
-    throw ovsdbError('syntax error', `${name}: expected ${expected}, found ${shown}`)
+    throw ovsdbError('syntax error', `${name}: expected ${expected}, found ${show(found)}`)
   }
   const miscounted = (count: number, least: number, most: number, tag: ErrorTag): never => {
     const limits = most === Infinity ? `at least ${least}` : `${least} to ${most}`
@@ -84,7 +93,7 @@ export function columnCodec(name: string, column: Column): Codec {
 
   function decodeElements(wire: unknown, names?: Names, most = Infinity): Elements {
     checkCount(wire, 0, most)
-    return item ? decodePairs(wire, names) : decodeKeys(wire, names)
+    return item ? decodePairs(wire, item, names) : decodeKeys(wire, names)
   }
 
   function decodeWhole(wire: unknown, names?: Names): unknown {
@@ -141,13 +150,13 @@ export function columnCodec(name: string, column: Column): Codec {
     return { keys }
   }
 
-  function decodePairs(wire: unknown, names?: Names): Elements {
+  function decodePairs(wire: unknown, item: AtomCodec, names?: Names): Elements {
     if (!Array.isArray(wire) || wire[0] !== 'map' || wire.length !== 2 || !Array.isArray(wire[1])) {
       return syntax('map', wire)
     }
     let pairs = wire[1].map((pair): [Atom, Atom] => {
       if (!Array.isArray(pair) || pair.length !== 2) return syntax('pair', pair)
-      return [key.decode(pair[0], names), (item ?? key).decode(pair[1], names)]
+      return [key.decode(pair[0], names), item.decode(pair[1], names)]
     })
     let keys = pairs.map((pair) => pair[0])
     if (!ascending(keys)) {

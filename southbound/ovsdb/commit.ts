@@ -21,7 +21,7 @@ import { type Draft, indexKey, type Table, tableOf } from './table.ts'
 
 /**
  * Applies the draft and returns its changes; throws OvsdbError and changes nothing. `persist` is
- * called before anything is touched, with changes that will be made unless it throws.
+ * called before anything is touched, with the changes that will be made unless it throws.
  */
 export function commitDraft(
   draft: Draft,
@@ -33,7 +33,7 @@ export function commitDraft(
   checkMaxRows(draft)
   checkIndexes(draft)
   const changes = sealChanges(draft, newUuid)
-  if (changes.length > 0) persist?.(changes)
+  persist?.(changes)
   applyChanges(draft, changes, counts)
   return changes
 }
@@ -84,50 +84,81 @@ function settleReferences(draft: Draft): Counts {
       }
     }
   }
-  const unchecked: [Table, string][] = []
+  const gone: [Table, string][] = []
+  const weak = weakReferrers(draft)
   for (const { table, uuid, before, after } of changesOf(draft)) {
     account(table, before, -1)
     account(table, after, 1)
     if (!before) suspects.push([table, uuid])
-    unchecked.push([table, uuid])
+    if (!after) gone.push([table, uuid])
+    else weak.suspect(table, uuid)
   }
   checkStrong(draft, counts)
-  while (suspects.length > 0 || unchecked.length > 0) {
-    const suspect = suspects.pop()
-    if (suspect) {
+  for (;;) {
+    for (let suspect = suspects.pop(); suspect; suspect = suspects.pop()) {
       const [table, uuid] = suspect
       const row = table.isRoot ? undefined : draft.get(table, uuid)
-      if (row && countOf(counts, table, uuid) === 0) {
-        draft.put(table, uuid, undefined)
-        account(table, row, -1)
-        unchecked.push(suspect)
-      }
-      continue
+      if (!row || countOf(counts, table, uuid) !== 0) continue
+      draft.put(table, uuid, undefined)
+      account(table, row, -1)
+      gone.push(suspect)
     }
-    const [table, uuid] = unchecked.pop() as [Table, string]
-    const row = draft.get(table, uuid)
-    if (!row) {
-      for (const [referrer, from] of table.weakReferrers.get(uuid) ?? []) {
-        if (draft.get(from, referrer)) unchecked.push([from, referrer])
-      }
-      // Rows of this very draft that point at the row that goes are not in the index yet.
-      for (const [from, rows] of draft.changed) {
-        const columns = from.references.filter((c) => c.weak && c.refTable === table.name)
-        for (const [referrer, after] of columns.length > 0 ? rows : []) {
-          if (after && columns.some((column) => targets(after, column).includes(uuid))) {
-            unchecked.push([from, referrer])
-          }
+    for (const [table, uuid] of gone.splice(0)) weak.suspectReferrers(table, uuid)
+    // All at once, so that a row is looked at once, however many of its targets went.
+    for (const [table, uuid] of weak.take()) {
+      const row = draft.get(table, uuid)
+      const stripped = row && stripWeak(draft, table, row)
+      if (stripped === row) continue
+      account(table, row, -1)
+      account(table, stripped, 1)
+      draft.put(table, uuid, stripped)
+    }
+    if (suspects.length === 0) return counts
+  }
+}
+
+/** Rows whose weak references may point at rows that are not there. */
+function weakReferrers(draft: Draft) {
+  let suspected = new Map<Table, Set<string>>()
+  let drafted: Map<string, Set<[Table, string]>> | undefined
+
+  function suspect(table: Table, uuid: string): void {
+    const rows = suspected.get(table) ?? new Set<string>()
+    suspected.set(table, rows.add(uuid))
+  }
+  /** Rows of this very draft are not in the tables' index yet: by target, found when first asked. */
+  function draftedReferrers(): Map<string, Set<[Table, string]>> {
+    const found = new Map<string, Set<[Table, string]>>()
+    for (const { table, uuid, after } of changesOf(draft)) {
+      if (!after) continue
+      const me: [Table, string] = [table, uuid]
+      for (const column of table.references) {
+        if (!column.weak) continue
+        for (const atom of targets(after, column)) {
+          const target = `${column.refTable} ${atom}`
+          found.set(target, (found.get(target) ?? new Set()).add(me))
         }
       }
-      continue
     }
-    const stripped = stripWeak(draft, table, row)
-    if (stripped === row) continue
-    account(table, row, -1)
-    account(table, stripped, 1)
-    draft.put(table, uuid, stripped)
+    return found
   }
-  return counts
+  return {
+    suspect,
+    suspectReferrers(table: Table, uuid: string): void {
+      for (const [referrer, from] of table.weakReferrers.get(uuid) ?? []) suspect(from, referrer)
+      drafted ??= draftedReferrers()
+      for (const [from, referrer] of drafted.get(`${table.name} ${uuid}`) ?? []) {
+        suspect(from, referrer)
+      }
+    },
+    take(): [Table, string][] {
+      const all = [...suspected].flatMap(([table, rows]) =>
+        [...rows].map((uuid): [Table, string] => [table, uuid]),
+      )
+      suspected = new Map()
+      return all
+    },
+  }
 }
 
 function stripWeak(draft: Draft, table: Table, row: AnyRow): AnyRow {

@@ -7,32 +7,38 @@
 import { compareAtoms, type Names } from './atom.ts'
 import type { AnyRow, Codec, Elements } from './codec.ts'
 import { ovsdbError } from './error.ts'
+import { show } from './json.ts'
 import type { RowCodec } from './row-codec.ts'
 import type { Atom } from './schema.ts'
 
 /** Whether a row matches. */
 export type Predicate = (row: AnyRow) => boolean
 
-type Test = (row: Elements, argument: Elements) => boolean
+/** What a column is compared with: value by key, undefined for a set; made once, asked for each row. */
+type Argument = ReadonlyMap<Atom, Atom | undefined>
+type Test = (row: Elements, argument: Argument) => boolean
 
 const equal: Test = (row, argument) =>
-  row.keys.length === argument.keys.length && includes(row, argument)
+  row.keys.length === argument.size && common(row, argument) === argument.size
+const includes: Test = (row, argument) =>
+  row.keys.length >= argument.size && common(row, argument) === argument.size
+const excludes: Test = (row, argument) => common(row, argument) === 0
 
-/** Pairs of a map match by key and value. */
-function includes(row: Elements, argument: Elements): boolean {
-  return argument.keys.every((key, i) => has(row, key, argument.values?.[i]))
-}
-function excludes(row: Elements, argument: Elements): boolean {
-  return argument.keys.every((key, i) => !has(row, key, argument.values?.[i]))
-}
-function has(row: Elements, key: Atom, value: Atom | undefined): boolean {
-  const at = row.keys.indexOf(key)
-  return at >= 0 && (value === undefined || row.values?.[at] === value)
+/** How many are in both, in a time that only grows with the row; pairs of a map by key and value. */
+function common({ keys, values }: Elements, argument: Argument): number {
+  let count = 0
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as Atom
+    if (argument.has(key) && argument.get(key) === values?.[i]) count++
+  }
+  return count
 }
 /** An empty optional column compares with nothing. */
 function ordered(holds: (order: number) => boolean): Test {
-  return ({ keys: [left] }, { keys: [right] }) =>
-    left !== undefined && right !== undefined && holds(compareAtoms(left, right))
+  return ({ keys: [left] }, argument) => {
+    const [right] = argument.keys()
+    return left !== undefined && holds(compareAtoms(left, right as Atom))
+  }
 }
 
 const tests: Readonly<Record<string, Test>> = {
@@ -46,15 +52,17 @@ const tests: Readonly<Record<string, Test>> = {
   '>=': ordered((order) => order >= 0),
 }
 
-/** One condition compiled; `uuid` when it asks for one row by `_uuid`. */
+/** Conditions compiled; `uuid` when they ask for one row by `_uuid`. */
 export interface Condition {
   readonly test: Predicate
   readonly uuid?: string
+  /** How many they are. */
+  readonly size: number
 }
 
 /** Throws OvsdbError for anything but `[column, function, value]`, or the booleans of a monitor. */
 export function compileCondition(table: RowCodec, wire: unknown, names?: Names): Condition {
-  if (typeof wire === 'boolean') return { test: () => wire }
+  if (typeof wire === 'boolean') return { test: () => wire, size: 1 }
   if (!Array.isArray(wire) || wire.length !== 3 || typeof wire[0] !== 'string') {
     throw ovsdbError('syntax error', 'Parse error: a condition is [column, function, value]')
   }
@@ -62,7 +70,7 @@ export function compileCondition(table: RowCodec, wire: unknown, names?: Names):
   const codec = table.column(name)
   const known = typeof operator === 'string' && Object.hasOwn(tests, operator)
   const test = known ? tests[operator] : undefined
-  if (!test) throw ovsdbError('unknown function', `No function named ${operator}.`)
+  if (!test) throw ovsdbError('unknown function', `No function named ${show(operator)}.`)
   const isOrdered = operator.startsWith('<') || operator.startsWith('>')
   if (isOrdered) checkOrdered(codec, operator)
   const some = operator === 'includes' || operator === 'excludes'
@@ -75,11 +83,12 @@ export function compileCondition(table: RowCodec, wire: unknown, names?: Names):
     throw ovsdbError('syntax error', `"${operator}" compares with one value`)
   }
   codec.checkElements(argument)
-  const predicate: Predicate = (row) => test(codec.elements(row[name]), argument)
+  const wanted: Argument = new Map(argument.keys.map((key, i) => [key, argument.values?.[i]]))
+  const predicate: Predicate = (row) => test(codec.elements(row[name]), wanted)
   if (name === '_uuid' && operator === '==') {
-    return { test: predicate, uuid: argument.keys[0] as string }
+    return { test: predicate, uuid: argument.keys[0] as string, size: 1 }
   }
-  return { test: predicate }
+  return { test: predicate, size: 1 }
 }
 
 function checkOrdered({ name, kind, column }: Codec, operator: string): void {
@@ -89,13 +98,18 @@ function checkOrdered({ name, kind, column }: Codec, operator: string): void {
   throw ovsdbError('syntax error', details)
 }
 
-/** The conditions of an operation: all must hold. `uuid`: at most this row can match. */
+/**
+ * The conditions of an operation, an array as its table of members has it: all must hold. `uuid`: at
+ * most this row can match.
+ */
 export function compileWhere(table: RowCodec, wire: unknown, names?: Names): Condition {
-  if (!Array.isArray(wire)) throw ovsdbError('syntax error', 'where must be an array')
-  const conditions = wire.map((condition) => compileCondition(table, condition, names))
+  const conditions = (wire as readonly unknown[]).map((condition) =>
+    compileCondition(table, condition, names),
+  )
   const uuid = conditions.find((condition) => condition.uuid !== undefined)?.uuid
   const test: Predicate = (row) => conditions.every((condition) => condition.test(row))
-  return uuid === undefined ? { test } : { test, uuid }
+  const size = conditions.length
+  return uuid === undefined ? { test, size } : { test, uuid, size }
 }
 
 /** The conditions of a monitor: one must hold; none at all means every row. */

@@ -11,10 +11,12 @@ import { randomUUID } from 'node:crypto'
 import type { AnyChange } from './apply.ts'
 import type { AnyRow } from './codec.ts'
 import { commitDraft } from './commit.ts'
-import { OvsdbError } from './error.ts'
+import { convertedDraft } from './conversion.ts'
+import { OvsdbError, ovsdbError } from './error.ts'
 import { type History, type HistoryLimits, makeHistory } from './history.ts'
+import { type ListenerOptions, tell, warnOfListener } from './listener.ts'
 import type { DatabaseSchema } from './schema.ts'
-import { makeDraft, makeTables, type TableSet, tableOf } from './table.ts'
+import { type DraftLimits, makeDraft, makeTables, type TableSet, tableOf } from './table.ts'
 import { runOperations, type WireResult } from './transaction.ts'
 
 /** `<result>`s as they go over the wire: an error stands where it happened, null for what is left. */
@@ -30,6 +32,8 @@ export type Attempt =
       readonly kind: 'blocked'
       readonly results: WireResult[]
       readonly timeoutMs: number | undefined
+      /** Rows looked at to find that out. */
+      readonly work: number
     }
 
 /** `txnId`: of the transaction that made the changes, a uuid. */
@@ -44,18 +48,33 @@ export interface Storage {
     changes: readonly AnyChange[],
     about: { durable: boolean; comments: readonly string[] },
   ): void
+  /** Stores rows of another schema in place of all, durably; throws OvsdbError and leaves what was. */
+  convert(schema: DatabaseSchema, changes: readonly AnyChange[]): void
   /** Called after a commit is made: may rewrite all in less space. */
   afterCommit(tables: TableSet): void
   close(): void
 }
 
-export interface DatabaseOptions {
+export interface DatabaseOptions extends ListenerOptions {
   /** Default: the schema's. */
   name?: string
   /** Default: crypto.randomUUID. */
   newUuid?: () => string
+  /** Where it is kept, e.g. by openStorage; default: in memory only. */
   storage?: Storage
+  /** What monitor_cond_since can look back to. */
   history?: Partial<HistoryLimits>
+  /** Rows that one transaction may look at, elements of large values each as one; 50 million. */
+  maxWork?: number
+  /** Bytes of JSON, about, that the selects of one transaction may answer; default 64 MiB. */
+  maxResultBytes?: number
+  /** Rows of all tables together, more are refused; default: no limit. */
+  maxRows?: number
+  /**
+   * Clients may change the schema (`convert`). Default false: whoever uses the rows in process counts
+   * on their columns.
+   */
+  convertible?: boolean
 }
 
 /** Who asks for a transaction, and when. */
@@ -69,11 +88,16 @@ export interface Asker {
 }
 
 export class Database {
-  readonly schema: DatabaseSchema
   readonly name: string
-  readonly tables: TableSet
+  readonly isConvertible: boolean
   readonly #newUuid: () => string
-  readonly #history: History
+  readonly #historyLimits: Partial<HistoryLimits> | undefined
+  readonly #limits: DraftLimits
+  readonly #maxRows: number
+  readonly #onListenerError: (error: unknown) => void
+  #schema: DatabaseSchema
+  #tables: TableSet
+  #history: History
   readonly #storage: Storage | undefined
   readonly #listeners = new Set<CommitListener>()
   readonly #untold: [readonly AnyChange[], string][] = []
@@ -82,13 +106,26 @@ export class Database {
   /** Throws OvsdbError when what is stored does not suit the schema. */
   constructor(schema: DatabaseSchema, options: DatabaseOptions = {}) {
     const { name = schema.name, newUuid = randomUUID, storage, history } = options
-    this.schema = schema
     this.name = name
-    this.tables = makeTables(schema)
+    this.isConvertible = options.convertible ?? false
+    const { maxWork = 50_000_000, maxResultBytes = 64 * 1024 * 1024, maxRows = Infinity } = options
+    this.#limits = { maxWork, maxResultBytes }
+    this.#maxRows = maxRows
+    this.#onListenerError = options.onListenerError ?? warnOfListener
+    this.#schema = schema
+    this.#tables = makeTables(schema)
     this.#newUuid = newUuid
+    this.#historyLimits = history
     this.#history = makeHistory(newUuid(), history)
     this.#storage = storage
     if (storage) this.#load(storage)
+  }
+
+  get schema(): DatabaseSchema {
+    return this.#schema
+  }
+  get tables(): TableSet {
+    return this.#tables
   }
 
   /** A database that clients may only read, RFC 7047 §3.2: names with an underscore are reserved. */
@@ -111,7 +148,7 @@ export class Database {
     return tableOf(this.tables, table).rows
   }
 
-  /** Returns the undo. */
+  /** What a listener throws goes to `onListenerError`; the commit is made. Returns the undo. */
   onCommit(listener: CommitListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -119,16 +156,19 @@ export class Database {
 
   /** Runs and commits, or changes nothing. Listeners have been told when it returns. */
   attempt(operations: readonly unknown[], { holds, elapsedMs = 0, owner }: Asker): Attempt {
-    const draft = makeDraft(this.tables)
+    const draft = makeDraft(this.tables, this.#limits)
     const newUuid = this.#newUuid
     const reserved = this.isReserved && !owner ? this.name : undefined
     const outcome = runOperations(draft, operations, { newUuid, holds, elapsedMs, reserved })
-    if (outcome.kind === 'blocked') return outcome
+    if (outcome.kind === 'blocked') return { ...outcome, work: draft.spent }
     const { results } = outcome
     if (outcome.kind === 'failed') return failed(results, outcome.error, results.length)
     let changes: readonly AnyChange[]
     try {
-      changes = commitDraft(draft, newUuid, (made) => this.#storage?.append(made, outcome))
+      changes = commitDraft(draft, newUuid, (made) => {
+        this.#checkRows(made)
+        if (made.length > 0) this.#storage?.append(made, outcome)
+      })
     } catch (error) {
       if (!(error instanceof OvsdbError)) throw error
       return failed(results, error, undefined)
@@ -142,9 +182,39 @@ export class Database {
     return { kind: 'committed', results }
   }
 
+  /**
+   * Carries the rows over into another schema of the same name: tables and columns that it lacks are
+   * dropped, its new ones have their defaults, all its constraints hold; or throws OvsdbError and
+   * changes nothing. Listeners hear nothing, since what they know has ended: monitors start anew, and
+   * nobody can ask any more what happened before.
+   */
+  convert(schema: DatabaseSchema): void {
+    if (schema.name !== this.#schema.name) {
+      const details = `new schema name (${schema.name}) does not match database name (${this.#schema.name})`
+      throw ovsdbError('invalid parameters', details)
+    }
+    const draft = convertedDraft(this.#tables, makeTables(schema))
+    commitDraft(draft, this.#newUuid, (rows) => this.#storage?.convert(schema, rows))
+    this.#schema = schema
+    this.#tables = draft.tables
+    this.#history = makeHistory(this.#newUuid(), this.#historyLimits)
+  }
+
   /** Nothing more is stored after this; the rows stay readable. */
   close(): void {
     this.#storage?.close()
+  }
+
+  #checkRows(changes: readonly AnyChange[]): void {
+    if (this.#maxRows === Infinity) return
+    const more = changes.reduce(
+      (sum, { before, after }) => sum + (after ? 1 : 0) - (before ? 1 : 0),
+      0,
+    )
+    const size = [...this.tables.values()].reduce((sum, { rows }) => sum + rows.size, more)
+    // One that is over it already may be made smaller.
+    if (more <= 0 || size <= this.#maxRows) return
+    throw ovsdbError('resources exhausted', `${size} rows, more than ${this.#maxRows}`)
   }
 
   #load(storage: Storage): void {
@@ -161,7 +231,10 @@ export class Database {
     this.#telling = true
     try {
       for (let next = this.#untold.shift(); next; next = this.#untold.shift()) {
-        for (const listener of [...this.#listeners]) listener(...next)
+        const [made, txnId] = next
+        for (const listener of [...this.#listeners]) {
+          tell(() => listener(made, txnId), this.#onListenerError)
+        }
       }
     } finally {
       this.#telling = false

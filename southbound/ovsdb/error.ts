@@ -17,7 +17,9 @@ export const errorTags = {
   canceled: 'the transaction was cancelled before it finished',
   'ovsdb error': 'a set or map holds an element twice (the tag ovsdb-server uses)',
   'I/O error': 'the journal of the database cannot be written or read',
-  'not allowed': 'an operation that changes the database _Server',
+  'invalid parameters': 'a schema to convert to is of another database',
+  'not allowed':
+    'a change of the database _Server, or of a schema that is not for clients to change',
   'not owner': 'the lock that an assert operation names is not held by this client',
   'range error': 'the result of a mutation does not fit its type',
   'referential integrity violation': 'a strong reference points at no row',
@@ -43,8 +45,14 @@ export class OvsdbError extends Error {
   readonly details: string | undefined
   /** Position of the failed operation in the transaction; undefined: the commit or no operation. */
   readonly operation: number | undefined
+  /** The peer said so, and its `connection closed` says nothing of our connection. */
+  readonly isPeers: boolean
 
-  constructor(tag: string, details?: string, options?: { operation?: number; cause?: unknown }) {
+  constructor(
+    tag: string,
+    details?: string,
+    options?: { operation?: number; cause?: unknown; isPeers?: boolean },
+  ) {
     const place = options?.operation === undefined ? '' : `operation ${options.operation}: `
     super(
       details === undefined ? place + tag : `${place}${tag}: ${details}`,
@@ -54,6 +62,7 @@ export class OvsdbError extends Error {
     this.tag = tag
     this.details = details
     this.operation = options?.operation
+    this.isPeers = options?.isPeers ?? false
   }
 
   /** The `<error>` object of RFC 7047 §3.1. */

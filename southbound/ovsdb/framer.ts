@@ -3,12 +3,13 @@
  * between (RFC 7047 §4).
  *
  * The scan looks at structure only, each byte once: strings, brackets, commas. It ends where depth
- * returns to 0, and JSON.parse does the rest. Limits are checked while bytes arrive, so that a
+ * returns to 0, and json.ts does the rest. Limits are checked while bytes arrive, so that a
  * hostile peer costs at most `maxBytes` of buffer and `maxValues` of parsed values.
  * Neighbour: json-rpc.ts.
  */
 import { Buffer, isUtf8 } from 'node:buffer'
 import { WireError } from '../wire/error.ts'
+import { parseJson } from './json.ts'
 
 /** What one message may cost. */
 export interface FramerLimits {
@@ -27,6 +28,8 @@ export const defaultFramerLimits: FramerLimits = {
 }
 
 export interface JsonFramer {
+  /** Bytes of the message that is not whole yet. */
+  readonly held: number
   /** Throws WireError, whose `at` counts bytes of the whole stream; the stream is then unusable. */
   push(chunk: Uint8Array): void
 }
@@ -55,10 +58,10 @@ for (const [kind, bytes] of [
   for (const byte of Buffer.from(bytes)) kinds[byte] = kind
 }
 
-/** Calls `onObject` for each complete object, in order, during push. */
+/** Calls `onObject` for each complete object, with the bytes that it had, in order, during push. */
 export function jsonFramer(
   limits: Partial<FramerLimits>,
-  onObject: (value: Record<string, unknown>) => void,
+  onObject: (value: Record<string, unknown>, bytes: number) => void,
 ): JsonFramer {
   const { maxBytes, maxDepth, maxValues } = { ...defaultFramerLimits, ...limits }
   let streamOffset = 0
@@ -109,11 +112,11 @@ export function jsonFramer(
     const text = Buffer.from(message.buffer, message.byteOffset, message.length).toString('utf8')
     let value: Record<string, unknown>
     try {
-      value = JSON.parse(text)
+      value = parseJson(text) as Record<string, unknown>
     } catch (cause) {
       throw new WireError('malformed JSON', at, { cause })
     }
-    onObject(value)
+    onObject(value, message.length)
   }
 
   /**
@@ -173,5 +176,10 @@ export function jsonFramer(
     streamOffset += chunk.length
   }
 
-  return { push }
+  return {
+    get held() {
+      return heldSize
+    },
+    push,
+  }
 }

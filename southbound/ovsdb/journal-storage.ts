@@ -10,14 +10,16 @@
  * what the rows need it is rewritten as one transaction, during which nobody is served.
  * Neighbours: journal.ts holds the lines, database.ts calls.
  */
+import { existsSync } from 'node:fs'
 import type { AnyChange } from './apply.ts'
 import type { AnyRow, Codec, WireRow } from './codec.ts'
 import type { Storage } from './database.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
-import { type Journal, openJournal } from './journal.ts'
+import { firstRecord, type Journal, openJournal } from './journal.ts'
+import { formatJson, parseJson } from './json.ts'
 import { type RowCodec, tableCodec } from './row-codec.ts'
 import type { DatabaseSchema } from './schema.ts'
-import { formatSchema } from './schema-json.ts'
+import { formatSchema, parseSchema } from './schema-json.ts'
 import type { TableSet } from './table.ts'
 
 export interface StorageOptions {
@@ -39,29 +41,32 @@ const ROWS_PER_LINE = 1000
  * is another and `convert` is not set.
  */
 export function openStorage(
-  schema: DatabaseSchema,
+  declared: DatabaseSchema,
   path: string,
   options: StorageOptions = {},
 ): Storage & { compact(tables: TableSet): void } {
+  let schema = declared
   const { compactBytes = 1024 * 1024, convert = false, onProblem = () => {} } = options
   const stored = new Map<string, Map<string, WireRow>>()
-  const text = JSON.stringify(formatSchema(schema))
+  const text = formatJson(formatSchema(schema))
   let storedSchema: string | undefined
   const journal: Journal = openJournal(path, (line) => {
     const record = line as { schema?: unknown; rows?: WireRows }
-    if (record.schema !== undefined) storedSchema = JSON.stringify(record.schema)
+    if (record.schema !== undefined) storedSchema = formatJson(record.schema)
     if (record.rows) replay(stored, record.rows)
   })
+  if (storedSchema !== undefined && storedSchema !== text && !convert) {
+    journal.close()
+    const held = titleOf(parseJson(storedSchema) as Partial<DatabaseSchema>)
+    throw ovsdbError(
+      'I/O error',
+      `${path} holds another schema: ${held}, not this ${titleOf(schema)}`,
+    )
+  }
   let compactAt = 0
 
   function load(): readonly AnyChange[] {
     if (storedSchema === undefined) journal.append({ schema: formatSchema(schema) }, true)
-    else if (storedSchema !== text) {
-      if (!convert) {
-        journal.close()
-        throw ovsdbError('I/O error', `${path} holds another schema of ${schema.name}`)
-      }
-    }
     const changes: AnyChange[] = []
     for (const [table, rows] of stored) {
       if (!Object.hasOwn(schema.tables, table)) continue
@@ -71,12 +76,12 @@ export function openStorage(
       }
     }
     stored.clear()
-    if (storedSchema !== undefined && storedSchema !== text) journal.replace(lines(changes))
+    if (storedSchema !== undefined && storedSchema !== text) journal.replace(lines(schema, changes))
     compactAt = Math.max(compactBytes, 2 * journal.size)
     return changes
   }
 
-  function* lines(changes: Iterable<AnyChange>): Iterable<unknown> {
+  function* lines(schema: DatabaseSchema, changes: Iterable<AnyChange>): Iterable<unknown> {
     yield { schema: formatSchema(schema) }
     let held: AnyChange[] = []
     for (const change of changes) {
@@ -88,7 +93,7 @@ export function openStorage(
   }
 
   function compact(tables: TableSet): void {
-    journal.replace(lines(allRows(tables)))
+    journal.replace(lines(schema, allRows(tables)))
     compactAt = Math.max(compactBytes, 2 * journal.size)
   }
 
@@ -98,6 +103,11 @@ export function openStorage(
       const rows = wireRows(schema, changes)
       if (Object.keys(rows).length === 0 && !durable) return
       journal.append({ rows, ...(comments.length > 0 ? { comments } : {}) }, durable)
+    },
+    convert(next, changes) {
+      journal.replace(lines(next, changes))
+      schema = next
+      compactAt = Math.max(compactBytes, 2 * journal.size)
     },
     afterCommit(tables) {
       if (journal.size < compactAt) return
@@ -112,6 +122,21 @@ export function openStorage(
     compact,
     close: () => journal.close(),
   }
+}
+
+/** Of whatever a journal holds as a schema. */
+function titleOf({ name, version, cksum }: Partial<DatabaseSchema>): string {
+  return `${name} ${version ?? '0.0.0'}${cksum === undefined ? '' : ` (cksum ${cksum})`}`
+}
+
+/**
+ * The schema that a journal holds, for whoever opens what clients may have converted; undefined when
+ * there is none yet. Throws OvsdbError 'I/O error' as openJournal does, and waits for nobody.
+ */
+export function storedSchema(path: string): DatabaseSchema | undefined {
+  const line = existsSync(path) ? firstRecord(path) : undefined
+  const { schema } = Object(line)
+  return schema === undefined ? undefined : parseSchema(schema)
 }
 
 function replay(stored: Map<string, Map<string, WireRow>>, tables: WireRows): void {

@@ -16,7 +16,8 @@ import fs from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
-import { type OvsdbError, ovsdbError } from './error.ts'
+import { OvsdbError, ovsdbError } from './error.ts'
+import { formatJson, parseJson } from './json.ts'
 
 const HEADER = Buffer.from('weft-ovsdb-journal 1\n')
 const NEWLINE = 0x0a
@@ -40,26 +41,46 @@ export interface Journal {
  * damaged, no journal, or in use.
  */
 export function openJournal(path: string, onRecord: (record: unknown) => void): Journal {
-  const unlock = lockFile(path)
+  // One file, one lock, by whatever name; and a rewriting renames over the file, not over a link to it.
+  const file = fs.existsSync(path) ? fs.realpathSync(path) : path
+  const unlock = lockFile(file)
   try {
-    fs.rmSync(temporary(path), { force: true })
-    return open(path, onRecord, unlock)
+    fs.rmSync(temporary(file), { force: true })
+    return open(file, onRecord, unlock)
   } catch (error) {
     unlock()
-    throw error
+    throw error instanceof OvsdbError ? error : failure(path, error)
   }
+}
+
+/** The first line of a journal, open elsewhere or not; undefined: it has none yet. */
+export function firstRecord(path: string): unknown {
+  let first: unknown
+  let found = false
+  readAll(path, (record) => {
+    if (!found) first = record
+    found = true
+  })
+  return first
 }
 
 function open(path: string, onRecord: (record: unknown) => void, unlock: () => void): Journal {
   let size = fs.existsSync(path) ? readAll(path, onRecord) : 0
-  if (size === 0) {
-    writeWhole(path, [])
-    size = HEADER.length
-  }
-  let fd = fs.openSync(path, 'r+')
-  fs.ftruncateSync(fd, size)
+  let fd = -1
+  /** Why nothing may be added any more. */
   let broken: unknown
   let closed = false
+  const take = (next: number, written: number, unsynced: unknown) => {
+    if (fd >= 0) fs.closeSync(fd)
+    fd = next
+    size = written
+    broken = unsynced
+  }
+  if (size === 0) replaceFile(path, [], take)
+  else {
+    fd = fs.openSync(path, 'r+')
+    fs.ftruncateSync(fd, size)
+  }
 
   function append(record: unknown, durable: boolean): void {
     if (closed) throw ovsdbError('I/O error', `${path} is closed`)
@@ -84,14 +105,9 @@ function open(path: string, onRecord: (record: unknown) => void, unlock: () => v
   function replace(records: Iterable<unknown>): void {
     if (closed) throw ovsdbError('I/O error', `${path} is closed`)
     try {
-      const written = writeWhole(path, records)
-      const next = fs.openSync(path, 'r+')
-      fs.closeSync(fd)
-      fd = next
-      size = written
-      broken = undefined
+      replaceFile(path, records, take)
     } catch (error) {
-      throw failure(path, error)
+      throw error instanceof OvsdbError ? error : failure(path, error)
     }
   }
 
@@ -139,11 +155,11 @@ function lineAt(bytes: Buffer, at: number): { record: unknown; end: number } | u
   if (end < 0) return undefined
   const text = bytes.subarray(at + DIGITS + 1, end)
   if (bytes.toString('latin1', at, at + DIGITS + 1) !== `${checksum(text)} `) return undefined
-  return { record: JSON.parse(text.toString('utf8')), end: end + 1 }
+  return { record: parseJson(text.toString('utf8')), end: end + 1 }
 }
 
 function lineOf(record: unknown): Buffer {
-  const text = Buffer.from(JSON.stringify(record))
+  const text = Buffer.from(formatJson(record))
   return Buffer.concat([Buffer.from(`${checksum(text)} `), text, Buffer.from('\n')])
 }
 
@@ -153,11 +169,20 @@ function checksum(text: Uint8Array): string {
 
 const temporary = (path: string) => `${path}.new`
 
-/** A new file under the name, on the disk with its name when this returns; how long it is. */
-function writeWhole(path: string, records: Iterable<unknown>): number {
+/**
+ * A new file under the name. `onReplaced` gets it, open, as soon as it has the name, and what kept
+ * the name from the disk, if anything did. Throws where the old file stays.
+ */
+function replaceFile(
+  path: string,
+  records: Iterable<unknown>,
+  onReplaced: (fd: number, size: number, unsynced: unknown) => void,
+): void {
+  const directory = fs.openSync(dirname(path), 'r')
+  let fd = -1
   let size = 0
-  const fd = fs.openSync(temporary(path), 'w', 0o600)
   try {
+    fd = fs.openSync(temporary(path), 'w+', 0o600)
     const write = (bytes: Buffer) => {
       fs.writeFileSync(fd, bytes)
       size += bytes.length
@@ -165,27 +190,37 @@ function writeWhole(path: string, records: Iterable<unknown>): number {
     write(HEADER)
     for (const record of records) write(lineOf(record))
     fs.fsyncSync(fd)
-  } finally {
-    fs.closeSync(fd)
+    fs.renameSync(temporary(path), path)
+  } catch (error) {
+    fs.closeSync(directory)
+    if (fd >= 0) fs.closeSync(fd)
+    // On a full disk its half is what others need.
+    fs.rmSync(temporary(path), { force: true })
+    throw error
   }
-  fs.renameSync(temporary(path), path)
-  const directory = fs.openSync(dirname(path), 'r')
+  let unsynced: unknown
   try {
     fs.fsyncSync(directory)
-  } finally {
-    fs.closeSync(directory)
+  } catch (error) {
+    unsynced = error
   }
-  return size
+  fs.closeSync(directory)
+  onReplaced(fd, size, unsynced)
 }
 
 /** Node has no file locks of its own; SQLite's are the kernel's, and nothing is ever written. */
 function lockFile(path: string): () => void {
-  const lock = new DatabaseSync(`${path}.lock`)
+  let lock: DatabaseSync
+  try {
+    lock = new DatabaseSync(`${path}.lock`)
+  } catch (cause) {
+    throw ovsdbError('I/O error', `${path}.lock: ${(cause as Error).message}`, cause)
+  }
   try {
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (cause) {
     lock.close()
-    throw ovsdbError('I/O error', `${path} is in use by another process`, cause)
+    throw ovsdbError('I/O error', `${path} is in use, by this process or another`, cause)
   }
   return () => lock.close()
 }

@@ -3,7 +3,8 @@
  *
  * Both ends may request and notify; who dialled whom does not matter. `echo` is answered here. Back
  * pressure works both ways: while the peer does not read our replies we do not read its requests,
- * and a queue of more than `maxQueueBytes` (a monitor that does not read) ends the connection.
+ * and a queue of more than `maxQueuedBytes` (a monitor that does not read) ends the connection. So does
+ * silence: no whole message, no real progress with a large one, no reading of what we sent.
  * Everything is handled in the order of arrival, synchronously, so that a reply read after an
  * update finds the update done.
  *
@@ -11,9 +12,10 @@
  */
 import { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
-import { WireError } from '../wire/error.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
 import { type FramerLimits, type JsonFramer, jsonFramer } from './framer.ts'
+import { formatJson, show } from './json.ts'
+import { watchLiveness } from './liveness.ts'
 
 /** A request of the peer; reply or fail must be called once, now or later. */
 export interface Call {
@@ -21,6 +23,8 @@ export interface Call {
   readonly params: readonly unknown[]
   /** The peer's id, any JSON value. */
   readonly id: unknown
+  /** Of the request. */
+  readonly bytes: number
   reply(result: unknown): void
   /** An OvsdbError goes out as its `<error>` object; any other value as it is. */
   fail(error: unknown): void
@@ -32,13 +36,18 @@ export interface JsonRpcHandlers {
   onNotify?(method: string, params: readonly unknown[]): void
   /** The peer has read all that was queued, after a time when it had not. */
   onDrain?(): void
+  /** So many bytes of a message have come that is not whole yet, after it was another number. */
+  onHeld?(bytes: number): void
 }
 
 export interface JsonRpcOptions extends Partial<FramerLimits> {
   /** Bytes queued for a peer that does not read, at which the connection is closed; 64 MiB. */
-  maxQueueBytes?: number
-  /** Ask a silent peer for an echo after this long, close after twice; 0 = never (default). */
-  probeIntervalMs?: number
+  maxQueuedBytes?: number
+  /**
+   * A peer without a whole message, or 16 KiB of a large one, in this time is asked for an echo, and cut
+   * off after twice; one that has left bytes unread, when it reads none for 12 times. 0 = never (default).
+   */
+  echoIntervalMs?: number
 }
 
 export interface RequestOptions<T> {
@@ -65,32 +74,33 @@ export class JsonRpc {
   readonly closed: Promise<Error | undefined>
   readonly #duplex: Duplex
   readonly #handlers: JsonRpcHandlers
-  readonly #maxQueueBytes: number
+  readonly #maxQueuedBytes: number
   readonly #pending = new Map<number, Pending>()
   readonly #framer: JsonFramer
   readonly #inbox: Uint8Array[] = []
   #nextId = 1
   #ended: { reason: Error | undefined } | undefined
   #resolveClosed: (reason: Error | undefined) => void = () => {}
-  #probe: NodeJS.Timeout | undefined
-  #heard = true
+  #stopWatching = () => {}
+  readonly #line = { arrivedBytes: 0, messages: 0, sentBytes: 0, heldBytes: 0 }
+  #progress = 0
 
   constructor(duplex: Duplex, handlers: JsonRpcHandlers, options: JsonRpcOptions = {}) {
-    const { maxQueueBytes = 64 * 1024 * 1024, probeIntervalMs = 0, ...limits } = options
+    const { maxQueuedBytes = 64 * 1024 * 1024, echoIntervalMs = 0, ...limits } = options
     this.#duplex = duplex
     this.#handlers = handlers
-    this.#maxQueueBytes = maxQueueBytes
+    this.#maxQueuedBytes = maxQueuedBytes
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
-    this.#framer = jsonFramer(limits, (message) => this.#dispatch(message))
+    this.#framer = jsonFramer(limits, (message, bytes) => this.#dispatch(message, bytes))
     duplex.on('data', (chunk: Uint8Array) => {
       // An in-memory duplex delivers inside the peer's write, perhaps inside its commit; a
       // microtask later nobody is in the middle of anything.
       if (this.#inbox.push(chunk) === 1) queueMicrotask(() => this.#receive())
     })
     duplex.on('drain', () => {
-      if (!this.#ended) handlers.onDrain?.()
+      this.#guard(() => handlers.onDrain?.())
       this.#receive()
       if (!this.#congested()) duplex.resume()
     })
@@ -98,19 +108,28 @@ export class JsonRpc {
     duplex.on('error', (error) => this.close(error))
     duplex.on('close', () => this.#onEnd())
     if (duplex.destroyed) this.close()
-    else if (probeIntervalMs > 0) {
-      this.#probe = setInterval(() => this.#onProbe(probeIntervalMs), probeIntervalMs)
+    else if (echoIntervalMs > 0) {
+      const line = () => ({ ...this.#line, unreadBytes: this.queuedBytes })
+      this.#stopWatching = watchLiveness(line, echoIntervalMs, {
+        probe: () => this.#send({ id: 'echo', method: 'echo', params: [] }),
+        end: (reason) => this.close(reason),
+      })
     }
   }
 
   /** Whether requests are still sent; false from the moment that either side ended it. */
-  get open(): boolean {
+  get isOpen(): boolean {
     return this.#ended === undefined
   }
 
   /** Bytes waiting for the peer to read. */
   get queuedBytes(): number {
     return this.#duplex.writableLength
+  }
+
+  /** Grows with each answer, and with each part of a large one. */
+  get progress(): number {
+    return this.#progress
   }
 
   /** Rejects with OvsdbError (the peer's error, or 'connection closed') or the signal's reason. */
@@ -155,17 +174,18 @@ export class JsonRpc {
     this.#send({ id: null, method, params })
   }
 
-  /** Without a reason: flushes what is queued first. With one: at once. Idempotent. */
-  close(reason?: Error): void {
+  /** Without a reason, or told to `flush`: after what is queued. Else at once. Idempotent. */
+  close(reason?: Error, flush = reason === undefined): void {
     if (this.#ended) return
     this.#ended = { reason }
-    clearInterval(this.#probe)
+    this.#stopWatching()
     const pending = [...this.#pending.values()]
     this.#pending.clear()
     for (const request of pending) request.fail(closedError(reason))
     this.#resolveClosed(reason)
+    this.#tellHeld(0)
     const duplex = this.#duplex
-    if (reason || duplex.destroyed) {
+    if (!flush || duplex.destroyed) {
       duplex.destroy()
       return
     }
@@ -176,8 +196,7 @@ export class JsonRpc {
 
   #receive(): void {
     const chunks = this.#inbox.splice(0)
-    if (chunks.length > 0) this.#heard = true
-    try {
+    this.#guard(() => {
       for (const [i, chunk] of chunks.entries()) {
         if (this.#ended) return
         if (this.#congested()) {
@@ -186,11 +205,27 @@ export class JsonRpc {
           return
         }
         this.#framer.push(chunk)
+        this.#line.arrivedBytes += chunk.length
+        if (this.#framer.held > 0) this.#progress += chunk.length
       }
+    })
+    if (!this.#ended) this.#tellHeld(this.#framer.held)
+  }
+
+  /** Whatever goes wrong, a bug of ours as well, ends this connection and not the process. */
+  #guard(work: () => void): void {
+    if (this.#ended) return
+    try {
+      work()
     } catch (error) {
-      if (!(error instanceof WireError || error instanceof OvsdbError)) throw error
-      this.close(error)
+      this.close(error instanceof Error ? error : new Error(String(error)))
     }
+  }
+
+  #tellHeld(bytes: number): void {
+    if (bytes === this.#line.heldBytes) return
+    this.#line.heldBytes = bytes
+    this.#handlers.onHeld?.(bytes)
   }
 
   /** Only whoever answers requests stops reading: two ends that both did would wait for ever. */
@@ -205,30 +240,32 @@ export class JsonRpc {
 
   #send(message: object): void {
     if (this.#ended) return
-    this.#duplex.write(Buffer.from(JSON.stringify(message)))
-    if (this.#duplex.writableLength > this.#maxQueueBytes) {
+    let text: string
+    try {
+      text = formatJson(message)
+    } catch (error) {
+      // Longer than any peer could take: nothing that the rest of the process should suffer from.
+      this.close(error as Error)
+      return
+    }
+    const bytes = Buffer.from(text)
+    this.#line.sentBytes += bytes.length
+    this.#duplex.write(bytes)
+    if (this.#duplex.writableLength > this.#maxQueuedBytes) {
       const details = `peer left ${this.#duplex.writableLength} bytes unread`
       this.close(ovsdbError('resources exhausted', details))
     }
   }
 
-  #onProbe(intervalMs: number): void {
-    if (!this.#heard) {
-      this.close(ovsdbError('timed out', `peer silent for ${2 * intervalMs} ms`))
-      return
-    }
-    this.#heard = false
-    this.#send({ id: 'echo', method: 'echo', params: [] })
-  }
-
-  #dispatch(message: Record<string, unknown>): void {
+  #dispatch(message: Record<string, unknown>, bytes: number): void {
     if (this.#ended) return
+    this.#line.messages++
     const { method, params, id = null } = message
     if (method === undefined || method === null) this.#onReply(message)
     else if (typeof method !== 'string' || !Array.isArray(params)) {
       throw ovsdbError('syntax error', 'a request needs a method name and an array of params')
     } else if (id === null) this.#handlers.onNotify?.(method, params)
-    else this.#onRequest(method, params, id)
+    else this.#onRequest(method, params, id, bytes)
   }
 
   #onReply({ id, error, result }: Record<string, unknown>): void {
@@ -238,16 +275,18 @@ export class JsonRpc {
     // Ids not pending: the echo of a probe, or a request that was aborted.
     const pending = typeof id === 'number' ? this.#pending.get(id) : undefined
     if (pending === undefined) return
+    this.#progress++
     this.#pending.delete(id as number)
     pending.settle(error, result)
   }
 
-  #onRequest(method: string, params: readonly unknown[], id: unknown): void {
+  #onRequest(method: string, params: readonly unknown[], id: unknown, bytes: number): void {
     const reply = (result: unknown) => this.#send({ id, result, error: null })
     const fail = (error: unknown) => this.#send({ id, result: null, error })
     if (method === 'echo') reply(params)
-    else if (this.#handlers.onCall) this.#handlers.onCall({ method, params, id, reply, fail })
-    else fail(unknownMethod)
+    else if (this.#handlers.onCall) {
+      this.#handlers.onCall({ method, params, id, bytes, reply, fail })
+    } else fail(unknownMethod)
   }
 }
 
@@ -260,10 +299,12 @@ function closedError(reason: Error | undefined): OvsdbError {
 
 /** The peer's `error` member, whatever JSON it is, as an OvsdbError. */
 function peerError(error: unknown): OvsdbError {
-  if (typeof error === 'string') return new OvsdbError(error)
+  const isPeers = true
+  if (typeof error === 'string') return new OvsdbError(error, undefined, { isPeers })
   const { error: tag, details } = Object(error)
   return new OvsdbError(
     typeof tag === 'string' ? tag : 'syntax error',
-    typeof details === 'string' ? details : JSON.stringify(error),
+    typeof details === 'string' ? details : show(error),
+    { isPeers },
   )
 }

@@ -21,44 +21,43 @@ export interface Locks {
 }
 
 export function makeLocks(): Locks {
-  const queues = new Map<string, LockClient[]>()
+  const queues = new Map<string, Set<LockClient>>()
+  /** The same by client: what one costs does not grow with the others. */
+  const names = new Map<LockClient, Set<string>>()
 
-  function leave(name: string, queue: LockClient[], client: LockClient): void {
-    const owned = queue[0] === client
-    const rest = queue.filter((waiting) => waiting !== client)
-    if (rest.length === 0) queues.delete(name)
-    else queues.set(name, rest)
-    if (owned) rest[0]?.onLock('locked', name)
+  const owner = (name: string): LockClient | undefined => queues.get(name)?.values().next().value
+
+  function leave(name: string, client: LockClient): void {
+    const owned = owner(name) === client
+    queues.get(name)?.delete(client)
+    if (queues.get(name)?.size === 0) queues.delete(name)
+    names.get(client)?.delete(name)
+    if (names.get(client)?.size === 0) names.delete(client)
+    if (owned) owner(name)?.onLock('locked', name)
   }
 
   return {
     lock(name, client, steal) {
-      const queue = queues.get(name) ?? []
-      if (queue.includes(client)) {
+      const queue = queues.get(name) ?? new Set<LockClient>()
+      if (queue.has(client)) {
         throw ovsdbError('syntax error', 'must issue "unlock" before new "lock"')
       }
-      const owner = queue[0]
-      queues.set(name, steal ? [client, ...queue] : [...queue, client])
-      if (steal) owner?.onLock('stolen', name)
-      return steal || owner === undefined
+      const before = owner(name)
+      queues.set(name, steal ? new Set([client, ...queue]) : queue.add(client))
+      names.set(client, (names.get(client) ?? new Set<string>()).add(name))
+      if (steal) before?.onLock('stolen', name)
+      return steal || before === undefined
     },
     unlock(name, client) {
-      const queue = queues.get(name)
-      if (!queue?.includes(client)) {
+      if (!queues.get(name)?.has(client)) {
         throw ovsdbError('syntax error', '"unlock" without "lock" or "steal"')
       }
-      leave(name, queue, client)
+      leave(name, client)
     },
-    holds: (name, client) => queues.get(name)?.[0] === client,
-    countOf(client) {
-      let count = 0
-      for (const queue of queues.values()) if (queue.includes(client)) count++
-      return count
-    },
+    holds: (name, client) => owner(name) === client,
+    countOf: (client) => names.get(client)?.size ?? 0,
     release(client) {
-      for (const [name, queue] of [...queues]) {
-        if (queue.includes(client)) leave(name, queue, client)
-      }
+      for (const name of [...(names.get(client) ?? [])]) leave(name, client)
     },
   }
 }

@@ -5,20 +5,37 @@
 import { atoms, compareAtoms, type Names } from './atom.ts'
 import type { Codec, Elements } from './codec.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
+import { isInt64, show, wholeNumber } from './json.ts'
 import type { Atom } from './schema.ts'
 
-type Arithmetic = (a: number, b: number, whole: boolean) => number
-
-const divisor = (b: number): number => {
-  if (b === 0) throw ovsdbError('domain error', 'Division by zero.')
-  return b
+/** On reals, and on integers as far as a number is exact; and on integers of any size. */
+interface Arithmetic {
+  numbers(a: number, b: number): number
+  integers(a: bigint, b: bigint): bigint
 }
 const arithmetic: Readonly<Record<string, Arithmetic>> = {
-  '+=': (a, b) => a + b,
-  '-=': (a, b) => a - b,
-  '*=': (a, b) => a * b,
-  '/=': (a, b, whole) => (whole ? Math.trunc(a / divisor(b)) : a / divisor(b)),
-  '%=': (a, b) => a % divisor(b),
+  '+=': { numbers: (a, b) => a + b, integers: (a, b) => a + b },
+  '-=': { numbers: (a, b) => a - b, integers: (a, b) => a - b },
+  '*=': { numbers: (a, b) => a * b, integers: (a, b) => a * b },
+  '/=': { numbers: (a, b) => a / b, integers: (a, b) => a / b },
+  '%=': { numbers: (a, b) => a % b, integers: (a, b) => a % b },
+}
+
+function computeInteger({ numbers, integers }: Arithmetic, a: Atom, b: Atom): number | bigint {
+  if (typeof a === 'number' && typeof b === 'number') {
+    // A result that is safe was not rounded, and one that was rounded is not safe.
+    const quick = Math.trunc(numbers(a, b)) + 0
+    if (Number.isSafeInteger(quick)) return quick
+  }
+  const exact = integers(BigInt(a), BigInt(b))
+  return isInt64(exact) ? wholeNumber(exact) : outOfRange()
+}
+function computeReal({ numbers }: Arithmetic, a: Atom, b: Atom): number {
+  const result = numbers(a as number, b as number) + 0
+  return Number.isFinite(result) ? result : outOfRange()
+}
+function outOfRange(): never {
+  throw ovsdbError('range error', 'Result of mutation is out of range.')
 }
 
 /** From a column's value to its next one; throws OvsdbError where it is undefined or refused. */
@@ -34,8 +51,8 @@ export function compileMutation(
   if (mutator === 'insert') return compileInsert(codec, wire, names)
   if (mutator === 'delete') return compileDelete(codec, wire, names)
   const known = typeof mutator === 'string' && Object.hasOwn(arithmetic, mutator)
-  const compute = known ? arithmetic[mutator] : undefined
-  if (!compute) throw ovsdbError('unknown mutator', `No mutator named ${mutator}.`)
+  const operation = known ? arithmetic[mutator] : undefined
+  if (!operation) throw ovsdbError('unknown mutator', `No mutator named ${show(mutator)}.`)
   const { type } = codec.column.key
   const whole = type === 'integer'
   const numeric = whole || type === 'real'
@@ -44,13 +61,15 @@ export function compileMutation(
   if (!Array.isArray(atom) || atom.length !== 1) {
     throw ovsdbError('syntax error', `${codec.name}: expected one ${type}`)
   }
-  const operand = atoms[type].decode(atom[0]) as number
+  const operand = atoms[type].decode(atom[0])
+  const isDivision = mutator === '/=' || mutator === '%='
+  const compute = whole ? computeInteger : computeReal
   return (value) => {
-    const keys = codec.elements(value).keys.map((atom) => {
-      const result = compute(atom as number, operand, whole) + 0
-      if (whole ? Number.isSafeInteger(result) : Number.isFinite(result)) return result
-      throw ovsdbError('range error', 'Result of mutation is out of range.')
-    })
+    const present = codec.elements(value).keys
+    if (isDivision && operand === 0 && present.length > 0) {
+      throw ovsdbError('domain error', 'Division by zero.')
+    }
+    const keys: Atom[] = present.map((atom) => compute(operation, atom, operand))
     keys.sort(compareAtoms)
     if (keys.some((key, i) => i > 0 && key === keys[i - 1])) {
       throw ovsdbError('constraint violation', `${codec.name}: set contains duplicate`)

@@ -6,12 +6,13 @@
  *     insert('Interface', { name: 'vm1' }, 'iface'),
  *     insert('Port', { name: 'vm1', interfaces: ['iface'] }, 'port'),
  *     mutate('Bridge', bridgeUuid, 'ports', 'insert', ['port']),
- *   ])
+ *   ], { signal })
  *
  * Where a uuid belongs, the uuid-name of an insert of the same transaction does as well. A value is
  * encoded by its column's type, so a programmer's mistake is an OvsdbError here and not at the peer.
  * Neighbours: codec.ts encodes, client.ts and server.ts take the operations.
  */
+import { atoms, isId } from './atom.ts'
 import type { Codec, WireRow } from './codec.ts'
 import { ovsdbError } from './error.ts'
 import { type RowCodec, tableCodec } from './row-codec.ts'
@@ -50,13 +51,13 @@ export type Where<
 type Element<V> = V extends readonly (infer E)[] ? E : never
 /** What a mutator takes for a column that decodes to V. */
 export type MutationValue<V> = V extends readonly unknown[]
-  ? readonly Element<V>[] | number
+  ? readonly Element<V>[] | number | bigint
   : V extends Readonly<Record<string, unknown>>
     ? V | readonly string[]
     : NonNullable<V> | readonly NonNullable<V>[]
 
 export interface Operations<S extends DatabaseSchema> {
-  /** `uuidName` lets other operations of the transaction refer to the new row. */
+  /** `uuidName`, an `<id>` as `port_1`, lets other operations of the transaction refer to the new row. */
   insert<T extends TableName<S>>(table: T, row: RowInput<S, T>, uuidName?: string): Operation
   update<T extends TableName<S>>(table: T, where: Where<S, T>, row: RowInput<S, T>): Operation
   /** Deleting from a map takes keys (an array) or pairs (a record: only equal pairs go). */
@@ -102,6 +103,9 @@ export function operations<S extends DatabaseSchema>(schema: S): Operations<S> {
   const codecOf = (table: string): RowCodec => tableCodec(schema, table)
   return {
     insert(table, row, uuidName) {
+      if (uuidName !== undefined && !isId(uuidName)) {
+        throw ovsdbError('syntax error', `uuid-name '${uuidName}' is not letters, digits and _`)
+      }
       const named = uuidName === undefined ? {} : { 'uuid-name': uuidName }
       return { op: 'insert', table, row: codecOf(table).encode(row), ...named }
     },
@@ -162,7 +166,7 @@ export function encodeWhere(table: RowCodec, where: string | readonly ConditionI
 
 function encodeMutation(codec: Codec, mutator: Mutator, value: unknown): unknown {
   if (mutator === 'insert' || mutator === 'delete') return encodePart(codec, value)
-  if (typeof value !== 'number') {
+  if (typeof value !== 'number' && typeof value !== 'bigint') {
     throw ovsdbError('syntax error', `${codec.name} ${mutator} takes a number, not ${value}`)
   }
   return value
@@ -171,5 +175,9 @@ function encodeMutation(codec: Codec, mutator: Mutator, value: unknown): unknown
 /** A part of a set or map: an array, one element, a record, or only the keys of a map. */
 function encodePart(codec: Codec, value: unknown): unknown {
   if (codec.kind === 'map' && !Array.isArray(value)) return codec.encode(value)
-  return codec.encodeKeys(Array.isArray(value) ? value : value === undefined ? [] : [value])
+  const keys = Array.isArray(value) ? value : value === undefined ? [] : [value]
+  if (codec.kind !== 'map') return codec.encodeKeys(keys)
+  // Names of properties, as decoded maps have them, or atoms.
+  const { fromKey } = atoms[codec.column.key.type]
+  return codec.encodeKeys(keys.map((key) => (typeof key === 'string' ? fromKey(key) : key)))
 }

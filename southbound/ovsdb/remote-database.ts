@@ -7,44 +7,58 @@
  *   await database.transact([insert('Bridge', { name: 'br-int' })], { signal })
  *   database.close()
  *
- * While there is no server calls wait, until their signals abort. After a reconnect a replica shows
+ * While there is no server calls wait, until their signals abort (the `cause` of a timeout is why there
+ * is none). After a reconnect a replica shows
  * what it missed as one change, sent as a difference where the server still knows it
  * (monitor_cond_since). A transaction is sent once: when its answer is lost it rejects with
  * 'unknown outcome', unless its operations only read.
  *
- * Neighbours: client.ts is one session, remotes.ts the order and the pauses, server-state.ts says
- * which server is the right one, watch.ts carries rows from session to session.
+ * Neighbours: remote-session.ts is one session with the right server, remotes.ts the order and the
+ * pauses, watch.ts carries rows from session to session.
  */
 import type { Duplex } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
-import type { BackoffOptions, Timer } from '../wire/backoff.ts'
-import { dial } from '../wire/stream.ts'
+import { type BackoffOptions, systemClock, type Timer } from '../wire/backoff.ts'
+import { OVSDB_PORT, parseEndpoint } from '../wire/endpoint.ts'
+import type { TlsSource } from '../wire/secure.ts'
+import { checkDial, dial } from '../wire/stream.ts'
 import { type ChangeOptions, type ChangeTarget, changeRows, type Draft } from './change.ts'
-import { type CallOptions, OvsdbClient, type Started } from './client.ts'
+import type { CallOptions, Started } from './client.ts'
 import type { Lock, LockOptions } from './client-locks.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
 import type { JsonRpcOptions } from './json-rpc.ts'
+import { type ListenerOptions, tell, warnOfListener } from './listener.ts'
 import type { Operation, OperationResult } from './operation.ts'
+import {
+  drain,
+  openRemoteSession,
+  type RemoteSession,
+  resumeInTime,
+  type Seen,
+  type SessionRequest,
+} from './remote-session.ts'
 import { type Remotes, remotesOf } from './remotes.ts'
 import type { MonitorRequest, Replica } from './replica.ts'
 import type { DatabaseSchema } from './schema.ts'
-import { serverSchema } from './schemas/server.ts'
-import { type Progress, progressOf, serverColumns, unfit } from './server-state.ts'
 import { Watch } from './watch.ts'
 
-export interface RemoteOptions {
-  /** 'tcp:HOST:PORT', 'ssl:…', 'unix:PATH'; one is enough. */
+export interface RemoteOptions extends ListenerOptions {
+  /** 'tcp:HOST:PORT', 'ssl:…', 'unix:PATH'; one is enough. A port left out is 6640. */
   readonly remotes: readonly string[]
   /** Stay with no server of a cluster but its leader; default true. Locks need it. */
   readonly leaderOnly?: boolean
-  /** How to reach a remote; default: `dial` of wire/stream.ts, which needs options for `ssl:`. */
+  /** For `ssl:` remotes, as `dial` of wire/stream.ts takes it. */
+  readonly tls?: TlsSource
+  /** How to reach a remote, by any name then; default: `dial` of wire/stream.ts. */
   readonly dial?: (remote: string, signal: AbortSignal) => Promise<Duplex>
   /** Pauses between rounds over all remotes; default 100 ms doubling to 1 s. `random` also shuffles. */
   readonly backoff?: BackoffOptions
   readonly timer?: Timer
   /** Limits of a session; it is probed every 5 s unless said otherwise here. */
   readonly rpc?: JsonRpcOptions
-  /** To dial, list and look at `_Server`; ms, default 5,000. */
+  /**
+   * To dial, list and look at `_Server`; four times that from one part of a monitor's rows to the next;
+   * ms, default 5,000. Then the next remote is tried.
+   */
   readonly answerMs?: number
   /** Told of every session and failed attempt, for logs. */
   readonly onEvent?: (event: RemoteEvent) => void
@@ -56,28 +70,10 @@ export type RemoteEvent =
   | { kind: 'disconnected'; remote: string; reason: Error }
   | { kind: 'refused'; remote: string; reason: Error; pauseMs: number }
 
-interface Session {
-  readonly remote: string
-  readonly client: OvsdbClient
-  readonly watches: Map<Watch, Started>
-  /** Transactions that were sent and not answered yet. */
-  readonly calls: Set<Promise<unknown>>
-  /** Resolves with the reason when the session is over, or its server no longer the right one. */
-  readonly over: Promise<Error>
-}
-
 /** Operations that may be sent twice. */
 const READS: ReadonlySet<string> = new Set(['select', 'wait', 'comment', 'assert', 'abort'])
 /** A session that ends sooner counts as an attempt that failed. */
 const SETTLED_MS = 1000
-/** How long answers may still come from a server that stopped being the leader. */
-const DRAIN_MS = 500
-
-const systemTimer: Timer = {
-  sleep: async (ms, signal) => {
-    await delay(ms, undefined, { signal })
-  },
-}
 
 export class RemoteDatabase<S extends DatabaseSchema> {
   readonly schema: S
@@ -86,15 +82,25 @@ export class RemoteDatabase<S extends DatabaseSchema> {
   readonly #remotes: Remotes
   readonly #end = new AbortController()
   readonly #watches = new Set<Watch>()
-  readonly #waiting = new Set<(session: Session) => void>()
-  #session: Session | undefined
-  #progress: Progress | undefined
+  readonly #waiting = new Set<(session: RemoteSession) => void>()
+  #session: RemoteSession | undefined
+  readonly #onListenerError: (error: unknown) => void
+  readonly #seen: Seen = { progress: undefined }
+  /** Why there is no session; undefined while there is one. */
+  #refusal: Error | undefined
 
-  /** Starts to connect at once. */
+  /**
+   * Starts to connect at once. Throws what no attempt could mend: OvsdbError without a remote,
+   * WireError for one that is no endpoint, EndpointError for one to listen at or without its keys.
+   */
   constructor(schema: S, options: RemoteOptions) {
+    const { remotes, tls } = options
+    if (!options.dial)
+      for (const remote of remotes) checkDial(remote, { tls, defaultPort: OVSDB_PORT })
     this.schema = schema
     this.#options = options
-    this.#timer = options.timer ?? systemTimer
+    this.#timer = options.timer ?? systemClock
+    this.#onListenerError = options.onListenerError ?? warnOfListener
     this.#remotes = remotesOf(options.remotes, { firstMs: 100, maxMs: 1000, ...options.backoff })
     void this.#run()
   }
@@ -114,7 +120,7 @@ export class RemoteDatabase<S extends DatabaseSchema> {
     request: R,
     { signal }: CallOptions,
   ): Promise<Replica<S, R>> {
-    const watch = new Watch(this.schema, request)
+    const watch = new Watch(this.schema, request, this.#onListenerError)
     this.#watches.add(watch)
     try {
       await this.#carried(watch, signal)
@@ -182,7 +188,7 @@ export class RemoteDatabase<S extends DatabaseSchema> {
       try {
         return await attempt()
       } catch (error) {
-        if (this.#end.signal.aborted || !(error instanceof OvsdbError)) throw error
+        if (this.#end.signal.aborted || !(error instanceof OvsdbError) || error.isPeers) throw error
         const unsent = error.tag === 'connection closed'
         if (!unsent && !(reads && error.tag === 'unknown outcome')) throw error
       }
@@ -193,26 +199,28 @@ export class RemoteDatabase<S extends DatabaseSchema> {
   #carried(watch: Watch, signal: AbortSignal): Promise<Started> {
     return this.#again(async () => {
       const session = await this.#ready(signal)
-      const started = session.watches.get(watch) ?? (await session.client.resume(watch, { signal }))
+      const started =
+        session.watches.get(watch) ??
+        (await resumeInTime(session.client, watch, { ...this.#asked(session.remote), signal }))
       session.watches.set(watch, started)
       return started
     })
   }
 
-  #ready(signal: AbortSignal): Promise<Session> {
+  #ready(signal: AbortSignal): Promise<RemoteSession> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted()
       this.#end.signal.throwIfAborted()
-      if (this.#session?.client.open) {
+      if (this.#session?.client.isOpen) {
         resolve(this.#session)
         return
       }
       const ends = AbortSignal.any([signal, this.#end.signal])
       const abort = () => {
         this.#waiting.delete(wake)
-        reject(ends.reason)
+        reject(explained(ends.reason, this.#refusal))
       }
-      const wake = (session: Session) => {
+      const wake = (session: RemoteSession) => {
         ends.removeEventListener('abort', abort)
         resolve(session)
       }
@@ -226,34 +234,55 @@ export class RemoteDatabase<S extends DatabaseSchema> {
     while (!signal.aborted) {
       const remote = this.#remotes.current
       let reason: Error
-      let session: Session | undefined
+      let session: RemoteSession | undefined
       try {
-        session = await this.#connect(remote)
+        session = await openRemoteSession(this.#asked(remote))
         this.#publish(session)
         reason = await session.over
       } catch (error) {
         reason = error as Error
       }
       this.#session = undefined
+      this.#refusal = reason
       if (signal.aborted) {
         session?.client.close()
         return
       }
       const pauseMs = this.#remotes.next()
       if (session) {
-        void this.#drain(session, reason)
-        this.#options.onEvent?.({ kind: 'disconnected', remote, reason })
-      } else this.#options.onEvent?.({ kind: 'refused', remote, reason, pauseMs })
+        void drain(session, reason, this.#timer)
+        this.#tell({ kind: 'disconnected', remote, reason })
+      } else this.#tell({ kind: 'refused', remote, reason, pauseMs })
       // Rejects only when the database is closed.
       if (pauseMs > 0) await this.#timer.sleep(pauseMs, signal).catch(() => undefined)
     }
   }
 
-  #publish(session: Session): void {
+  #asked(remote: string): SessionRequest {
+    const { answerMs = 5000, leaderOnly = true, rpc = {}, dial: reach, tls } = this.#options
+    return {
+      remote,
+      wanted: { name: this.schema.name, leaderOnly },
+      dial: reach ?? ((to, signal) => dial(parseEndpoint(to, OVSDB_PORT), { signal, tls })),
+      answerMs,
+      rpc,
+      timer: this.#timer,
+      watches: this.#watches,
+      seen: this.#seen,
+      signal: this.#end.signal,
+    }
+  }
+
+  #tell(event: RemoteEvent): void {
+    tell(() => this.#options.onEvent?.(event), this.#onListenerError)
+  }
+
+  #publish(session: RemoteSession): void {
     this.#session = session
+    this.#refusal = undefined
     const resumed = [...session.watches.values()].filter(({ how }) => how === 'missed').length
     const reloaded = session.watches.size - resumed
-    this.#options.onEvent?.({ kind: 'connected', remote: session.remote, resumed, reloaded })
+    this.#tell({ kind: 'connected', remote: session.remote, resumed, reloaded })
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const wake of waiting) wake(session)
@@ -262,77 +291,11 @@ export class RemoteDatabase<S extends DatabaseSchema> {
     const settled = this.#timer.sleep(SETTLED_MS, ended.signal)
     settled.then(() => this.#remotes.settled()).catch(() => undefined)
   }
+}
 
-  /** A session whose server is the right one, with all rows brought up to date. */
-  async #connect(remote: string): Promise<Session> {
-    const { answerMs = 5000, leaderOnly = true, rpc } = this.#options
-    const late = new AbortController()
-    const signal = AbortSignal.any([this.#end.signal, late.signal])
-    const done = new AbortController()
-    const reason = ovsdbError('timed out', `${remote} gave no answer in ${answerMs} ms`)
-    const deadline = this.#timer.sleep(answerMs, done.signal)
-    deadline.then(() => late.abort(reason)).catch(() => undefined)
-    const reach = this.#options.dial ?? ((to, signal) => dial(to, { signal }))
-    let client: OvsdbClient | undefined
-    try {
-      const stream = await reach(remote, signal)
-      client = await OvsdbClient.open(stream, { probeIntervalMs: 5000, ...rpc, signal })
-      const wanted = { name: this.schema.name, leaderOnly }
-      const { over } = await this.#follow(client, remote, wanted, signal)
-      done.abort()
-      const watches = new Map<Watch, Started>()
-      for (const watch of this.#watches) {
-        if (!watch.complete) continue
-        watches.set(watch, await client.resume(watch, { signal: this.#end.signal }))
-      }
-      return { remote, client, watches, calls: new Set(), over }
-    } catch (error) {
-      client?.close(error as Error)
-      throw error
-    } finally {
-      done.abort()
-    }
-  }
-
-  /** Rejects when this is the wrong server; `over` resolves when it becomes that. */
-  async #follow(
-    client: OvsdbClient,
-    remote: string,
-    wanted: { name: string; leaderOnly: boolean },
-    signal: AbortSignal,
-  ): Promise<{ over: Promise<Error> }> {
-    const closed = client.closed.then(
-      (reason) => reason ?? ovsdbError('connection closed', `${remote} ended the session`),
-    )
-    // Servers older than the `_Server` database, and those of one process, are never clustered.
-    if (!client.databases.includes(serverSchema.name)) {
-      if (client.databases.includes(wanted.name)) return { over: closed }
-      throw ovsdbError('unknown database', `${remote} does not serve ${wanted.name}`)
-    }
-    const state = await client.monitor(serverSchema, serverColumns, { signal })
-    const rows = state.table('Database')
-    const refused = unfit(rows.values(), wanted, this.#progress)
-    if (refused) throw new OvsdbError('canceled', `${remote} ${refused}`)
-    const note = () => {
-      this.#progress = progressOf(rows.values(), wanted.name) ?? this.#progress
-    }
-    note()
-    const moved = new Promise<Error>((resolve) => {
-      state.onChange(() => {
-        const why = unfit(rows.values(), wanted, undefined)
-        if (why) resolve(new OvsdbError('canceled', `${remote} ${why}`))
-        else note()
-      })
-    })
-    return { over: Promise.race([closed, moved]) }
-  }
-
-  /** Answers that are on their way may still come; what is asked from now on goes elsewhere. */
-  async #drain({ client, calls }: Session, reason: Error): Promise<void> {
-    const done = new AbortController()
-    const late = this.#timer.sleep(DRAIN_MS, done.signal).catch(() => undefined)
-    if (calls.size > 0) await Promise.race([Promise.all(calls), late])
-    done.abort()
-    client.close(reason)
-  }
+/** A signal of the system's says only that time is up: what was in the way is its cause then. */
+function explained(reason: unknown, refusal: Error | undefined): unknown {
+  if (!refusal || !(reason instanceof DOMException)) return reason
+  const { name, message } = reason
+  return new DOMException(`${message}; ${refusal.message}`, { name, cause: refusal })
 }

@@ -10,6 +10,7 @@
  */
 import type { AnyRow, Codec } from './codec.ts'
 import { ovsdbError } from './error.ts'
+import { formatJson } from './json.ts'
 import type { Atom } from './schema.ts'
 
 /** Rows by the values of one or more paths. */
@@ -40,15 +41,15 @@ export function replicaIndex(
   const reads = paths.map((path) => readPath(columns, path))
   const [only] = reads
   const single = reads.length === 1 ? only : undefined
-  // Most keys have one row, which then needs no list.
-  const rows = new Map<Atom, AnyRow | AnyRow[]>()
+  // Most keys have one row, which then needs no set; some have all of them.
+  const rows = new Map<Atom, AnyRow | Set<AnyRow>>()
   const keysOf = (row: AnyRow): readonly Atom[] => (single ? single(row) : product(reads, row))
 
   return {
     get(...values) {
-      const found = rows.get(single ? (values[0] as Atom) : JSON.stringify(values))
+      const found = rows.get(single ? (values[0] as Atom) : formatJson(values))
       if (found === undefined) return none
-      return Array.isArray(found) ? [...found] : [found]
+      return found instanceof Set ? [...found] : [found]
     },
     get size() {
       return rows.size
@@ -57,17 +58,18 @@ export function replicaIndex(
       for (const key of keysOf(row)) {
         const found = rows.get(key)
         if (found === undefined) rows.set(key, row)
-        else if (Array.isArray(found)) found.push(row)
-        else rows.set(key, [found, row])
+        else if (found instanceof Set) found.add(row)
+        else rows.set(key, new Set([found, row]))
       }
     },
     remove(row) {
       for (const key of keysOf(row)) {
         const found = rows.get(key)
-        if (!Array.isArray(found)) rows.delete(key)
+        if (!(found instanceof Set)) rows.delete(key)
         else {
-          const rest = found.filter((other) => other !== row)
-          rows.set(key, rest.length === 1 ? (rest[0] as AnyRow) : rest)
+          found.delete(row)
+          const [only] = found
+          if (only && found.size === 1) rows.set(key, only)
         }
       }
     },
@@ -99,5 +101,5 @@ function product(reads: readonly Read[], row: AnyRow): string[] {
     const values = read(row)
     tuples = tuples.flatMap((tuple) => values.map((value) => [...tuple, value]))
   }
-  return tuples.map((tuple) => JSON.stringify(tuple))
+  return tuples.map((tuple) => formatJson(tuple))
 }

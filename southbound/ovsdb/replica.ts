@@ -67,7 +67,10 @@ export interface Replica<
     table: T,
     ...paths: readonly (ReplicaColumn<S, R, T> | `${ReplicaColumn<S, R, T>}:${string}`)[]
   ): ReplicaIndex<ReplicaRow<S, R, T>>
-  /** Called once per transaction of the server, after all of its rows are in. Returns the undo. */
+  /**
+   * Called once per transaction of the server, after all of its rows are in; what it throws goes to
+   * `onListenerError` and ends nothing. Returns the undo.
+   */
   onChange(listener: (changes: readonly ReplicaChange<S, R>[]) => void): () => void
   /**
    * What changes from this call on, in batches; a slow reader gets several transactions merged into

@@ -11,6 +11,7 @@ export function readResults(wire: unknown, size: number): OperationResult[] {
     const { error, details } = Object(result)
     if (typeof error !== 'string') return
     throw new OvsdbError(error, typeof details === 'string' ? details : undefined, {
+      isPeers: true,
       ...(operation < size ? { operation } : {}),
     })
   })

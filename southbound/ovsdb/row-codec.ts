@@ -4,6 +4,7 @@
  */
 import { type Codec, columnCodec, type WireRow } from './codec.ts'
 import { ovsdbError } from './error.ts'
+import { show } from './json.ts'
 import { type DatabaseSchema, one, type TableSchema, uuid } from './schema.ts'
 
 /**
@@ -31,7 +32,7 @@ export interface RowCodec {
   make(): Record<string, unknown>
   /** Decoded columns to `<row>`. */
   encode(row: Readonly<Record<string, unknown>>): Record<string, unknown>
-  /** The columns that are there, decoded; no others. */
+  /** The columns that are there, decoded; no others. Throws OvsdbError for what is no row. */
   decodePresent(row: WireRow): Record<string, unknown>
 }
 
@@ -56,7 +57,7 @@ function rowCodec(name: string, schema: TableSchema): RowCodec {
     }
     return wire.map((wanted) => {
       const codec = columns.get(wanted) ?? implicit.get(wanted)
-      if (!codec) throw ovsdbError('syntax error', `${wanted} is not a valid column name`)
+      if (!codec) throw ovsdbError('syntax error', `${show(wanted)} is not a valid column name`)
       return codec
     })
   }
@@ -79,7 +80,12 @@ function rowCodec(name: string, schema: TableSchema): RowCodec {
       ...[...columns.values()].map((codec) => [codec.name, codec.initial] as const),
     ]),
     encode: (row) => each(row, (codec, value) => codec.encode(value)),
-    decodePresent: (row) => each(row, (codec, value) => codec.decode(value)),
+    decodePresent(row: unknown) {
+      if (typeof row === 'object' && row !== null) {
+        return each(row, (codec, value) => codec.decode(value))
+      }
+      throw ovsdbError('syntax error', `a row of table ${name} must be an object`)
+    },
   }
 }
 

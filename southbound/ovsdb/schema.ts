@@ -10,14 +10,15 @@
  *   scalar (min 1, max 1)  T            optional (min 0, max 1)  T | undefined
  *   set                    readonly T[] (sorted, no duplicates)
  *   map                    Readonly<Record<string, T>>
- * integers and reals are numbers (integers beyond 2^53 lose their last bits), uuids are strings.
+ * Reals are numbers, uuids are strings. An integer is a number while that is exact, and a bigint from
+ * 2^53 to 64 bits: `integer()` is typed number, for what never gets there, `integer64()` for what may.
  *
  * Neighbours: schema-json.ts reads and writes the JSON form, codec.ts moves values between wire
  * and JavaScript, schemas/ holds the declared databases.
  */
 
 export type AtomType = 'integer' | 'real' | 'boolean' | 'string' | 'uuid'
-export type Atom = number | boolean | string
+export type Atom = number | bigint | boolean | string
 
 declare const js: unique symbol
 
@@ -25,8 +26,8 @@ declare const js: unique symbol
 export interface BaseType<out T = unknown> {
   readonly type: AtomType
   readonly enum?: readonly Atom[]
-  readonly minInteger?: number
-  readonly maxInteger?: number
+  readonly minInteger?: number | bigint
+  readonly maxInteger?: number | bigint
   readonly minReal?: number
   readonly maxReal?: number
   /** Characters. */
@@ -101,6 +102,14 @@ export type Row<S extends DatabaseSchema, T extends TableName<S>> = Values<S, T>
 /** What insert and update take: any columns; undefined empties an optional column. */
 export type RowInput<S extends DatabaseSchema, T extends TableName<S>> = Partial<Values<S, T>>
 
+/** The names of all columns of a table, as a monitor takes them. */
+export function allColumns<S extends DatabaseSchema, T extends TableName<S>>(
+  schema: S,
+  table: T,
+): readonly ColumnName<S, T>[] {
+  return Object.keys((schema.tables[table] as TableSchema).columns)
+}
+
 // ---- builders ---------------------------------------------------------------------------------
 
 export function string(limits?: { minLength?: number; maxLength?: number }): BaseType<string> {
@@ -111,6 +120,13 @@ export function choice<const T extends string>(...values: readonly T[]): BaseTyp
   return { type: 'string', enum: [...values].sort() }
 }
 export function integer(minInteger?: number, maxInteger?: number): BaseType<number> {
+  return integer64(minInteger, maxInteger) as BaseType<number>
+}
+/** The same type, for columns whose values may exceed 2^53, such as counters of bytes. */
+export function integer64(
+  minInteger?: number | bigint,
+  maxInteger?: number | bigint,
+): BaseType<number | bigint> {
   return {
     type: 'integer',
     ...(minInteger === undefined ? {} : { minInteger }),

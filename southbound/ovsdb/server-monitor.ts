@@ -12,6 +12,7 @@ import { compileAny, type Predicate } from './condition.ts'
 import type { Database } from './database.ts'
 import { valueDifference } from './difference.ts'
 import { ovsdbError } from './error.ts'
+import { show } from './json.ts'
 import { type Table, tableOf } from './table.ts'
 
 type Kind = 'initial' | 'insert' | 'delete' | 'modify'
@@ -22,7 +23,8 @@ interface Watch {
 }
 interface Watched {
   readonly table: Table
-  readonly watches: readonly Watch[]
+  /** What is told of a row, by how it came to be told; absent: nothing, not even that it is there. */
+  readonly columns: Readonly<Partial<Record<Kind, readonly Codec[]>>>
   where: Predicate
 }
 type RowUpdate = Record<string, unknown>
@@ -119,17 +121,17 @@ export function serverMonitor(
     const list = Array.isArray(wire) ? wire : [wire]
     watched.set(name, {
       table,
-      watches: list.map((request) => parseWatch(table, request, dialect.conditional)),
+      columns: columnsByKind(list.map((one) => parseWatch(table, one, dialect.conditional))),
       where: whereOf(table, list),
     })
   }
 
-  function rowUpdate({ watches, where }: Watched, { before, after }: AnyChange) {
+  function rowUpdate({ columns: byKind, where }: Watched, { before, after }: AnyChange) {
     const was = before !== undefined && where(before)
     const is = after !== undefined && where(after)
     if (!was && !is) return undefined
     const kind: Kind = !was ? 'insert' : !is ? 'delete' : 'modify'
-    const columns = columnsFor(watches, kind)
+    const columns = byKind[kind]
     if (!columns) return undefined
     if (kind === 'insert') return dialect.insert(columns, after as AnyRow)
     if (kind === 'delete') return dialect.delete(columns, before as AnyRow)
@@ -141,8 +143,8 @@ export function serverMonitor(
     params: dialect.params,
     initial() {
       const result: TableUpdates = {}
-      for (const [name, { table, watches, where }] of watched) {
-        const columns = columnsFor(watches, 'initial')
+      for (const [name, { table, columns: byKind, where }] of watched) {
+        const columns = byKind.initial
         if (!columns) continue
         for (const row of table.rows.values()) {
           if (where(row)) put(result, name, row._uuid, dialect.initial(columns, row))
@@ -173,7 +175,7 @@ export function serverMonitor(
         for (const row of entry.table.rows.values()) {
           const [was, is] = [old(row), where(row)]
           if (was === is) continue
-          const columns = columnsFor(entry.watches, is ? 'insert' : 'delete')
+          const columns = entry.columns[is ? 'insert' : 'delete']
           if (!columns) continue
           put(
             result,
@@ -201,7 +203,7 @@ function parseWatch(table: Table, wire: unknown, conditional: boolean): Watch {
   const wanted = new Map(select === undefined ? [] : entries(select, 'select'))
   for (const [name, value] of wanted) {
     if ((kinds as readonly string[]).includes(name) && typeof value === 'boolean') continue
-    throw ovsdbError('syntax error', `select has no ${name} of ${JSON.stringify(value)}`)
+    throw ovsdbError('syntax error', `select has no ${name} of ${show(value)}`)
   }
   const codecs = table.codec.columnList(names)
   if (codecs.some((codec) => codec.name === '_uuid')) {
@@ -216,14 +218,25 @@ function parseWatch(table: Table, wire: unknown, conditional: boolean): Watch {
 /** The conditions of all requests for a table together. */
 function whereOf(table: Table, requests: readonly unknown[]): Predicate {
   const all = requests.map((request) => compileAny(table.codec, Object(request).where))
-  return (row) => all.some((where) => where(row))
+  const [only] = all
+  return only && all.length === 1 ? only : (row) => all.some((where) => where(row))
 }
 
-function columnsFor(watches: readonly Watch[], kind: Kind): readonly Codec[] | undefined {
-  const asked = watches.filter((watch) => watch.kinds.has(kind))
-  const [first] = asked
-  if (!first) return undefined
-  return asked.length === 1 ? first.columns : [...new Set(asked.flatMap((watch) => watch.columns))]
+/** Throws OvsdbError when two requests mention the same column. */
+function columnsByKind(watches: readonly Watch[]): Watched['columns'] {
+  const mentioned = new Set<Codec>()
+  for (const codec of watches.flatMap((watch) => watch.columns)) {
+    if (mentioned.has(codec)) {
+      throw ovsdbError('syntax error', `column ${codec.name} mentioned more than once`)
+    }
+    mentioned.add(codec)
+  }
+  const result: Partial<Record<Kind, readonly Codec[]>> = {}
+  for (const kind of kinds) {
+    const asked = watches.filter((watch) => watch.kinds.has(kind))
+    if (asked.length > 0) result[kind] = asked.flatMap((watch) => watch.columns)
+  }
+  return result
 }
 
 function put(result: TableUpdates, table: string, uuid: string, update: RowUpdate): void {

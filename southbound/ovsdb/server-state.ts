@@ -2,6 +2,8 @@
  * Whether a server is the right one to talk to, by what it says of itself in its `_Server` database
  * (schemas/server.ts). Neighbour: remote-database.ts watches and follows.
  */
+import { type OvsdbError, ovsdbError } from './error.ts'
+
 /** What a client needs of each row. */
 export const serverColumns = {
   Database: ['name', 'connected', 'leader', 'cid', 'index'],
@@ -26,18 +28,19 @@ export interface Progress {
   readonly index: number
 }
 
-/** Why not, as a clause; undefined: this is the right server. */
+/** Why not; undefined: this is the right server. */
 export function unfit(
+  remote: string,
   rows: Iterable<ServerRow>,
-  { name, leaderOnly }: Wanted,
-  progress: Progress | undefined,
-): string | undefined {
+  { name, leaderOnly, progress }: Wanted & { progress?: Progress | undefined },
+): OvsdbError | undefined {
   const row = [...rows].find((row) => row.name === name)
-  if (!row) return `does not serve ${name}`
-  if (!row.connected) return 'has lost touch with its cluster'
-  if (leaderOnly && !row.leader) return 'is not the leader'
+  if (!row) return ovsdbError('unknown database', `${remote} does not serve ${name}`)
+  const refuse = (why: string) => ovsdbError('canceled', `${remote} ${why}`)
+  if (!row.connected) return refuse('has lost touch with its cluster')
+  if (leaderOnly && !row.leader) return refuse('is not the leader')
   if (progress && row.cid === progress.cid && (row.index ?? 0) < progress.index) {
-    return `is behind: at ${row.index ?? 0}, not ${progress.index}`
+    return refuse(`is behind: at ${row.index ?? 0}, not ${progress.index}`)
   }
   return undefined
 }

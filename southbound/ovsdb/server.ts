@@ -5,42 +5,61 @@
  *   const server = new OvsdbServer(openVSwitch)
  *   server.transact([insert('Open_vSwitch', {})])
  *   server.onCommit((changes) => { … })           // in process, typed by the schema
- *   net.createServer((socket) => server.accept(socket)).listen(path)
+ *   await listen('punix:db.sock', {}, (stream, peer) => server.accept(stream, peer)) // wire/stream.ts
  *
  * Whoever owns the server uses it directly, and clients come over any Duplex, accepted or dialled.
  * Neighbours: database.ts holds the rows, session.ts speaks to one client.
  */
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { type Attempt, Database, type DatabaseOptions, type Storage } from './database.ts'
+import { type Buffers, makeBuffers } from './buffers.ts'
+import { type Attempt, Database, type DatabaseOptions } from './database.ts'
 import { ovsdbError } from './error.ts'
-import type { HistoryLimits } from './history.ts'
+import { formatJson } from './json.ts'
+import { warnOfListener } from './listener.ts'
 import { makeLocks } from './locks.ts'
 import type { Operation, OperationResult } from './operation.ts'
 import { readResults } from './result.ts'
 import type { DatabaseSchema, Row, TableName } from './schema.ts'
-import { formatSchema } from './schema-json.ts'
+import { formatSchema, parseSchema } from './schema-json.ts'
 import { serverSchema } from './schemas/server.ts'
-import { openSession, type Session, type SessionOptions } from './session.ts'
+import { openSession, type Session, type SessionHost, type SessionOptions } from './session.ts'
+
+/** A row at the server: `_version`, a uuid, is another one after each change. */
+export type ServerRow<S extends DatabaseSchema, T extends TableName<S>> = Row<S, T> & {
+  readonly _version: string
+}
 
 /** One row before and after a commit; before undefined: inserted, after undefined: deleted. */
 export type Change<S extends DatabaseSchema = DatabaseSchema> = {
   readonly [T in TableName<S>]: {
     readonly table: T
     readonly uuid: string
-    readonly before: Row<S, T> | undefined
-    readonly after: Row<S, T> | undefined
+    readonly before: ServerRow<S, T> | undefined
+    readonly after: ServerRow<S, T> | undefined
   }
 }[TableName<S>]
 
-export interface ServerOptions extends SessionOptions, Pick<DatabaseOptions, 'name' | 'newUuid'> {
-  /** Where the database is kept, e.g. by openJournal; default: in memory only. */
-  storage?: Storage
-  /** What monitor_cond_since can look back to. */
-  history?: Partial<HistoryLimits>
+export interface ServerLog {
+  debug(fields: object, event: string): void
+  warn(fields: object, event: string): void
+}
+
+/** Those of the database are of the server's own, not of those that are added. */
+export interface ServerOptions extends SessionOptions, DatabaseOptions {
   /** Clients at once, more are cut off; default 1,000. */
   maxSessions?: number
+  /**
+   * Bytes of messages that are not whole yet, of all clients together; default 256 MiB. Over it the
+   * client with most of them is cut off.
+   */
+  maxHeldBytes?: number
+  /** Told why a session ended, and what listeners threw unless `onListenerError` is. */
+  log?: ServerLog
 }
+
+/** A client that is silent for twice as long is cut off. */
+const ECHO_INTERVAL_MS = 5000
 
 /** A connected client: `closed` resolves with the reason, undefined for a good end. */
 export type ServerSession = Pick<Session, 'closed' | 'close'>
@@ -54,24 +73,25 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
   readonly #sessions = new Set<Session>()
   readonly #locks = makeLocks()
   readonly #options: SessionOptions
+  readonly #log: ServerLog | undefined
+  readonly #buffers: Buffers
   readonly #maxSessions: number
   readonly #serverId: string
   #retrying = false
   #closed = false
 
-  /** Throws OvsdbError when what `storage` holds does not suit the schema. */
+  /** Throws OvsdbError when what `storage` holds does not suit the schema, or nothing could. */
   constructor(schema: S, options: ServerOptions = {}) {
-    const { name, newUuid = randomUUID, storage, history, maxSessions = 1000, ...rest } = options
-    this.#options = rest
+    const { newUuid = randomUUID, maxSessions = 1000, log } = options
+    this.#options = { echoIntervalMs: ECHO_INTERVAL_MS, ...options }
+    this.#log = log
+    this.#buffers = makeBuffers(options.maxHeldBytes ?? 256 * 1024 * 1024)
     this.#maxSessions = maxSessions
     this.#serverId = newUuid()
     this.#directory = new Database(serverSchema, { newUuid })
-    this.#database = new Database(schema, {
-      newUuid,
-      ...(name === undefined ? {} : { name }),
-      ...(storage === undefined ? {} : { storage }),
-      ...(history === undefined ? {} : { history }),
-    })
+    const onListenerError = (error: unknown) =>
+      log ? log.warn({ error: String(error) }, 'ovsdb listener failed') : warnOfListener(error)
+    this.#database = new Database(schema, { onListenerError, ...options })
     this.add(this.#directory)
     this.add(this.#database)
   }
@@ -81,7 +101,7 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
    * (set_db_change_aware) are cut off, to look again. Throws OvsdbError when the name is taken.
    */
   add(database: Database): void {
-    const { name, schema } = database
+    const { name } = database
     if (this.#databases.has(name)) throw ovsdbError('syntax error', `database ${name} is served`)
     this.#databases.set(name, database)
     const stop = database.onCommit((changes, txnId) => {
@@ -89,8 +109,8 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
       this.#retryLater()
     })
     this.#undo.set(database, stop)
-    const text = JSON.stringify(formatSchema(schema))
-    const row = { name, model: 'standalone', connected: true, leader: true, schema: text }
+    const schema = schemaText(database)
+    const row = { name, model: 'standalone', connected: true, leader: true, schema }
     this.#direct({ op: 'insert', table: 'Database', row })
     this.#disconnectUnaware(`database ${name} was added`)
   }
@@ -105,21 +125,68 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
     this.#undo.get(database)?.()
     this.#undo.delete(database)
     this.#direct({ op: 'delete', table: 'Database', where: [['name', '==', name]] })
-    for (const session of this.#sessions) session.drop(database)
+    for (const session of this.#sessions) {
+      session.drop(database)
+      session.dropWaiting(database)
+    }
     this.#disconnectUnaware(`database ${name} was removed`)
     database.close()
   }
 
-  /** Serves a client until it leaves; the duplex belongs to the session. */
-  accept(duplex: Duplex): ServerSession {
-    const host = { databases: this.#databases, locks: this.#locks, serverId: this.#serverId }
-    const session = openSession(duplex, host, this.#options)
+  /**
+   * Another schema for a database, with its rows carried over (`Database.convert`), as clients ask for
+   * by `convert`: its monitors end and what waits there is cancelled, for clients that are aware of
+   * such changes; the others are cut off. Throws OvsdbError and changes nothing.
+   */
+  convert(name: string, schema: DatabaseSchema): void {
+    const database = this.#databases.get(name)
+    if (!database) throw ovsdbError('unknown database', `no database ${name} is served`)
+    database.convert(schema)
+    for (const session of this.#sessions) session.drop(database)
+    // After the reply to whoever asked.
+    queueMicrotask(() => {
+      for (const session of this.#sessions) session.dropWaiting(database)
+      const row = { schema: schemaText(database) }
+      this.#direct({ op: 'update', table: 'Database', where: [['name', '==', name]], row })
+      this.#disconnectUnaware(`committed ${name} database schema conversion`)
+    })
+  }
+
+  /**
+   * Serves a client until it leaves; the duplex belongs to the session. `peer` names it in the log;
+   * `options` are for this one alone.
+   */
+  accept(
+    duplex: Duplex,
+    peer = 'a client',
+    options: Pick<SessionOptions, 'echoIntervalMs'> = {},
+  ): ServerSession {
+    const host: SessionHost = {
+      databases: this.#databases,
+      locks: this.#locks,
+      serverId: this.#serverId,
+      buffers: this.#buffers,
+      convert: (database, schema) => {
+        if (!database.isConvertible) {
+          throw ovsdbError(
+            'not allowed',
+            `the schema of ${database.name} is not for clients to change`,
+          )
+        }
+        this.convert(database.name, parseSchema(schema))
+      },
+    }
+    const session = openSession(duplex, host, { ...this.#options, ...options })
     if (this.#closed) session.close()
     if (this.#sessions.size >= this.#maxSessions) {
       session.close(ovsdbError('resources exhausted', `over ${this.#maxSessions} sessions`))
     }
     this.#sessions.add(session)
-    void session.closed.then(() => this.#sessions.delete(session))
+    void session.closed.then((reason) => {
+      this.#sessions.delete(session)
+      if (reason) this.#log?.warn({ peer, reason: reason.message }, 'ovsdb session closed')
+      else this.#log?.debug({ peer }, 'ovsdb session ended')
+    })
     return session
   }
 
@@ -136,12 +203,15 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
   }
 
   /** Current rows by uuid; the map is live, the rows are frozen. */
-  table<T extends TableName<S>>(name: T): ReadonlyMap<string, Row<S, T>> {
+  table<T extends TableName<S>>(name: T): ReadonlyMap<string, ServerRow<S, T>> {
     // The rows were made by this very schema's codecs.
-    return this.#database.rows(name) as unknown as ReadonlyMap<string, Row<S, T>>
+    return this.#database.rows(name) as unknown as ReadonlyMap<string, ServerRow<S, T>>
   }
 
-  /** Called after each commit with all of its changes, in commit order. Returns the undo. */
+  /**
+   * Called after each commit with all of its changes, in commit order; what it throws goes to
+   * `onListenerError` and undoes nothing. Returns the undo.
+   */
   onCommit(listener: (changes: readonly Change<S>[]) => void): () => void {
     return this.#database.onCommit((changes) => listener(changes as readonly Change<S>[]))
   }
@@ -161,7 +231,7 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
 
   #disconnectUnaware(reason: string): void {
     for (const session of this.#sessions) {
-      if (!session.isChangeAware) session.close(ovsdbError('connection closed', reason))
+      if (!session.isChangeAware) session.close(ovsdbError('connection closed', reason), true)
     }
   }
 
@@ -174,4 +244,8 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
       for (const session of [...this.#sessions]) session.retry()
     })
   }
+}
+
+function schemaText({ schema }: Database): string {
+  return formatJson(formatSchema(schema))
 }

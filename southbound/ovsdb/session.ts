@@ -8,10 +8,12 @@
 import type { Duplex } from 'node:stream'
 import type { AnyChange } from './apply.ts'
 import { isId } from './atom.ts'
+import type { Buffers, Holder } from './buffers.ts'
 import type { Database } from './database.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
 import { type Call, JsonRpc, type JsonRpcOptions, unknownMethod } from './json-rpc.ts'
 import type { LockClient, Locks } from './locks.ts'
+import { makeQuota } from './quota.ts'
 import { formatSchema } from './schema-json.ts'
 import { makeMonitors } from './session-monitors.ts'
 import { makeTriggers } from './triggers.ts'
@@ -22,11 +24,19 @@ export interface SessionHost {
   readonly locks: Locks
   /** Stable for the life of the server, a uuid. */
   readonly serverId: string
+  readonly buffers: Buffers
+  /** Another schema for a database, in its JSON form; throws OvsdbError and changes nothing. */
+  convert(database: Database, schema: unknown): void
 }
 
 export interface SessionOptions extends JsonRpcOptions {
   /** Transactions that wait, monitors and locks, each, of one client; default 1,024. */
   maxPending?: number
+  /**
+   * What those may cost together: bytes of their requests, and 16 for each row that a transaction
+   * looks at to find that it still waits; default 16 MiB.
+   */
+  maxPendingCost?: number
   /** Unread bytes from which on the updates of monitors are merged, not queued; default 1 MiB. */
   maxBacklogBytes?: number
 }
@@ -35,17 +45,25 @@ export interface Session {
   readonly closed: Promise<Error | undefined>
   /** The client asked to be told when databases come and go, instead of being cut off. */
   readonly isChangeAware: boolean
-  close(reason?: Error): void
+  /** Without a reason, or told to `flush`: after what is queued. */
+  close(reason?: Error, flush?: boolean): void
   /** Sends what the client's monitors see of a commit. */
   tell(database: Database, changes: readonly AnyChange[], txnId: string): void
   /** Tries the waiting transactions again. */
   retry(): void
-  /** Ends the monitors of a database that goes away. */
+  /** Ends the monitors of a database that goes away, or whose schema does. */
   drop(database: Database): void
+  /** Ends the transactions that wait there. */
+  dropWaiting(database: Database): void
 }
 
+/** Characters: they stay for as long as the lock. */
+const MAX_LOCK_NAME = 1024
+
 export function openSession(duplex: Duplex, host: SessionHost, options: SessionOptions): Session {
-  const { maxPending = 1024, maxBacklogBytes = 1024 * 1024, ...limits } = options
+  const { maxPending = 1024, maxPendingCost = 16 * 1024 * 1024, ...others } = options
+  const { maxBacklogBytes = 1024 * 1024, ...limits } = others
+  const quota = makeQuota(maxPendingCost)
   let isChangeAware = false
   const me: LockClient = { onLock: (event, lock) => rpc.notify(event, [lock]) }
   const monitors = makeMonitors({
@@ -54,12 +72,15 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
     // Below the stream's own mark nobody would tell us that the client has read.
     maxBacklogBytes: Math.max(maxBacklogBytes, duplex.writableHighWaterMark),
     maxMonitors: maxPending,
+    quota,
   })
   const triggers = makeTriggers({
     holds: (lock) => host.locks.holds(lock, me),
     beforeReply: monitors.flush,
     max: maxPending,
+    quota,
     now: () => performance.now(),
+    guarded: (work) => guarded(work),
   })
 
   /** The result of a method, or `later` when it replies by itself. */
@@ -82,22 +103,30 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
       triggers.transact(databaseOf('transact', name), operations, call)
       return later
     },
-    monitor(params) {
+    convert([name, schema, ...more]) {
+      const database = databaseOf('convert', name)
+      if (schema === undefined || more.length > 0)
+        throw ovsdbError('syntax error', 'array expected')
+      host.convert(database, schema)
+      return {}
+    },
+    monitor(params, { bytes }) {
       // ovsdb-server reads over more than it asks for here, and falls over less.
       const [name, id, requests] = exactly(3, params.slice(0, 3))
-      return monitors.start(databaseOf('monitor', name), 'update', id, requests)
+      return monitors.start(databaseOf('monitor', name), 'update', { id, requests, bytes })
     },
-    monitor_cond(params) {
+    monitor_cond(params, { bytes }) {
       const [name, id, requests] = exactly(3, params)
-      return monitors.start(databaseOf('monitor_cond', name), 'update2', id, requests)
+      return monitors.start(databaseOf('monitor_cond', name), 'update2', { id, requests, bytes })
     },
-    monitor_cond_since(params) {
+    monitor_cond_since(params, { bytes }) {
       const [name, id, requests, txnId] = exactly(4, params)
-      return monitors.startSince(databaseOf('monitor_cond_since', name), id, requests, txnId)
+      const database = databaseOf('monitor_cond_since', name)
+      return monitors.startSince(database, { id, requests, bytes }, txnId)
     },
-    monitor_cond_change(params) {
+    monitor_cond_change(params, { bytes }) {
       const [id, newId, requests] = exactly(3, params)
-      monitors.change(id, newId, requests)
+      monitors.change(id, { id: newId, requests, bytes })
       return {}
     },
     monitor_cancel(params) {
@@ -146,6 +175,15 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
     return host.locks.lock(name, me, method === 'steal')
   }
 
+  const holder: Holder = { close: (reason) => rpc.close(reason) }
+  /** What goes wrong for one client ends its session. */
+  const guarded = (work: () => void) => {
+    try {
+      work()
+    } catch (error) {
+      rpc.close(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
   const rpc = new JsonRpc(
     duplex,
     {
@@ -154,6 +192,7 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
         if (method === 'cancel') triggers.cancel(params[0])
       },
       onDrain: monitors.flush,
+      onHeld: (bytes) => host.buffers.hold(holder, bytes),
     },
     limits,
   )
@@ -167,12 +206,15 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
     get isChangeAware() {
       return isChangeAware
     },
-    close: (reason) => rpc.close(reason),
-    tell: monitors.tell,
-    retry: triggers.retry,
+    close: (reason, flush) => rpc.close(reason, flush),
+    tell: (database, changes, txnId) => guarded(() => monitors.tell(database, changes, txnId)),
+    retry: () => guarded(triggers.retry),
     drop(database) {
-      for (const id of monitors.drop(database)) rpc.notify('monitor_canceled', [id])
+      const ids = monitors.drop(database)
+      // Others are cut off instead.
+      if (isChangeAware) for (const id of ids) rpc.notify('monitor_canceled', [id])
     },
+    dropWaiting: triggers.drop,
   }
 }
 
@@ -183,6 +225,9 @@ function exactly(size: number, params: readonly unknown[]): readonly unknown[] {
 
 function lockName(method: string, params: readonly unknown[]): string {
   const [name] = params
-  if (params.length === 1 && isId(name)) return name
+  if (params.length === 1 && isId(name)) {
+    if (name.length <= MAX_LOCK_NAME) return name
+    throw ovsdbError('resources exhausted', `a lock's name has at most ${MAX_LOCK_NAME} characters`)
+  }
   throw ovsdbError('syntax error', `${method} request params must be <id>`)
 }

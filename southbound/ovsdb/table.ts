@@ -9,8 +9,10 @@
 import type { AnyRow, Codec } from './codec.ts'
 import type { Condition } from './condition.ts'
 import { ovsdbError } from './error.ts'
+import { formatJson, show } from './json.ts'
 import { type RowCodec, tableCodec } from './row-codec.ts'
 import type { DatabaseSchema } from './schema.ts'
+import { checkSchema } from './schema-json.ts'
 
 /** A column that refers to rows: by its keys, its values, or both. */
 export interface ReferenceColumn {
@@ -39,7 +41,9 @@ export interface Table {
 
 export type TableSet = ReadonlyMap<string, Table>
 
+/** Throws OvsdbError for a schema that makes no sense, as parseSchema does. */
 export function makeTables(schema: DatabaseSchema): TableSet {
+  checkSchema(schema)
   // RFC 7047 §3.2: a schema without any isRoot means that every table is a root.
   const allRoot = Object.values(schema.tables).every((table) => !table.isRoot)
   const tables = new Map<string, Table>()
@@ -77,13 +81,17 @@ function referencesOf(table: RowCodec): ReferenceColumn[] {
 /** Throws OvsdbError as tableCodec does. */
 export function tableOf(tables: TableSet, name: unknown): Table {
   const table = typeof name === 'string' ? tables.get(name) : undefined
-  if (!table) throw ovsdbError('syntax error', `No table named ${String(name)}.`)
+  if (!table)
+    throw ovsdbError(
+      'syntax error',
+      `No table named ${typeof name === 'string' ? name : show(name)}.`,
+    )
   return table
 }
 
 /** The key of a row in a unique index. */
 export function indexKey(columns: readonly Codec[], row: AnyRow): string {
-  return JSON.stringify(columns.map((codec) => codec.encode(row[codec.name])))
+  return formatJson(columns.map((codec) => codec.encode(row[codec.name])))
 }
 
 /** The changes of one transaction, seen over the tables as if they were made. */
@@ -95,9 +103,43 @@ export interface Draft {
   put(table: Table, uuid: string, row: AnyRow | undefined): void
   /** The rows that match, collected first, so that the caller may put. */
   find(table: Table, condition: Condition): AnyRow[]
+  /** Counts work, in rows looked at; throws OvsdbError 'resources exhausted' at the limit. */
+  spend(rows: number): void
+  /** Counts bytes of the answer; throws OvsdbError 'resources exhausted' at the limit. */
+  answer(bytes: number): void
+  /** Work so far. */
+  readonly spent: number
 }
 
-export function makeDraft(tables: TableSet): Draft {
+export interface DraftLimits {
+  /** Rows that one transaction may look at, elements of large values each as one. */
+  readonly maxWork: number
+  /** Bytes of JSON, about, that it may answer. */
+  readonly maxResultBytes: number
+}
+const noLimits: DraftLimits = { maxWork: Infinity, maxResultBytes: Infinity }
+
+export function makeDraft(
+  tables: TableSet,
+  { maxWork, maxResultBytes }: DraftLimits = noLimits,
+): Draft {
+  let spent = 0
+  function spend(rows: number): void {
+    spent += rows
+    if (spent > maxWork) {
+      throw ovsdbError('resources exhausted', `a transaction that looks at over ${maxWork} rows`)
+    }
+  }
+  let answered = 0
+  function answer(bytes: number): void {
+    answered += bytes
+    if (answered > maxResultBytes) {
+      throw ovsdbError(
+        'resources exhausted',
+        `a transaction that answers over ${maxResultBytes} bytes`,
+      )
+    }
+  }
   const changed: Draft['changed'] = new Map()
   function get(table: Table, uuid: string): AnyRow | undefined {
     const mine = changed.get(table)
@@ -111,16 +153,29 @@ export function makeDraft(tables: TableSet): Draft {
     }
     mine.set(uuid, row)
   }
-  function find(table: Table, { test, uuid }: Condition): AnyRow[] {
+  function find(table: Table, { test, uuid, size }: Condition): AnyRow[] {
     if (uuid !== undefined) {
+      spend(size)
       const row = get(table, uuid)
       return row && test(row) ? [row] : []
     }
     const mine = changed.get(table)
+    spend((table.rows.size + (mine?.size ?? 0)) * Math.max(1, size))
     const found: AnyRow[] = []
     for (const row of table.rows.values()) if (!mine?.has(row._uuid) && test(row)) found.push(row)
     for (const row of mine?.values() ?? []) if (row && test(row)) found.push(row)
     return found
   }
-  return { tables, changed, get, put, find }
+  return {
+    tables,
+    changed,
+    get,
+    put,
+    find,
+    spend,
+    answer,
+    get spent() {
+      return spent
+    },
+  }
 }

@@ -6,9 +6,17 @@ import { isUuid, type Names } from './atom.ts'
 import type { AnyRow, Codec } from './codec.ts'
 import { type Condition, compileWhere } from './condition.ts'
 import { ovsdbError } from './error.ts'
+import { formatJson } from './json.ts'
 import { compileMutation } from './mutation.ts'
 import { type Draft, type Table, tableOf } from './table.ts'
 import type { Blocked, Members, Run, WireResult } from './transaction.ts'
+import { jsonSize, weightOf } from './weight.ts'
+
+/** In looks at a row: putting a value into its wire form, and copying a row. */
+const ENCODING = 4
+const COPYING = 4
+/** What a row of an answer costs beside its bytes. */
+const ROW_BYTES = 64
 
 /** RFC 7047 §5.2.1, and `uuid` of ovsdb-server(7). */
 export function insert(run: Run, members: Members): WireResult {
@@ -55,11 +63,15 @@ export function select({ draft, names }: Run, members: Members): WireResult {
   const columns = columnsOf(table, members.columns)
   const rows = draft.find(table, where).map((row) => {
     const selected: Record<string, unknown> = {}
-    for (const codec of columns) selected[codec.name] = codec.encode(row[codec.name])
+    for (const codec of columns) {
+      draft.spend(ENCODING * weightOf(row[codec.name]))
+      selected[codec.name] = codec.encode(row[codec.name])
+    }
+    draft.answer(ROW_BYTES + jsonSize(selected))
     return selected
   })
   if (columns.some((codec) => codec.name === '_uuid')) return { rows }
-  return { rows: [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()] }
+  return { rows: [...new Map(rows.map((row) => [formatJson(row), row])).values()] }
 }
 
 export function update({ draft, names }: Run, members: Members): WireResult {
@@ -69,6 +81,7 @@ export function update({ draft, names }: Run, members: Members): WireResult {
   const where = compileWhere(table.codec, members.where, names)
   const rows = draft.find(table, where)
   for (const row of rows) {
+    draft.spend(COPYING)
     const next: Record<string, unknown> = { ...row }
     for (const [codec, value] of values) next[codec.name] = value
     draft.put(table, row._uuid, next as AnyRow)
@@ -89,8 +102,12 @@ export function mutate({ draft, names }: Run, members: Members): WireResult {
   const where = compileWhere(table.codec, members.where, names)
   const rows = draft.find(table, where)
   for (const row of rows) {
+    draft.spend(COPYING)
     const next: Record<string, unknown> = { ...row }
-    for (const { name, apply } of mutations) next[name] = apply(next[name])
+    for (const { name, apply } of mutations) {
+      draft.spend(weightOf(next[name]))
+      next[name] = apply(next[name])
+    }
     draft.put(table, row._uuid, next as AnyRow)
   }
   return { count: rows.length }
@@ -109,21 +126,26 @@ export function wait({ draft, names, context }: Run, members: Members): WireResu
   const columns = columnsOf(table, members.columns)
   const { until, rows, timeout } = members
   if (until !== '==' && until !== '!=') {
-    throw ovsdbError('syntax error', `"until" must be "==" or "!=", not ${JSON.stringify(until)}`)
+    throw ovsdbError('syntax error', `"until" must be "==" or "!=", not ${formatJson(until)}`)
   }
-  const timeoutMs = timeout as number | undefined
+  const timeoutMs = timeout === undefined ? undefined : Number(timeout)
   if (timeoutMs !== undefined && timeoutMs < 0) {
     throw ovsdbError('syntax error', 'timeout must be nonnegative')
   }
   const shown = (values: (codec: Codec) => unknown) =>
-    JSON.stringify(columns.map((codec) => codec.encode(values(codec))))
+    formatJson(columns.map((codec) => codec.encode(values(codec))))
   const expected = new Set(
     (rows as unknown[]).map((wire) => {
       const given = new Map(decodeRow(table, wire, names))
       return shown((codec) => (given.has(codec) ? given.get(codec) : codec.initial))
     }),
   )
-  const actual = new Set(draft.find(table, where).map((row) => shown((codec) => row[codec.name])))
+  const seen = (row: AnyRow) =>
+    shown((codec) => {
+      draft.spend(ENCODING * weightOf(row[codec.name]))
+      return row[codec.name]
+    })
+  const actual = new Set(draft.find(table, where).map(seen))
   const equal = expected.size === actual.size && [...expected].every((row) => actual.has(row))
   if (equal === (until === '==')) return {}
   if (timeoutMs !== undefined && context.elapsedMs >= timeoutMs) {

@@ -7,6 +7,7 @@
  */
 import { isId, type Names } from './atom.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
+import { show } from './json.ts'
 import type { Draft } from './table.ts'
 import * as run from './transaction-operation.ts'
 
@@ -65,7 +66,7 @@ const types = {
   id: isId,
   string: (value: unknown) => typeof value === 'string',
   boolean: (value: unknown) => typeof value === 'boolean',
-  number: (value: unknown) => typeof value === 'number',
+  number: (value: unknown) => typeof value === 'number' || typeof value === 'bigint',
   array: Array.isArray,
   object: (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value),
 }
@@ -136,7 +137,9 @@ export function runOperations(
       results.push(result)
     } catch (error) {
       if (!(error instanceof OvsdbError)) throw error
-      return { kind: 'failed', results, error }
+      // Whoever asks for too much is not sent what there was until then.
+      const isTooMuch = error.tag === 'resources exhausted'
+      return { kind: 'failed', results: isTooMuch ? results.map(() => ({})) : results, error }
     }
   }
   const { durable, comments } = current
@@ -149,7 +152,7 @@ function runOne(current: Run, operation: unknown): WireResult | Blocked {
   }
   const { op, ...members } = operation as Members
   const row = typeof op === 'string' && Object.hasOwn(operations, op) ? operations[op] : undefined
-  if (!row) throw ovsdbError('syntax error', `No operation "${String(op)}"`)
+  if (!row) throw ovsdbError('syntax error', `No operation ${show(op)}`)
   checkMembers(row, members)
   const result = row.run(current, members)
   const { reserved } = current.context

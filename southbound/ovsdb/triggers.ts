@@ -7,6 +7,7 @@
 import { type Attempt, type Database, resultArray } from './database.ts'
 import { ovsdbError } from './error.ts'
 import type { Call } from './json-rpc.ts'
+import type { Quota } from './quota.ts'
 import { jsonKey } from './session-monitors.ts'
 
 export interface Triggers {
@@ -16,6 +17,8 @@ export interface Triggers {
   retry(): void
   /** Ends those with this request id, 'canceled'. */
   cancel(id: unknown): void
+  /** Ends those on a database whose schema is another now, 'canceled'. */
+  drop(database: Database): void
   /** Ends all without a reply. */
   close(): void
 }
@@ -27,50 +30,77 @@ interface Waiting {
   /** On `now`'s clock. */
   readonly beganMs: number
   timer: NodeJS.Timeout | undefined
+  /** What it took of the quota. */
+  cost: number
 }
+/** What a row that is looked at again after each commit costs, in bytes of requests. */
+const BYTES_PER_ROW = 16
 
 export interface TriggerOptions {
   holds(lock: string): boolean
   /** Called before a reply goes out, so that no update of an earlier commit is behind it. */
   beforeReply(): void
   max: number
+  quota: Quota
   /** Milliseconds, monotonic. */
   now(): number
+  /** Runs what a timer asks for; what goes wrong ends the session. */
+  guarded(work: () => void): void
 }
 
-export function makeTriggers({ holds, beforeReply, max, now }: TriggerOptions): Triggers {
+export function makeTriggers(options: TriggerOptions): Triggers {
+  const { holds, beforeReply, max, quota, now, guarded } = options
   const waiting = new Set<Waiting>()
 
-  /** True when it has been replied to. */
-  function run(entry: Waiting): boolean {
+  /** Undefined when it has been replied to. */
+  function run(entry: Waiting): (Attempt & { kind: 'blocked' }) | undefined {
     const { call, database, operations, beganMs } = entry
     clearTimeout(entry.timer)
     const elapsedMs = Math.floor(now() - beganMs)
     const attempt = database.attempt(operations, { holds, elapsedMs })
     if (attempt.kind !== 'blocked') {
-      waiting.delete(entry)
+      remove(entry)
       beforeReply()
       call.reply(resultArray(attempt, operations.length))
-      return true
+      return undefined
     }
     arm(entry, attempt, elapsedMs)
-    return false
+    return attempt
   }
 
   function arm(entry: Waiting, { timeoutMs }: Attempt & { kind: 'blocked' }, elapsedMs: number) {
     if (timeoutMs === undefined) return
     // setTimeout takes 31 bits; whoever waits longer than these 24 days is tried again then.
     const leftMs = Math.min(timeoutMs - elapsedMs, 2 ** 31 - 1)
-    entry.timer = setTimeout(() => run(entry), leftMs)
+    entry.timer = setTimeout(() => guarded(() => run(entry)), leftMs)
+  }
+
+  function remove(entry: Waiting): void {
+    if (waiting.delete(entry)) quota.give(entry.cost)
+  }
+
+  function end(entry: Waiting): void {
+    clearTimeout(entry.timer)
+    remove(entry)
+    entry.call.fail('canceled')
   }
 
   return {
     transact(database, operations, call) {
-      const entry = { call, database, operations, beganMs: now(), timer: undefined }
-      if (run(entry)) return
-      if (waiting.size >= max) {
+      const beganMs = now()
+      const entry: Waiting = { call, database, operations, beganMs, timer: undefined, cost: 0 }
+      const blocked = run(entry)
+      if (!blocked) return
+      try {
+        if (waiting.size >= max) {
+          throw ovsdbError('resources exhausted', `over ${max} transactions wait`)
+        }
+        const cost = call.bytes + blocked.work * BYTES_PER_ROW
+        quota.take(cost)
+        entry.cost = cost
+      } catch (error) {
         clearTimeout(entry.timer)
-        throw ovsdbError('resources exhausted', `over ${max} transactions wait`)
+        throw error
       }
       waiting.add(entry)
     },
@@ -78,12 +108,11 @@ export function makeTriggers({ holds, beforeReply, max, now }: TriggerOptions): 
       for (const entry of [...waiting]) if (waiting.has(entry)) run(entry)
     },
     cancel(id) {
-      for (const entry of [...waiting]) {
-        if (jsonKey(entry.call.id) !== jsonKey(id)) continue
-        clearTimeout(entry.timer)
-        waiting.delete(entry)
-        entry.call.fail('canceled')
-      }
+      const key = jsonKey(id)
+      for (const entry of [...waiting]) if (jsonKey(entry.call.id) === key) end(entry)
+    },
+    drop(database) {
+      for (const entry of [...waiting]) if (entry.database === database) end(entry)
     },
     close() {
       for (const entry of waiting) clearTimeout(entry.timer)

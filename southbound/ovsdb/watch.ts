@@ -6,6 +6,7 @@
  */
 import { changeReader } from './change-reader.ts'
 import { ovsdbError } from './error.ts'
+import { tell } from './listener.ts'
 import { type ConditionInput, encodeWhere } from './operation.ts'
 import type { MonitorRequest, Replica } from './replica.ts'
 import { type AnyReplicaChange, type ReplicaStore, replicaStore } from './replica-store.ts'
@@ -38,13 +39,19 @@ export class Watch {
   readonly #columns = new Map<string, readonly string[]>()
   readonly #where = new Map<string, unknown[]>()
   readonly #followers = new Set<Follower>()
+  readonly #onListenerError: (error: unknown) => void
   #lastId: string | undefined
   /** The version whose rows the server has sent. */
   #acknowledged = 0
   #ended: { readonly error: Error | undefined } | undefined
 
-  constructor(schema: DatabaseSchema, request: Readonly<Record<string, Asked | undefined>>) {
+  constructor(
+    schema: DatabaseSchema,
+    request: Readonly<Record<string, Asked | undefined>>,
+    onListenerError: (error: unknown) => void,
+  ) {
     this.schema = schema
+    this.#onListenerError = onListenerError
     for (const [table, asked] of Object.entries(request)) {
       if (asked === undefined) continue
       const { columns, where } = isColumns(asked) ? { columns: asked } : asked
@@ -124,7 +131,9 @@ export class Watch {
       },
       index: (table, ...paths) => store.index(table, paths) as never,
       onChange: (listener) => {
-        const follower = { push: listener as unknown as Listener, end: () => {} }
+        const hear = listener as unknown as Listener
+        const push: Listener = (changes) => tell(() => hear(changes), this.#onListenerError)
+        const follower = { push, end: () => {} }
         this.#followers.add(follower)
         return () => this.#followers.delete(follower)
       },
@@ -173,9 +182,14 @@ export class Watch {
       }
       const follower: Follower = {
         push() {
-          if (!predicate()) return
-          stop()
-          resolve()
+          try {
+            if (!predicate()) return
+            stop()
+            resolve()
+          } catch (error) {
+            stop()
+            reject(error)
+          }
         },
         end(error) {
           stop()

@@ -4,7 +4,15 @@
  * channel: packets use struct.ts in place. Neighbours: struct.ts, writer.ts, error.ts.
  */
 import { UnknownError, WireError } from './error.ts'
-import { compile, type Fields, type Of, readProperties, type Struct } from './struct.ts'
+import {
+  compile,
+  type Fields,
+  type Of,
+  readProperties,
+  type Struct,
+  shown,
+  writeStatementsOf,
+} from './struct.ts'
 import type { Writer } from './writer.ts'
 
 /** How a part is made, for who derives from declarations: generators of values, documents. */
@@ -51,24 +59,25 @@ type PartsOf<P extends Parts> = { -readonly [K in keyof P]: PartOf<P[K]> }
 /** Flattens an intersection, for readable types. */
 export type Flat<T> = { [K in keyof T]: T[K] }
 
-/** A struct alone. Up to 7 bytes of alignment may follow it. */
+/** A struct alone. */
 export function fixed<F extends Fields>(layout: Struct<F>): Part<Of<F>> {
+  const { name, size, fields } = layout
   return {
     read(bytes, start, end) {
-      const size = end - start
-      if (size < layout.size || size >= layout.size + 8) {
-        throw new WireError(`${layout.name} is ${layout.size} bytes, has ${size}`, start)
+      if (end - start !== size) {
+        throw new WireError(`${name} is ${size} bytes, has ${end - start}`, start)
       }
       return layout.read(bytes, start)
     },
-    write(writer, value) {
-      const at = writer.reserve(layout.size)
-      layout.write(writer.bytes, at, value)
-    },
-    end: (_bytes, start) => start + layout.size,
+    // Generated, so that the engine need not find out which struct's it is.
+    write: compile('w,v', headSource(name, size, fields)) as never,
+    end: (_bytes, start) => start + size,
     shape: { is: 'struct', head: layout as never },
   }
 }
+
+const headSource = (name: string, size: number, fields: Fields, without?: readonly string[]) =>
+  `const o=w.claim(${size}),b=w.bytes;${writeStatementsOf(name, fields, without)}`
 
 /** Length fields of a record's head: they count a part's bytes, or ('self') the whole record. */
 type Lengths<F extends Fields, P extends Parts> = Readonly<
@@ -93,9 +102,13 @@ export function record<
   const bad = (name: string, at: number) => {
     throw new WireError(`${head.name}: ${name} has a bad length`, at)
   }
-  const free: Record<string, unknown> = { short, bad, head, get: head.get, set: head.set }
+  const missing = (name: string, value: unknown) => {
+    throw new RangeError(`${head.name}: ${name} is missing (${shown(value)})`)
+  }
+  const free: Record<string, unknown> = { short, bad, missing, get: head.get, set: head.set }
+  const computed = counted.map(([field]) => field)
   let read = `if(end-o<${head.size})short(o,end-o);let at=o+${head.size},stop=0;`
-  let write = `const o=w.reserve(${head.size});head.write(w.bytes,o,v);let at=0;`
+  let write = `${headSource(head.name, head.size, head.fields, computed)}let at=0;`
   names.forEach((name, i) => {
     free[`part${i}`] = parts[name]
     const length = counted.find(([, of]) => of === name)?.[0]
@@ -104,7 +117,8 @@ export function record<
     else if (parts[name]?.end) read += `stop=part${i}.end(b,at,end);`
     else throw new Error(`${head.name}: part ${name} needs a length`)
     read += `if(stop>end)bad('${name}',at);const value${i}=part${i}.read(b,at,stop);at=stop;`
-    write += `at=w.length;part${i}.write(w,v.${name});`
+    write += `const part_${i}=v.${name};if(part_${i}==null)missing('${name}',part_${i});`
+    write += `at=w.length;part${i}.write(w,part_${i});`
     if (length !== undefined) write += `set.${length}(w.bytes,o,w.length-at);`
   })
   if (self !== undefined) {
@@ -114,16 +128,13 @@ export function record<
   }
   if (names.length === 0) read += `if(at!==end)bad('its end',at);`
   const properties = [
-    readProperties(
-      head.fields,
-      counted.map(([field]) => field),
-    ),
+    readProperties(head.fields, computed),
     ...names.map((name, i) => `${name}:value${i}`),
   ].filter((property) => property !== '')
   const part: AnyPart = {
     read: compile('b,o,end', `${read}return {${properties}}`, free) as never,
     write: compile('w,v', write, free) as never,
-    shape: { is: 'record', head: head as never, parts, lengths: counted.map(([field]) => field) },
+    shape: { is: 'record', head: head as never, parts, lengths: computed },
   }
   if (self === undefined) return part
   const length = head.get[self as never] as (bytes: Uint8Array, offset: number) => number
@@ -204,11 +215,32 @@ export function tlvs<const C extends Readonly<Record<string, Case>>>(
   cases: C,
   { align = 8, padded = true, experimenter = -1 }: TlvOptions = {},
 ): Part<readonly CasesOf<C>[]> {
-  const plain = new Map<number, { kind: string; body: AnyPart }>()
-  const vendored = new Map<string, { kind: string; body: AnyPart }>()
+  interface Row {
+    readonly kind: string
+    readonly body: AnyPart
+    write(writer: Writer, value: unknown): void
+  }
+  // Generated, so that each row has its own call of its body, which the engine then inlines.
+  const writer = (type: Case[0] | 'v.type', body: Pick<AnyPart, 'write'>): Row['write'] => {
+    const [id, subtype] = typeof type === 'object' ? type : []
+    const head = id === undefined ? [type, 0] : [experimenter, 0, id >>> 16, id & 0xffff, subtype]
+    const pad = `w.align(o,${align});`
+    const source = [
+      `const o=w.claim(${2 * head.length});`,
+      ...head.map((half, i) => `w.patch16(o+${2 * i},${half});`),
+      `body.write(w,v);${padded ? pad : ''}w.patch16(o+2,w.length-o);${padded ? '' : pad}`,
+    ]
+    return compile('w,v', source.join(''), { body }) as never
+  }
+  const writeUnknown = writer('v.type', { write: (w, value) => w.append(value.bytes) })
+  const byKind = new Map<string, Row>()
+  const plain = new Map<number, Row>()
+  const vendored = new Map<string, Row>()
   for (const [kind, [type, body]] of Object.entries(cases)) {
-    if (typeof type === 'number') plain.set(type, { kind, body })
-    else vendored.set(type.join(), { kind, body })
+    const row: Row = { kind, body, write: writer(type, body) }
+    byKind.set(kind, row)
+    if (typeof type === 'number') plain.set(type, row)
+    else vendored.set(type.join(), row)
   }
   const u16 = (b: Uint8Array, at: number) => ((b[at] as number) << 8) | (b[at + 1] as number)
   return {
@@ -239,26 +271,10 @@ export function tlvs<const C extends Readonly<Record<string, Case>>>(
     },
     write(writer, values) {
       for (const value of values as readonly ({ kind: string } & Unknown)[]) {
-        const at = writer.reserve(4)
-        const row = cases[value.kind]
-        if (!row) {
-          if (value.kind !== 'unknown') throw new TypeError(`no element is called ${value.kind}`)
-          writer.patch16(at, value.type)
-          writer.append(value.bytes)
-        } else if (typeof row[0] === 'number') {
-          writer.patch16(at, row[0])
-          row[1].write(writer, value)
-        } else {
-          const id = writer.reserve(6)
-          writer.patch16(at, experimenter)
-          writer.patch16(id, row[0][0] >>> 16)
-          writer.patch16(id + 2, row[0][0])
-          writer.patch16(id + 4, row[0][1])
-          row[1].write(writer, value)
-        }
-        if (padded) writer.align(at, align)
-        writer.patch16(at + 2, writer.length - at)
-        if (!padded) writer.align(at, align)
+        const row = byKind.get(value.kind)
+        if (row) row.write(writer, value)
+        else if (value.kind === 'unknown') writeUnknown(writer, value)
+        else throw new RangeError(`no element is called ${shown(value.kind)}`)
       }
     },
     shape: { is: 'tlvs', cases, padded, align },

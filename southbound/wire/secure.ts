@@ -24,10 +24,12 @@ export interface TlsOptions {
  */
 export type TlsSource = TlsOptions | (() => TlsOptions)
 
+export const wantsKeys = 'TLS wants a key, a certificate and the CA of the peers'
+
 /** What node:tls takes, of a source as it is now. @throws Error when the source throws or is not given */
 export function material(source: TlsSource | undefined): SecureContextOptions {
   const given = typeof source === 'function' ? source() : source
-  if (!given) throw new Error('TLS wants a key, a certificate and the CA of the peers')
+  if (!given) throw new Error(wantsKeys)
   const { key, cert, ca } = given
   const secureOptions = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION
   return { key, cert, ca: ca as string, minVersion: 'TLSv1.2', secureOptions }
@@ -111,7 +113,12 @@ export function endHandshakes(server: tls.Server): void {
   for (const socket of handshakes.get(server)?.values() ?? []) socket.destroy()
 }
 
+/** A stream whose peer has shown a certificate that our CA has signed; undefined for any other. */
+export function authorized(stream: Duplex): TLSSocket | undefined {
+  return stream instanceof TLSSocket && stream.authorized ? stream : undefined
+}
+
 /** The certificate of a stream's peer, which our CA has signed; undefined when it is not over TLS. */
 export function peerCertificate(stream: Duplex): PeerCertificate | undefined {
-  return stream instanceof TLSSocket && stream.authorized ? stream.getPeerCertificate() : undefined
+  return authorized(stream)?.getPeerCertificate()
 }

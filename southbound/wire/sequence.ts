@@ -3,6 +3,7 @@
  * Neighbours: record.ts.
  */
 import { WireError } from './error.ts'
+import { put } from './put.ts'
 import type { AnyPart, Head, Item, Part } from './record.ts'
 
 /**
@@ -14,6 +15,9 @@ export function sequence<T extends object>(items: readonly Item[], size = 0): Pa
   const steps = items.flatMap((item): (Head | readonly [string, AnyPart])[] =>
     isHead(item) ? [item] : Object.entries(item),
   )
+  for (const step of steps) {
+    if (!('size' in step || step[1].end)) throw new Error(`${step[0]} must know its length`)
+  }
   return {
     read(bytes, start, end) {
       const out: Record<string, unknown> = {}
@@ -24,7 +28,7 @@ export function sequence<T extends object>(items: readonly Item[], size = 0): Pa
           Object.assign(out, step.read(bytes, at))
           at += step.size
         } else {
-          const stop = step[1].end?.(bytes, at, end) ?? end
+          const stop = (step[1].end as NonNullable<AnyPart['end']>)(bytes, at, end)
           if (stop > end) throw new WireError(`truncated ${step[0]}`, at)
           out[step[0]] = step[1].read(bytes, at, stop)
           at = stop
@@ -37,7 +41,7 @@ export function sequence<T extends object>(items: readonly Item[], size = 0): Pa
       const start = writer.length
       const values = value as Record<string, never>
       for (const step of steps) {
-        if ('size' in step) step.write(writer.bytes, writer.reserve(step.size), values)
+        if ('size' in step) put(writer, step.size, step.write, values)
         else step[1].write(writer, values[step[0]])
       }
       if (writer.length - start < size) writer.reserve(size - (writer.length - start))

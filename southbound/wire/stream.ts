@@ -2,12 +2,12 @@
  * Streams to and from endpoints: tcp, TLS and unix sockets, dialled and accepted.
  * Neighbours: endpoint.ts (spelling), secure.ts (TLS), backoff.ts (dialling again).
  */
-import { unlink } from 'node:fs/promises'
+import { lstat, unlink } from 'node:fs/promises'
 import net, { type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls, { TLSSocket } from 'node:tls'
 import { type Endpoint, EndpointError, formatEndpoint, listens, parseEndpoint } from './endpoint.ts'
-import { endHandshakes, material, secureServer, type TlsSource } from './secure.ts'
+import { endHandshakes, material, secureServer, type TlsSource, wantsKeys } from './secure.ts'
 
 const TIMEOUT_MS = 10_000
 
@@ -20,14 +20,28 @@ export interface DialOptions {
 }
 
 /**
+ * What no attempt to dial could mend: throws WireError on a text that is no endpoint, EndpointError for
+ * one to listen at or whose keys are not given. Returns the endpoint.
+ */
+export function checkDial(
+  to: string | Endpoint,
+  { tls, defaultPort }: { tls?: TlsSource | undefined; defaultPort?: number } = {},
+): Endpoint {
+  const endpoint = typeof to === 'string' ? parseEndpoint(to, defaultPort) : to
+  const name = formatEndpoint(endpoint)
+  if (listens(endpoint)) throw new EndpointError(name, 'one listens there and cannot dial it')
+  if (endpoint.kind === 'ssl' && !tls) throw new EndpointError(name, wantsKeys)
+  return endpoint
+}
+
+/**
  * A stream to an active endpoint; over TLS when the handshake is done. Rejects with EndpointError or
  * the signal's reason. @throws WireError on a text that is no endpoint
  */
 export async function dial(to: string | Endpoint, options: DialOptions = {}): Promise<Duplex> {
   const { signal, timeoutMs = TIMEOUT_MS } = options
-  const endpoint = typeof to === 'string' ? parseEndpoint(to) : to
+  const endpoint = checkDial(to, options)
   const name = formatEndpoint(endpoint)
-  if (listens(endpoint)) throw new EndpointError(name, 'one listens there and cannot dial it')
   signal?.throwIfAborted()
   const socket = socketTo(endpoint, options.tls, name)
   try {
@@ -64,14 +78,25 @@ function socketTo(endpoint: Endpoint, source: TlsSource | undefined, name: strin
   if ('path' in endpoint) return net.connect({ path: endpoint.path })
   const { kind, host, port } = endpoint
   if (kind !== 'ssl') return net.connect({ host, port, noDelay: true, keepAlive: true })
+  const socket = withKeys(
+    () =>
+      tls.connect({
+        ...material(source),
+        host,
+        port,
+        // Said, because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment is the default otherwise.
+        rejectUnauthorized: true,
+        checkServerIdentity: () => undefined,
+      }),
+    name,
+  )
+  return socket.setNoDelay(true).setKeepAlive(true)
+}
+
+/** What keys that are not there, or do not fit together, throw as EndpointError. */
+function withKeys<T>(make: () => T, name: string): T {
   try {
-    const socket = tls.connect({
-      ...material(source),
-      host,
-      port,
-      checkServerIdentity: () => undefined,
-    })
-    return socket.setNoDelay(true).setKeepAlive(true)
+    return make()
   } catch (cause) {
     throw new EndpointError(name, (cause as Error).message, { cause })
   }
@@ -91,6 +116,8 @@ export interface ListenOptions {
 export interface Listener {
   /** Where it listens, with the port that the system chose. */
   readonly address: Endpoint
+  /** Of the address; undefined for a unix socket. */
+  readonly port: number | undefined
   /** Stops listening and cuts off what is in a handshake; streams that were handed out stay. */
   close(): Promise<void>
 }
@@ -117,12 +144,14 @@ export async function listen(
     socket.on('error', () => {})
     onConnection(socket, peer)
   }
+  const secure = () =>
+    secureServer({
+      ...{ source: options.tls, timeoutMs: options.timeoutMs ?? TIMEOUT_MS, accept },
+      refuse: (socket, cause) => refuse(peerName(socket, endpoint), cause),
+    })
   const server =
     endpoint.kind === 'pssl'
-      ? secureServer({
-          ...{ source: options.tls, timeoutMs: options.timeoutMs ?? TIMEOUT_MS, accept },
-          refuse: (socket, cause) => refuse(peerName(socket, endpoint), cause),
-        })
+      ? withKeys(secure, name)
       : net.createServer({ noDelay: true, keepAlive: true }, accept)
   if (maxConnections !== undefined) {
     server.maxConnections = maxConnections
@@ -133,11 +162,10 @@ export async function listen(
   }
   await bind(server, endpoint, name)
   const bound = server.address()
+  const port = typeof bound === 'object' && bound ? bound.port : undefined
   return {
-    address:
-      typeof bound === 'object' && bound && 'host' in endpoint
-        ? { ...endpoint, port: bound.port }
-        : endpoint,
+    address: port !== undefined && 'host' in endpoint ? { ...endpoint, port } : endpoint,
+    port,
     close: async () => {
       server.close()
       if (server instanceof tls.Server) endHandshakes(server)
@@ -160,8 +188,8 @@ async function bind(server: net.Server, endpoint: Endpoint, name: string): Promi
     })
   try {
     await once().catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE' || !where.path || (await isServed(where.path))) throw error
-      await unlink(where.path)
+      if (error.code !== 'EADDRINUSE' || !where.path) throw error
+      if (!(await removeStaleSocket(where.path))) throw error
       await once()
     })
   } catch (cause) {
@@ -170,12 +198,20 @@ async function bind(server: net.Server, endpoint: Endpoint, name: string): Promi
   server.on('error', () => {}) // what accept() says when descriptors run out; the next may do
 }
 
-function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = net.connect({ path })
-    probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
+/**
+ * A process that was killed leaves its unix socket behind: the file is removed when it is a socket
+ * where nobody answers. Resolves with whether it was; other files, and what is not there, stay so.
+ */
+export async function removeStaleSocket(path: string): Promise<boolean> {
+  const code = await new Promise<string | undefined>((resolve) => {
+    const probe = net.connect({ path }, () => resolve(undefined))
     probe.once('connect', () => probe.destroy())
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
   })
+  // A file that is no socket refuses as well.
+  if (code !== 'ECONNREFUSED' || !(await lstat(path)).isSocket()) return false
+  await unlink(path)
+  return true
 }
 
 function peerName(socket: Socket, endpoint: Endpoint): string {

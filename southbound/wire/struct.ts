@@ -3,7 +3,8 @@
  * generated from the declaration with `new Function`, as fast as written by hand.
  * Bits are numbered as in RFC diagrams: bit 0 is the most significant bit of byte 0.
  * Two ways to use one: `ipv4.get.ttl(frame, at)` in place (no allocation up to 48 bits) and
- * `ipv4.read(frame, at)` as a value. Neither checks lengths: check once, on entry.
+ * `ipv4.read(frame, at)` as a value. Neither checks lengths: check once, on entry. write() checks the
+ * values that it is given, `set` does not.
  * Neighbours: record.ts puts variable parts behind a struct; error.ts.
  */
 
@@ -105,7 +106,10 @@ export interface Struct<F extends Fields> {
     readonly [K in Named<F>]: (bytes: Uint8Array, offset: number, value: ValueOf<F[K]>) => void
   }
   read(bytes: Uint8Array, offset: number): Of<F>
-  /** Writes all `size` bytes, pads as 0. */
+  /**
+   * Writes all `size` bytes, pads as 0. @throws RangeError for a value that the field cannot hold, or
+   * that is no number, bigint or text at all
+   */
   write(bytes: Uint8Array, offset: number, value: Readonly<Of<F>>): void
   /** One line: `udp src=53 dst=1024 …`. */
   format(value: Readonly<Of<F>>): string
@@ -123,11 +127,9 @@ export function struct<const F extends Fields>(
     bits += field.bits
   }
   if (bits % 8 !== 0) throw new Error(`${name}: ${bits} bits is not a whole number of bytes`)
-  const all = Object.entries(fields)
-  const named = all.filter(([, field]) => field.kind !== 'pad')
+  const named = Object.entries(fields).filter(([, field]) => field.kind !== 'pad')
   const getters = named.map(([k, f]) => [k, compile('b,o', `return ${reader(f, at[k] ?? 0)}`)])
   const setters = named.map(([k, f]) => [k, compile('b,o,v', writer(f, at[k] ?? 0, 'v'))])
-  const statements = all.map(([k, f]) => writer(f, at[k] ?? 0, `v.${k}`)).join('')
   return {
     name,
     reference,
@@ -137,7 +139,7 @@ export function struct<const F extends Fields>(
     get: Object.fromEntries(getters) as never,
     set: Object.fromEntries(setters) as never,
     read: compile('b,o', `return {${readProperties(fields)}}`) as never,
-    write: compile('b,o,v', statements) as never,
+    write: compile('b,o,v', writeStatementsOf(name, fields)) as never,
     format: (value) =>
       `${name} ${named.map(([k, f]) => `${k}=${f.format(value[k as never] as never)}`).join(' ')}`,
   }
@@ -154,6 +156,65 @@ export function readProperties(fields: Fields, without: readonly string[] = []):
   return out.join(',')
 }
 
+/** JavaScript source that writes the properties of `v` to b at o, having checked them; for record(). */
+export function writeStatementsOf(
+  name: string,
+  fields: Fields,
+  without: readonly string[] = [],
+): string {
+  let out = ''
+  let at = 0
+  Object.entries(fields).forEach(([key, field], i) => {
+    const value = `v${i}`
+    if (field.kind === 'pad') out += writer(field, at, '')
+    else if (!without.includes(key)) {
+      const bad = `$.refuse('${name}','${key}','${wanted(field)}',${value})`
+      out += `const ${value}=v.${key};if(${misfit(field, value)})${bad};${writer(field, at, value)}`
+    }
+    at += field.bits
+  })
+  return out
+}
+
+/** Source of whether `v` is nothing that the field can hold. */
+function misfit({ kind, bits }: Field, v: string): string {
+  if (kind === 'text') return `!$.isText(${v},${bits >> 3})`
+  if (kind === 'bigint') return `typeof ${v}!=='bigint'||${v}<0n||${v}>${2n ** BigInt(bits) - 1n}n`
+  const most = bits === 32 ? '' : `||${v}>${2 ** bits - 1}`
+  const whole = bits <= 32 ? `${v}>>>0!==${v}` : `${v}<0||Math.floor(${v})!==${v}`
+  return `typeof ${v}!=='number'||${whole}${most}`
+}
+
+/** In the words of an error. */
+function wanted({ kind, bits }: Field): string {
+  if (kind === 'text') return `a text of at most ${bits >> 3} characters of ISO 8859-1`
+  if (kind === 'bigint') return `a bigint of at most ${bits} bits`
+  return `a whole number from 0 to ${2 ** bits - 1}`
+}
+
+/** For fields that are written by `set`. @throws RangeError for a value that the field cannot hold */
+export function check(what: string, field: Field, value: unknown): void {
+  const most = field.kind === 'bigint' ? 2n ** BigInt(field.bits) - 1n : 2 ** field.bits - 1
+  if (isWithin(value, most)) return
+  throw new RangeError(`${what} wants ${wanted(field)}, not ${shown(value)}`)
+}
+
+/** Whether it is a whole number of the type of `most`, from 0 to that. */
+export function isWithin(value: unknown, most: number | bigint): boolean {
+  if (typeof value === 'number') {
+    return typeof most === 'number' && value >= 0 && value <= most && Math.floor(value) === value
+  }
+  return typeof value === 'bigint' && typeof most === 'bigint' && value >= 0n && value <= most
+}
+
+/** A value in the words of an error. */
+export const shown = (value: unknown): string =>
+  typeof value === 'string'
+    ? JSON.stringify(value)
+    : typeof value === 'bigint'
+      ? `${value}n`
+      : String(value)
+
 // One 64-bit cell seen as two halves: the cheapest way between a bigint and two numbers.
 const whole = new BigUint64Array(1)
 const halves = new Uint32Array(whole.buffer)
@@ -161,6 +222,11 @@ const LOW = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
 
 /** What generated code may call. `join`: the bigint of two u32 numbers. */
 const helpers = {
+  refuse(name: string, field: string, wants: string, value: unknown): never {
+    throw new RangeError(`${name}: ${field} wants ${wants}, not ${shown(value)}`)
+  },
+  isText: (value: unknown, size: number): boolean =>
+    typeof value === 'string' && value.length <= size && !/[^\0-\xff]/.test(value),
   join(high: number, low: number): bigint {
     halves[1 - LOW] = high
     halves[LOW] = low
@@ -254,6 +320,8 @@ function writeStatements(at: number, bits: number, v: string): string {
     const high = `Math.floor(${v}/${2 ** low})`
     return writeStatements(at, bits - low, high) + writeStatements(at + bits - low, low, v)
   }
+  // The value is worked out once, as an integer; `x` shadows nothing that `v` names.
+  if (last > first && v !== 'x') return `{const x=${v}>>>0;${writeStatements(at, bits, 'x')}}`
   const tail = (last + 1) * 8 - (at + bits)
   let out = ''
   for (let i = first; i <= last; i++) {

@@ -1,44 +1,52 @@
 /**
- * Writer: a growing byte buffer that encoders append to and patch lengths in. Reused between
- * messages, so that encoding allocates only the result. Neighbours: record.ts.
+ * Writer: a growing byte buffer that encoders append to and patch lengths in. Either for one value
+ * after another (`length = 0` before each), or an arena: values are written behind each other and
+ * taken where they stand, which copies nothing. Neighbours: record.ts.
  */
 
-const SLAB_BYTES = 64 * 1024
+const ARENA_BYTES = 64 * 1024
+/** Larger values are taken as a copy. */
+const LARGE_BYTES = 1024
 
 export class Writer {
   /** The buffer; only the first `length` bytes are written. Replaced when it grows. */
   bytes: Uint8Array
   /** Bytes written so far. */
   length = 0
-  #slab = new Uint8Array(0)
-  #slabUsed = 0
+  /** Of `bytes`, which would answer slowly. */
+  #buffer: ArrayBufferLike
+  /** Bytes that were taken: they are not written again. */
+  #taken = 0
 
   constructor(capacity = 1024) {
     this.bytes = new Uint8Array(capacity)
+    this.#buffer = this.bytes.buffer
+  }
+
+  /** Appends `size` bytes, every one of which the caller writes; returns the offset of the first. */
+  claim(size: number): number {
+    const at = this.length
+    const end = at + size
+    if (end > this.bytes.length) this.#move(Math.max(end, 2 * this.bytes.length))
+    this.length = end
+    return at
   }
 
   /** Appends `size` zero bytes and returns the offset of the first. */
   reserve(size: number): number {
-    const at = this.length
-    const end = at + size
-    if (end > this.bytes.length) {
-      const bigger = new Uint8Array(Math.max(end, 2 * this.bytes.length))
-      bigger.set(this.bytes.subarray(0, at))
-      this.bytes = bigger
-    } else if (size <= 16) {
-      for (let i = at; i < end; i++) this.bytes[i] = 0
-    } else {
-      this.bytes.fill(0, at, end)
-    }
-    this.length = end
+    const at = this.claim(size)
+    const { bytes } = this
+    if (size > 32) bytes.fill(0, at, at + size)
+    else for (let i = at; i < at + size; i++) bytes[i] = 0
     return at
   }
 
   append(bytes: Uint8Array): void {
     const size = bytes.length
-    const at = this.reserve(size)
-    if (size <= 64) for (let i = 0; i < size; i++) this.bytes[at + i] = bytes[i] as number
-    else this.bytes.set(bytes, at)
+    const at = this.claim(size)
+    const to = this.bytes
+    if (size > 16) to.set(bytes, at)
+    else for (let i = 0; i < size; i++) to[at + i] = bytes[i] as number
   }
 
   /** Appends zeros until the length since `start` is a multiple of `align`. */
@@ -53,23 +61,39 @@ export class Writer {
     this.bytes[at + 1] = value
   }
 
-  /**
-   * A copy of what was written since `start`. Small copies are cut from one shared buffer: a buffer of
-   * its own would cost each of a site's million flows twice 200 bytes.
-   */
-  copy(start = 0): Uint8Array {
-    const size = this.length - start
-    if (size > SLAB_BYTES / 64) return this.bytes.slice(start, this.length)
-    if (this.#slabUsed + size > this.#slab.length) {
-      this.#slab = new Uint8Array(SLAB_BYTES)
-      this.#slabUsed = 0
+  /** A copy of what was written. */
+  copy(): Uint8Array {
+    return this.bytes.slice(0, this.length)
+  }
+
+  /** Starts a value in an arena: behind what was taken, over what was begun and given up. */
+  begin(): void {
+    this.length = this.#taken
+    if (this.length + LARGE_BYTES > ARENA_BYTES || this.bytes.length > ARENA_BYTES) {
+      this.#taken = 0
+      this.length = 0
+      this.#move(ARENA_BYTES)
     }
-    const copy = new Uint8Array(this.#slab.buffer, this.#slabUsed, size)
-    // A view to copy from costs as much as some 50 bytes in a loop.
+  }
+
+  /**
+   * What was written since begin(). Small values share a buffer: one of its own would cost each of a
+   * site's million flows twice 200 bytes.
+   */
+  take(): Uint8Array {
+    const start = this.#taken
+    const size = this.length - start
+    // Negated, so that a length that is no number (a caller's error) leaves the arena as it was.
+    if (!(size <= LARGE_BYTES)) return this.bytes.slice(start, this.length)
+    this.#taken = this.length
+    return new Uint8Array(this.#buffer, start, size)
+  }
+
+  /** Moves what was written to a buffer of its own. */
+  #move(size: number): void {
     const from = this.bytes
-    if (size <= 48) for (let i = 0; i < size; i++) copy[i] = from[start + i] as number
-    else copy.set(from.subarray(start, this.length))
-    this.#slabUsed += size
-    return copy
+    this.bytes = new Uint8Array(size)
+    this.#buffer = this.bytes.buffer
+    this.bytes.set(from.subarray(0, this.length))
   }
 }

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { openPcapPort, PcapError } from '../../dataplane/ports/pcap.ts'
+import { PortError } from '../../dataplane/ports/frame-port.ts'
+import { openPcapPort } from '../../dataplane/ports/pcap.ts'
 
 const ip = (...words: string[]) => execFileSync('ip', words, { stdio: 'pipe' })
 const left = `wp${process.pid}a`
@@ -22,7 +23,7 @@ async function obstacle(): Promise<string | undefined> {
     return undefined
   } catch (error) {
     ip('link', 'del', left)
-    if (error instanceof PcapError) return error.message
+    if (error instanceof PortError) return error.message
     throw error
   }
 }

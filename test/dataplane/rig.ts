@@ -18,7 +18,6 @@ import { encodeFlow } from '../../southbound/openflow/flow.ts'
 import type { Instruction } from '../../southbound/openflow/instruction.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
 import { type Body, flowMod } from '../../southbound/openflow/message.ts'
-import { parseIpv4 } from '../../southbound/wire/address.ts'
 
 export interface Station {
   readonly port: MemoryPort
@@ -47,7 +46,7 @@ export type FlowArguments = readonly [
 
 export const apply = (...actions: Action[]): Instruction => ({ kind: 'apply_actions', actions })
 export const goto = (table_id: number): Instruction => ({ kind: 'goto_table', table_id })
-export const output = (port: number): Action => ({ kind: 'output', port })
+export const output = (port: number): Action => ({ kind: 'output', port, max_len: 0 })
 export const set = (field: string, value: number | bigint): Action =>
   ({ kind: 'set_field', field, value }) as Action
 
@@ -120,7 +119,7 @@ export async function startHost(name: string, options: HostOptions = {}): Promis
           underlay: {
             port: nic,
             mac: options.mac ?? 0x0a0000000001,
-            address: parseIpv4(options.vtep),
+            addresses: [options.vtep],
             mtuBytes: options.mtuBytes ?? 9050,
           },
         }),

@@ -118,7 +118,7 @@ describe('the Open_vSwitch database of a switch', () => {
     addPort(host, 'br-int', 't2', { type: 'vxlan', options: { remote_ip: '1.2.3', key: 'flow' } })
     addPort(host, 'br-int', 't3', { type: 'geneve' })
     await quiet(3)
-    expect(row('t1')?.error).toBe('t1: vxlan type requires valid remote_ip argument')
+    expect(row('t1')?.error).toBe("t1: vxlan type requires valid 'remote_ip' argument")
     expect(row('t2')?.error).toContain("'1.2.3' is no IPv4 address")
     expect(row('t3')?.error).toContain('no interfaces of type geneve')
   })

@@ -69,9 +69,8 @@ export function brokenJson(random: Random, from: Json, other: Json): Json {
       one.push(structuredClone(random.pick([random.pick(values), ...one])))
     else if (!random.once(3)) holder[key] = [holder[key]]
     else
-      holder[random.pick(['op', 'id', 'where', 'table', 'x', 'uuid', 'columns'])] = structuredClone(
-        random.pick(values),
-      )
+      holder[random.pick(['op', 'id', 'where', 'table', 'x', 'uuid', 'columns', '_a'])] =
+        structuredClone(random.pick(values))
     if (Array.isArray(one) && one.length > 200) one.length = 200
   }
   return root.value

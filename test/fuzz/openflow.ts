@@ -12,7 +12,7 @@ import { WireError } from '../../southbound/wire/error.ts'
 import type { AnyPart } from '../../southbound/wire/record.ts'
 import { messages } from '../southbound/openflow/values.ts'
 import { Counter, type Coverage, type Target } from './engine.ts'
-import { checkMessage } from './openflow-check.ts'
+import { checkFrames, checkMessage } from './openflow-check.ts'
 import { materials } from './openflow-material.ts'
 import { isRefusable, probeOpenflow } from './openflow-probe.ts'
 import { damage, type Random, randomOf } from './random.ts'
@@ -91,6 +91,7 @@ export function openflowTarget(seed: number): Target {
     run(bytes) {
       const names = labels(bytes)
       try {
+        checkFrames(bytes)
         checkMessage(bytes)
         for (const name of names) decoded.add(name)
         return true

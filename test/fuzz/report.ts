@@ -1,6 +1,7 @@
 /** What a run of the fuzzer says, and whether it is good. Neighbours: run.ts, engine.ts. */
-import type { Branches } from './branches.ts'
+import type { Branch } from './branches.ts'
 import type { Coverage, Result, Target } from './engine.ts'
+import { isRowOf, type Unreached } from './unreached.ts'
 
 const MAX_GROWTH = 100 * 2 ** 20
 const MiB = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
@@ -12,12 +13,15 @@ export interface Told {
   readonly seed: number
   readonly result: Result
   readonly target: Target
-  /** Whether the run was long enough to owe every row. */
+  /** Whether the run was long enough to owe every row and every branch. */
   readonly whole: boolean
-  readonly branches: Awaited<ReturnType<Branches['take']>>
+  /** Of the decoders. */
+  readonly branches: readonly Branch[]
+  /** Those that may be missed, with the reason. */
+  readonly excused: readonly Unreached[]
 }
 
-export function report({ name, seed, result, target, whole, branches }: Told): {
+export function report({ name, seed, result, target, whole, branches, excused }: Told): {
   text: string
   isGood: boolean
 } {
@@ -33,12 +37,13 @@ export function report({ name, seed, result, target, whole, branches }: Told): {
     ...(growth > MAX_GROWTH ? [`memory grew by ${MiB(growth)}`] : []),
     ...(whole ? never('decoded', undecoded) : []),
     ...(whole ? never('refused', unrefused) : []),
+    ...(whole ? missed(branches, excused) : []),
   ]
   const { inputs, passed, accepted, seconds, heapBefore, heapAfter } = result
   const text = [
     coverageTable(rows),
     errorTable(target.errors),
-    branchTable(branches),
+    branchTable(branches, excused),
     `rows never decoded: ${names(undecoded)}; never refused: ${names(unrefused)}`,
     `memory ${MiB(heapBefore)} -> ${MiB(heapAfter)}`,
     `${name}: seed ${seed}, ${inputs} inputs in ${seconds.toFixed(1)} s, ${percent(passed, inputs)} ` +
@@ -97,12 +102,35 @@ function errorTable(errors: ReadonlyMap<string, number>): string {
   return [`refusals by sentence (${sorted.length})`, ...shown, ...more].join('\n')
 }
 
-function branchTable(branches: Told['branches']): string {
-  const sum = (key: 'blocks' | 'taken') => branches.reduce((n, one) => n + one[key], 0)
-  const lines = branches.map(({ file, blocks, taken, missed }) => {
-    const where = missed.length ? ` never at lines ${missed.join(' ')}` : ''
-    return `  ${file.padEnd(26)} ${taken}/${blocks}${where}`
+const whereOf = ({ file, line, side, text }: Branch) => `${file}:${line} ${side} of ${text}`
+
+/** What is wrong with the branches: one not taken without a reason, or a reason without its branch. */
+function missed(branches: readonly Branch[], excused: readonly Unreached[]): string[] {
+  const isExcused = (one: Branch) => excused.some((row) => isRowOf(one, row))
+  const stale = excused.filter((row) => {
+    const found = branches.filter((one) => isRowOf(one, row))
+    return found.length === 0 || found.some(({ isTaken }) => isTaken)
   })
-  const total = `${sum('taken')} of ${sum('blocks')}, ${percent(sum('taken'), sum('blocks'))}`
-  return [`blocks of code that ran: ${total}`, ...lines].join('\n')
+  return [
+    ...branches
+      .filter((one) => !one.isTaken && !isExcused(one))
+      .map((one) => `branch never taken: ${whereOf(one)}`),
+    ...stale.map(([file, side, text]) => `unreached.ts has it, but it is: ${file} ${side} ${text}`),
+  ]
+}
+
+function branchTable(branches: readonly Branch[], excused: readonly Unreached[]): string {
+  const count = (list: readonly Branch[]) =>
+    `${list.filter(({ isTaken }) => isTaken).length}/${list.length}`
+  const lines = [...Map.groupBy(branches, ({ file }) => file)].map(([file, list]) => {
+    const lines = list.filter(({ isTaken }) => !isTaken).map(({ line }) => line)
+    const where = lines.length ? ` never at lines ${[...new Set(lines)].join(' ')}` : ''
+    return `  ${file.padEnd(42)} ${count(list)}${where}`
+  })
+  const taken = branches.filter(({ isTaken }) => isTaken).length
+  const total = `${taken} of ${branches.length}, ${percent(taken, branches.length)}`
+  const reasons = excused.map(
+    ([file, side, text, reason]) => `  ${file} ${side} ${text}: ${reason}`,
+  )
+  return [`branches of the decoders that were taken: ${total}`, ...lines, ...reasons].join('\n')
 }

@@ -22,6 +22,7 @@ import { acceptedActions, acceptedFlows, flowOfKind } from '../southbound/openfl
 import { valuesOf } from '../southbound/openflow/values.ts'
 import { Counter, type Target } from './engine.ts'
 import type { Random } from './random.ts'
+import { phrases } from './text-phrases.ts'
 
 const writer = new Writer(1024)
 const bytesOf = (part: { write(writer: Writer, value: never): void }, value: unknown): string => {
@@ -208,7 +209,7 @@ export function textTarget(seed: number): Target {
     passesHeader: (input) => /^\w+\n[^,=:(]*[\w)]/.test(Buffer.from(input).toString()),
     next(random) {
       const [name, texts] = random.pick(material)
-      const one = random.pick(texts)
+      const one = random.pick(random.once(3) ? (phrases[name] ?? texts) : texts)
       const other = random.pick(random.pick(material)[1])
       const input = `${name}\n${random.once(6) ? one : broken(random, one, other)}`
       last = [input, () => rowsOf(grammars[name]!, one)]

@@ -1,38 +1,17 @@
 /**
  * The examples of southbound/README.md, as a stranger would run them: the packed tarball in an empty folder, each
  * example a file there, its output the block that follows it. They talk to a real Open vSwitch of their own.
- *
- * A block that begins with `// example: NAME` (`# example: NAME` in a script) becomes the file NAME. When a `text`
- * block comes before the next example it is run, in the order of the README, and has to print that. Neighbours:
- * pack.test.ts (what is in the tarball), test/docs/links.test.ts (links).
+ * Neighbours: examples.ts (how they are found), pack.test.ts (what is in the tarball), test/docs/links.test.ts (links).
  */
 
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { execPath, kill } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../needs.ts'
-import { copyCheckout, emptyFolder, machinePath, root, runIn } from './checkout.ts'
-
-interface Example {
-  readonly name: string
-  readonly source: string
-  /** What it prints; undefined: another example starts it. */
-  output?: string
-}
-
-/** The examples of a document, in order. */
-function examplesOf(markdown: string): Example[] {
-  const examples: Example[] = []
-  for (const [, language, source = ''] of markdown.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)) {
-    const name = /^(?:\/\/|#) example: (\S+)\n/.exec(source)?.[1]
-    const last = examples.at(-1)
-    if (name !== undefined) examples.push({ name, source })
-    else if (language === 'text' && last && last.output === undefined) last.output = source
-  }
-  return examples
-}
+import { machinePath, root, runIn } from './checkout.ts'
+import { examplesOf, installTarball } from './examples.ts'
 
 /** Resolves when the daemon, whose parent we are not, is gone. */
 async function end(pid: number): Promise<void> {
@@ -46,37 +25,25 @@ async function end(pid: number): Promise<void> {
 const examples = examplesOf(readFileSync(join(root, 'southbound', 'README.md'), 'utf8'))
 
 describe('the examples of southbound/README.md', needs('ovs'), () => {
-  const { path, remove } = emptyFolder()
-  const folder = join(path, 'empty')
+  let installed: Awaited<ReturnType<typeof installTarball>>
   const commands = `${dirname(execPath)}:${machinePath}:/usr/sbin:/sbin`
-  // A nodedir that the machine set for others makes npm print a warning about itself.
-  const quiet = { OVS_RUNDIR: folder, NPM_CONFIG_LOGLEVEL: 'error' }
-  const run = (...command: [string, ...string[]]) => runIn(folder, commands, command, quiet)
+  const run = (...command: [string, ...string[]]) => {
+    // A nodedir that the machine set for others makes npm print a warning about itself.
+    const quiet = { OVS_RUNDIR: installed.folder, NPM_CONFIG_LOGLEVEL: 'error' }
+    return runIn(installed.folder, commands, command, quiet)
+  }
 
   beforeAll(async () => {
-    const checkout = join(path, 'weft')
-    copyCheckout(checkout, { packages: true })
-    const packed = await runIn(checkout, machinePath, ['npm', 'pack', '--pack-destination', '..'])
-    expect(packed.code, packed.stderr).toBe(0)
-    await runIn(path, machinePath, ['mkdir', folder])
-    const tarball = 'weft-0.1.0.tgz'
-    copyFileSync(join(path, tarball), join(folder, tarball))
-    for (const command of [
-      ['npm', 'init', '-y'],
-      ['npm', 'pkg', 'set', 'type=module'],
-      // The libraries need none of Weft's packages, so that what others would compile is left out.
-      ['npm', 'install', '--prefer-offline', '--omit=optional', '--ignore-scripts', tarball],
-    ] as const) {
-      const { code, stderr } = await runIn(folder, machinePath, command)
-      expect(code, stderr).toBe(0)
-    }
-    for (const { name, source } of examples) writeFileSync(join(folder, name), source)
+    // The libraries need none of Weft's packages, so that what others would compile is left out.
+    installed = await installTarball('--omit=optional')
+    for (const { name, source } of examples) writeFileSync(join(installed.folder, name), source)
   })
   afterAll(async () => {
-    for (const file of ['vswitchd.pid', 'db.pid'].map((name) => join(folder, name))) {
+    if (installed === undefined) return
+    for (const file of ['vswitchd.pid', 'db.pid'].map((name) => join(installed.folder, name))) {
       if (existsSync(file)) await end(Number(readFileSync(file, 'utf8')))
     }
-    remove()
+    installed.remove()
   })
 
   test('there are some, and every program is run, by itself or by a script', () => {
@@ -93,7 +60,7 @@ describe('the examples of southbound/README.md', needs('ovs'), () => {
       ...{ types: ['node'], typeRoots: [join(root, 'node_modules', '@types')] },
     }
     const project = { compilerOptions, include: ['*.ts'] }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(project))
+    writeFileSync(join(installed.folder, 'tsconfig.json'), JSON.stringify(project))
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const { code, stdout } = await run('node', compiler, '-p', 'tsconfig.json')
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })

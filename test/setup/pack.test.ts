@@ -44,6 +44,11 @@ describe('npm pack', () => {
     const typescript = globSync('dist/**/*.ts', { cwd: weft })
     expect(typescript.filter((name) => !name.endsWith('.d.ts'))).toEqual([])
     expect(typescript).toContain('dist/southbound/openflow/connection.d.ts')
+    expect(globSync('dist/**/*.md', { cwd: weft })).toEqual(
+      expect.arrayContaining(
+        ['', 'openflow/', 'ovsdb/'].map((folder) => `dist/southbound/${folder}README.md`),
+      ),
+    )
     expect(existsSync(join(weft, 'dist', 'test'))).toBe(false)
   })
 

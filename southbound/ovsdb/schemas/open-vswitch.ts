@@ -12,6 +12,7 @@ import {
   ephemeral,
   immutable,
   integer,
+  integer64,
   map,
   one,
   optional,
@@ -31,7 +32,7 @@ const maybeNumber = optional(integer())
 const texts = set(string())
 const settings = map(string(), string())
 const status = ephemeral(map(string(), string()))
-const statistics = ephemeral(map(string(), integer()))
+const statistics = ephemeral(map(string(), integer64()))
 const vlan = integer(0, 4095)
 const vlans = set(vlan, { max: 4096 })
 const upDown = ephemeral(optional(choice('up', 'down')))

@@ -83,9 +83,12 @@ export function startWeftHost(systemId: string, files: CredentialFiles, manager:
   const own = (target: string, signal: AbortSignal): Promise<Duplex> =>
     dial(target, { tls, signal })
   const port = memoryPort({ name: 'phy0', mac: 0x0200_0000_0012, mtuBytes: 1500 })
-  const address = 0xc000_020c
   const device = new Switch({
-    ...{ systemId, dial: own, underlay: { port, mac: port.mac, address, mtuBytes: 1500 } },
+    ...{
+      systemId,
+      dial: own,
+      underlay: { port, mac: port.mac, addresses: ['192.0.2.12'], mtuBytes: 1500 },
+    },
   })
   setManager(device, manager)
   return device

@@ -173,6 +173,46 @@ test('silence is not held against a peer while it is held itself', async () => {
   expect(await connection.closed).toMatchObject({ code: 'silent' })
 })
 
+test('a peer that takes what waits for it slowly is not silent; one that takes nothing is', async () => {
+  const [a, b] = duplexPair()
+  b.write(hello)
+  const connection = await Connection.open(a, { echoIntervalMs: 20 })
+  const data = new Uint8Array(60_000)
+  for (let i = 0; i < 100; i++) void connection.send({ type: 'echo_reply', data })
+  // It says nothing for twenty intervals, and nothing that it said would be read: 4 MiB wait.
+  let read = 0
+  while (read < 5_000_000) {
+    read += (b.read() as Uint8Array | null)?.length ?? 0
+    await sleep(5)
+  }
+  expect(connection.isOpen).toBe(true)
+  expect(await connection.closed).toMatchObject({ code: 'silent' })
+})
+
+test('what comes while nobody listens is kept up to a bound, the latest of it', async () => {
+  const [a, b] = duplexPair()
+  b.write(hello)
+  b.on('data', () => {})
+  const connection = await Connection.open(a)
+  const data = new Uint8Array(60_000)
+  for (let xid = 0; xid < 1000; xid++) {
+    const noise = { type: 'experimenter', experimenter: 1, exp_type: 2, data } as const
+    if (!b.write(encode({ ...noise, xid })))
+      await new Promise((resolve) => b.once('drain', resolve))
+  }
+  // An answer is none of it.
+  const features = { datapath_id: 1n, n_buffers: 0, n_tables: 1, auxiliary_id: 0 }
+  const asked = connection.request({ type: 'features_request' })
+  const xid = connection.nextXid() - 1
+  b.write(encode({ type: 'features_reply', xid, ...features, capabilities: 0, reserved: 0 }))
+  expect((await asked).datapath_id).toBe(1n)
+  const got: number[] = []
+  connection.onMessage((message) => got.push(message.xid))
+  await sleep(1)
+  expect(got).toEqual([996, 997, 998, 999])
+  connection.close()
+})
+
 test('a reply without end is cut off at its limit, and its rest is not taken for news', async () => {
   const [a, b] = duplexPair()
   b.write(hello)

@@ -10,9 +10,11 @@ import {
   encodeMatch,
   missingPrerequisite,
 } from '../../../southbound/openflow/match.ts'
-import { decode, encode, flowMod } from '../../../southbound/openflow/message.ts'
+import { decode, encode, flowMod, write } from '../../../southbound/openflow/message.ts'
+import { messageRows } from '../../../southbound/openflow/message-rows.ts'
 import { fieldOf } from '../../../southbound/openflow/oxm.ts'
 import { WireError } from '../../../southbound/wire/error.ts'
+import { Writer } from '../../../southbound/wire/writer.ts'
 import { matches, messages } from './values.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -127,7 +129,9 @@ describe('matches', () => {
   })
 
   test('with a value that does not fit, or an unknown field, are a programmer’s error', () => {
-    expect(() => encodeMatch({ vlan_vid: 0x2000 })).toThrow('vlan_vid has 13 bits')
+    expect(() => encodeMatch({ vlan_vid: 0x2000 })).toThrow(
+      'vlan_vid wants a whole number from 0 to 8191, not 8192',
+    )
     expect(() => encodeMatch({ in_port: [1, 1] })).toThrow('in_port takes no mask')
     expect(() => encodeMatch({ dl_dst: 1 } as never)).toThrow('no match field is called dl_dst')
   })
@@ -175,6 +179,16 @@ describe('what is encoded decodes to the same value', () => {
       { numRuns: 60 },
     )
   })
+})
+
+test('a message is the same bytes however often the buffer under it grows', () => {
+  for (const [name, values] of Object.entries(messages)) {
+    for (const message of fc.sample(values, { seed: 3, numRuns: 50 })) {
+      const writer = new Writer(1)
+      write(writer, message)
+      expect(hex(writer.copy()), name).toBe(hex(encode(message)))
+    }
+  }
 })
 
 test('messages and experimenters that no row declares are kept as bytes', () => {
@@ -225,6 +239,19 @@ test('damaged messages are refused with a WireError, never another error', () =>
   expect(accepted).toBeGreaterThan(2000)
   expect(refused).toBeGreaterThan(5000)
 })
+
+test.each(['features_reply', 'set_config', 'table_mod', 'role_request', 'set_async'] as const)(
+  'a %s with bytes behind it is refused, not cut',
+  (type) => {
+    const [code, body] = messageRows[type]
+    for (let over = 1; over < 8; over++) {
+      const bytes = new Uint8Array(8 + (body.shape as { head: { size: number } }).head.size + over)
+      bytes.set([4, code, 0, bytes.length])
+      expect(() => decode(bytes), `${over} bytes`).toThrow(WireError)
+      expect(() => decode(bytes.slice(0, -over).with(3, bytes.length - over))).not.toThrow()
+    }
+  },
+)
 
 /** A small generator with a seed, so that a failure can be run again. */
 function lcg(seed: number): () => number {

@@ -110,6 +110,27 @@ test('replies of many parts come as one list', async () => {
   ).rejects.toThrow('over 300 bytes')
 })
 
+test('replies of an experimenter that no table declares come as their bytes', async () => {
+  const [controller, agent] = await pair()
+  const asked: unknown[] = []
+  agent.onMessage((message) => {
+    if (message.type !== 'multipart_request' || message.kind !== 'experimenter') return
+    asked.push(message)
+    const reply = { ...message, type: 'multipart_reply' } as const
+    void agent.send({ ...reply, more: true, body: Uint8Array.of(1, 2, 3, 4) })
+    const exp_type = message.exp_type === 9 ? 10 : message.exp_type
+    void agent.send({ ...reply, exp_type, more: false, body: Uint8Array.of(5) })
+  })
+  const request = { kind: 'experimenter', experimenter: 0xabcd, exp_type: 5 } as const
+  const replies = await controller.multipart({ ...request, body: Uint8Array.of(7) })
+  expect(asked).toMatchObject([{ ...request, body: Uint8Array.of(7) }])
+  expect(replies.map((bytes) => [...bytes])).toEqual([[1, 2, 3, 4], [5]])
+  expect(await controller.multipart(request)).toHaveLength(2)
+  await expect(controller.multipart({ ...request, exp_type: 9 })).rejects.toThrow(
+    'answers a multipart request',
+  )
+})
+
 test.each([
   ['a length below 8', '0400000400000001', 'message of 4 bytes'],
   ['another version', '010e000800000001', 'version 1'],

@@ -157,6 +157,41 @@ test('peers that are up to no good are cut off with a logged reason and hurt nob
   expect(lines).toHaveLength(peers.length)
 })
 
+test('an error of whoever serves a connection ends that connection alone, with a logged reason', async () => {
+  const lines: string[] = []
+  const log: ConnectionLog = {
+    debug: () => {},
+    warn: (fields, event) => lines.push(`${event} ${JSON.stringify(fields)}`),
+  }
+  let count = 0
+  const listener = await listenOpenflow('ptcp:0:127.0.0.1', { log }, async (connection) => {
+    const number = ++count
+    connection.onMessage(async (message) => {
+      await sleep(1)
+      if (number === 3) throw new Error('cannot answer')
+      await connection.send({ type: 'barrier_reply', xid: message.xid })
+    })
+    await sleep(1)
+    if (number === 1) throw new Error('no such switch')
+    if (number === 2) return Promise.reject('not even an error')
+  })
+  opened.push(listener)
+  const to = `tcp:127.0.0.1:${(listener.address as InetEndpoint).port}`
+  for (let i = 0; i < 2; i++) await (await dialOpenflow(to)).closed
+  const third = await dialOpenflow(to)
+  const fourth = await dialOpenflow(to)
+  await expect(third.barrier()).rejects.toThrow('the connection has ended')
+  await fourth.barrier()
+  await sleep(5)
+  await fourth.barrier()
+  expect(lines.map((line) => /"reason":"(.*)"/.exec(line)?.[1])).toEqual([
+    'no such switch',
+    'not even an error',
+    'cannot answer',
+  ])
+  expect(lines.every((line) => line.includes('"peer":"tcp:127.0.0.1:'))).toBe(true)
+})
+
 test('a connection that ends is dialled again, the next target in turn, after a pause', async () => {
   const first = await controller()
   const second = await controller()
@@ -193,6 +228,13 @@ test('a connection that ends is dialled again, the next target in turn, after a 
     'enough of this one',
   ])
   expect(pauses).toEqual([75, 150, 300])
+})
+
+test('a target that no attempt could reach is refused at once', async () => {
+  const { signal } = new AbortController()
+  for (const target of ['nonsense', 'ptcp:6653', 'ssl:127.0.0.1']) {
+    await expect(keepConnected(['tcp:h', target], { signal }, () => {})).rejects.toThrow(target)
+  }
 })
 
 test('an abort ends dialling and the connection', async () => {

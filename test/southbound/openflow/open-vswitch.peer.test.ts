@@ -1,8 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { commitBundle } from '../../../southbound/openflow/bundle.ts'
+import { describe, expect, test } from 'vitest'
 import { Connection } from '../../../southbound/openflow/connection.ts'
-import { encodeFlow, type FlowBytes, flowKey } from '../../../southbound/openflow/flow.ts'
+import { type FlowBytes, flowKey } from '../../../southbound/openflow/flow.ts'
 import { encodeMatch } from '../../../southbound/openflow/match.ts'
 import {
   encode,
@@ -13,53 +12,21 @@ import {
   OFP_NO_BUFFER,
 } from '../../../southbound/openflow/message.ts'
 import { ALL_METERS } from '../../../southbound/openflow/meter.ts'
-import { type MonitorEvent, monitorFlows } from '../../../southbound/openflow/monitor.ts'
 import { allFlows } from '../../../southbound/openflow/multipart.ts'
 import { CONTROLLER, portReason } from '../../../southbound/openflow/port.ts'
 import { formatFlow } from '../../../southbound/openflow/text.ts'
 import { needs } from '../../needs.ts'
-import { type OpenVswitch, startOpenVswitch } from './open-vswitch.ts'
 import { countingMeter, floodGroup, pipelineFlows } from './pipeline-flows.ts'
+import { all, drop, shown, switchUnderTest } from './switch-under-test.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
-const shown = ({ table_id, priority, cookie, match, instructions }: FlowBytes) => ({
-  ...{ table_id, priority, cookie },
-  ...{ match: hex(match), instructions: hex(instructions) },
-})
-const all = Object.values(pipelineFlows)
-const drop = (priority: number, cookie = 1n) =>
-  encodeFlow({ table_id: 20, priority, cookie, match: { reg1: priority }, instructions: [] })
-
 describe('real Open vSwitch', needs('ovs'), () => {
-  let ovs: OpenVswitch
-  let controller: Connection
-
-  beforeAll(async () => {
-    ovs = await startOpenVswitch()
-    controller = await ovs.connect()
-    await controller.send({ type: 'meter_mod', command: 0, ...countingMeter })
-    await controller.barrier()
-  }, 30_000)
-  afterEach(async () => {
-    await ovs?.ofctl('del-flows')
-    await ovs?.ofctl('del-groups')
-  })
-  afterAll(async () => {
-    controller?.close()
-    await ovs?.close()
-  }, 30_000)
-
-  const install = () =>
-    commitBundle(controller, [groupMod('add', floodGroup), ...all.map((f) => flowMod('add', f))])
-  const readFlows = async () => {
-    const flows = await controller.multipart({ kind: 'flow', body: allFlows() })
-    return new Map(flows.map((flow) => [flowKey(flow), flow]))
-  }
+  const { it, install, readFlows } = switchUnderTest()
 
   test('says what it is', async () => {
-    const [desc] = await controller.multipart({ kind: 'desc' })
+    const [desc] = await it.controller.multipart({ kind: 'desc' })
     expect(desc?.hw_desc).toBe('Open vSwitch')
-    const ports = await controller.multipart({ kind: 'port_desc' })
+    const ports = await it.controller.multipart({ kind: 'port_desc' })
     expect(new Map(ports.map(({ name, port_no }) => [name, port_no]))).toEqual(
       new Map([
         ['br0', 0xfffffffe],
@@ -68,16 +35,22 @@ describe('real Open vSwitch', needs('ovs'), () => {
         ['tun', 10],
       ]),
     )
-    const features = await controller.request({ type: 'features_request' })
+    const features = await it.controller.request({ type: 'features_request' })
     expect(features).toMatchObject({ type: 'features_reply', n_tables: 254 })
-    expect(await controller.multipart({ kind: 'table' })).toHaveLength(254)
-    expect(await controller.multipart({ kind: 'table_features', body: [] })).toHaveLength(254)
-    expect(await controller.multipart({ kind: 'port_stats', body: { port_no: 1 } })).toHaveLength(1)
+    expect(await it.controller.multipart({ kind: 'table' })).toHaveLength(254)
+    expect(await it.controller.multipart({ kind: 'table_features', body: [] })).toHaveLength(254)
+    expect(
+      await it.controller.multipart({ kind: 'port_stats', body: { port_no: 1 } }),
+    ).toHaveLength(1)
     const role = { role: 1, generation_id: 0n } as const
-    const reply = await controller.request({ type: 'role_request', ...role })
+    const reply = await it.controller.request({ type: 'role_request', ...role })
     expect(reply).toMatchObject({ type: 'role_reply', role: 1 })
-    expect((await controller.request({ type: 'get_async_request' })).type).toBe('get_async_reply')
-    expect((await controller.request({ type: 'get_config_request' })).type).toBe('get_config_reply')
+    expect((await it.controller.request({ type: 'get_async_request' })).type).toBe(
+      'get_async_reply',
+    )
+    expect((await it.controller.request({ type: 'get_config_request' })).type).toBe(
+      'get_config_reply',
+    )
   })
 
   test('reports every flow of the pipeline byte for byte as it was sent', async () => {
@@ -89,13 +62,13 @@ describe('real Open vSwitch', needs('ovs'), () => {
       expect(reported && shown(reported), name).toEqual(shown(flow))
       expect(reported?.packet_count, name).toBe(0n)
     }
-    const [sum] = await controller.multipart({ kind: 'aggregate', body: allFlows() })
+    const [sum] = await it.controller.multipart({ kind: 'aggregate', body: allFlows() })
     expect(sum?.flow_count).toBe(all.length)
   })
 
   test('prints every flow of the pipeline as formatFlow does', async () => {
     await install()
-    const text = await ovs.ofctl('dump-flows', '--no-stats')
+    const text = await it.ovs.ofctl('dump-flows', '--no-stats')
     const lines = text.split('\n').map((line) => line.trim())
     for (const [name, flow] of Object.entries(pipelineFlows)) {
       expect(lines, name).toContain(formatFlow(flow))
@@ -104,110 +77,20 @@ describe('real Open vSwitch', needs('ovs'), () => {
 
   test('reports groups and meters byte for byte as they were sent', async () => {
     await install()
-    const [group, ...others] = await controller.multipart({ kind: 'group_desc' })
+    const [group, ...others] = await it.controller.multipart({ kind: 'group_desc' })
     expect(others).toEqual([])
     expect({ ...group, buckets: hex(group?.buckets ?? new Uint8Array(0)) }).toEqual({
       ...floodGroup,
       buckets: hex(floodGroup.buckets),
     })
     const meters = { meter_id: ALL_METERS }
-    expect(await controller.multipart({ kind: 'meter_config', body: meters })).toEqual([
+    expect(await it.controller.multipart({ kind: 'meter_config', body: meters })).toEqual([
       countingMeter,
     ])
-    const [stats] = await controller.multipart({ kind: 'meter', body: meters })
+    const [stats] = await it.controller.multipart({ kind: 'meter', body: meters })
     expect(stats).toMatchObject({ meter_id: countingMeter.meter_id, packet_in_count: 0n })
-    const [counted] = await controller.multipart({ kind: 'group', body: { group_id: 7 } })
+    const [counted] = await it.controller.multipart({ kind: 'group', body: { group_id: 7 } })
     expect(counted?.bucket_stats).toHaveLength(2)
-  })
-
-  test.each<[string, FlowBytes, string]>([
-    [
-      'when it is added',
-      { ...drop(3), match: new Uint8Array(Buffer.from('80001604c0000201', 'hex')) },
-      'bad_match.bad_prereq',
-    ],
-    [
-      'when it is added, for an unknown group',
-      encodeFlow({
-        ...drop(3),
-        match: {},
-        instructions: [{ kind: 'apply_actions', actions: [{ kind: 'group', group_id: 99 }] }],
-      }),
-      'bad_action.bad_out_group',
-    ],
-    ['for its table', { ...drop(3), table_id: 254 }, 'bad_request.eperm'],
-  ])('takes nothing of a bundle of which one message is refused %s', async (_name, bad, reason) => {
-    const mods = [drop(1), drop(2), bad, drop(4)].map((flow) => flowMod('add', flow))
-    const error = await commitBundle(controller, mods).catch((e: unknown) => e)
-    expect(error).toMatchObject({ name: 'OpenflowError', reason, index: 2 })
-    expect((await readFlows()).size).toBe(0)
-  })
-
-  test('takes nothing of a bundle that fails when it is committed', async () => {
-    await install()
-    const mods = [flowMod('add', drop(1)), groupMod('add', floodGroup), flowMod('add', drop(2))]
-    const error = await commitBundle(controller, mods).catch((e: unknown) => e)
-    expect(error).toMatchObject({ reason: 'group_mod_failed.group_exists', index: 1 })
-    expect((await readFlows()).size).toBe(all.length)
-  })
-
-  test('answers a message outside of a bundle with a typed error', async () => {
-    const meter = { type: 'meter_mod', command: 0, ...countingMeter } as const
-    await expect(controller.request(meter)).rejects.toThrow('meter_mod_failed.meter_exists')
-  })
-
-  test('tells changes by others whole and our own by xid', async () => {
-    const events: MonitorEvent[] = []
-    const watcher = await ovs.connect()
-    const stop = await monitorFlows(watcher, { initial: false }, (event) => events.push(event))
-    const flow = encodeFlow({
-      ...{ table_id: 9, priority: 3, cookie: 0x77n, match: { reg1: 4 } },
-      instructions: [
-        { kind: 'apply_actions', actions: [{ kind: 'output', port: 1, max_len: 0 }] },
-        { kind: 'goto_table', table_id: 11 },
-      ],
-    })
-    const spec = 'table=9,cookie=0x77,priority=3,reg1=4,actions=output:1,goto_table:11'
-    await ovs.ofctl('add-flow', spec)
-    await ovs.ofctl('mod-flows', 'table=9,reg1=4,actions=drop')
-    await ovs.ofctl('del-flows', 'table=9')
-    await watcher.barrier()
-    const changed = { ...flow, instructions: new Uint8Array(0) }
-    expect(events.map((e) => ('match' in e ? { event: e.event, ...shown(e) } : e))).toEqual([
-      { event: 'added', ...shown(flow) },
-      { event: 'modified', ...shown(changed) },
-      { event: 'deleted', ...shown(changed) },
-    ])
-    events.length = 0
-    await watcher.send({ xid: 4711, ...flowMod('add', flow) })
-    await watcher.barrier()
-    expect(events).toEqual([{ event: 'abbrev', xid: 4711 }])
-    await stop()
-    await ovs.ofctl('del-flows')
-    await watcher.barrier()
-    expect(events).toHaveLength(1)
-    watcher.close()
-  })
-
-  test('tells the flows that are there first when asked for', async () => {
-    await install()
-    const events: MonitorEvent[] = []
-    const watcher = await ovs.connect()
-    await monitorFlows(watcher, { initial: true }, (event) => events.push(event))
-    await watcher.barrier()
-    const keys = events.flatMap((e) => ('match' in e && e.event === 'added' ? [flowKey(e)] : []))
-    expect(keys.sort()).toEqual(all.map(flowKey).sort())
-    watcher.close()
-  })
-
-  test('tells our own changes in a bundle by the xids of the bundle’s messages or its commit', async () => {
-    const events: MonitorEvent[] = []
-    const watcher = await ovs.connect()
-    await monitorFlows(watcher, {}, (event) => events.push(event))
-    await commitBundle(watcher, [flowMod('add', drop(1)), flowMod('add', drop(2))])
-    await watcher.barrier()
-    expect(new Set(events.map(({ event }) => event))).toEqual(new Set(['abbrev']))
-    watcher.close()
   })
 
   test('a switch that dials in is greeted, and dials again when it was left', async () => {
@@ -216,7 +99,7 @@ describe('real Open vSwitch', needs('ovs'), () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
     const target = `tcp:127.0.0.1:${port}`
-    await ovs.vsctl(
+    await it.ovs.vsctl(
       'set-controller',
       'br0',
       target,
@@ -232,7 +115,7 @@ describe('real Open vSwitch', needs('ovs'), () => {
       await connection?.barrier()
       connection?.close()
     }
-    await ovs.vsctl('del-controller', 'br0')
+    await it.ovs.vsctl('del-controller', 'br0')
     for (const connection of accepted)
       void connection.then(
         (one) => one.close(),
@@ -242,7 +125,7 @@ describe('real Open vSwitch', needs('ovs'), () => {
   })
 
   test('sends packet-ins, flow-removed and port-status that are understood', async () => {
-    const watcher = await ovs.connect()
+    const watcher = await it.ovs.connect()
     const got: Message[] = []
     watcher.onMessage((message) => got.push(message))
     const all = { packet_in: 7, packet_in_slave: 7, port_status: 7, port_status_slave: 7 }
@@ -258,7 +141,7 @@ describe('real Open vSwitch', needs('ovs'), () => {
     const actions = [{ kind: 'output', port: CONTROLLER, max_len: 0xffff }] as const
     const whole = { buffer_id: OFP_NO_BUFFER, in_port: 1, actions, data }
     await watcher.send({ type: 'packet_out', ...whole })
-    await ovs.vsctl('add-port', 'br0', 'p3', '--', 'set', 'interface', 'p3', 'type=dummy')
+    await it.ovs.vsctl('add-port', 'br0', 'p3', '--', 'set', 'interface', 'p3', 'type=dummy')
     await expect
       .poll(() => got.map(({ type }) => type).sort(), { timeout: 5000 })
       .toEqual(expect.arrayContaining(['flow_removed', 'packet_in', 'port_status']))
@@ -272,25 +155,8 @@ describe('real Open vSwitch', needs('ovs'), () => {
     expect(of('packet_in')).toMatchObject({ reason: 1, total_len: 60, data })
     expect(of('packet_in')).toMatchObject({ match: encodeMatch({ in_port: 1 }) })
     expect(of('port_status')).toMatchObject({ reason: portReason.add, name: 'p3' })
-    await ovs.vsctl('del-port', 'p3')
+    await it.ovs.vsctl('del-port', 'p3')
     watcher.close()
-  })
-
-  test('commits 20,000 flows in one bundle and reports them', { timeout: 30_000 }, async () => {
-    const flows = Array.from({ length: 20_000 }, (_, i) =>
-      encodeFlow({
-        table_id: 5,
-        priority: 7,
-        cookie: 1n,
-        match: { reg1: 1, eth_dst: i },
-        instructions: [{ kind: 'goto_table', table_id: 6 }],
-      }),
-    )
-    await commitBundle(
-      controller,
-      flows.map((flow) => flowMod('add', flow)),
-    )
-    expect((await readFlows()).size).toBe(flows.length)
   })
 
   const flow = all[0] as FlowBytes
@@ -409,7 +275,7 @@ describe('real Open vSwitch', needs('ovs'), () => {
     ],
     [{ type: 'flow_monitor_paused', xid: 0 }, ['FLOW_MONITOR_PAUSED']],
   ])('ofp-print reads message %#: $type', async (message, parts) => {
-    const text = await ovs.print(encode(message))
+    const text = await it.ovs.print(encode(message))
     for (const part of parts) expect(text).toContain(part)
   })
 })

@@ -57,9 +57,13 @@ export const matchesOf = (
       if (add(name, chosen)) for (const other in fieldOf[name].needs) needed.add(other as FieldName)
     }
     const entries = [...chosen].map(([name, allowed]) => {
+      // What needs vlan_vid alone, a priority, wants a tag.
+      const tagged = name === 'vlan_vid' && needed.has(name) && !special[name]
       const value = allowed.length
         ? fc.constantFrom(...allowed)
-        : (special[name] ?? entryOf(name, fieldOf[name].maskable && !needed.has(name)))
+        : tagged
+          ? fc.integer({ min: 0x1000, max: 0x1fff })
+          : (special[name] ?? entryOf(name, fieldOf[name].maskable && !needed.has(name)))
       return value.map((entry) => [name, entry] as const)
     })
     return fc.tuple(...entries).map((all) => Object.fromEntries(all) as Match)

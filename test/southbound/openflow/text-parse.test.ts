@@ -101,8 +101,32 @@ describe('what is read', () => {
       },
     ],
     ['note:0102', { kind: 'note', note: new Uint8Array([1, 2, 0, 0, 0, 0]) }],
+    // Open vSwitch refuses bits outside of the mask.
+    ['set_field:0xff/0xf->reg4', { kind: 'load2', field: 'reg4', value: 0xf, mask: 0xf }],
+    [
+      'set_field:10.1.2.3/8->ip_src',
+      { kind: 'load2', field: 'ipv4_src', value: 0x0a000000, mask: 0xff000000 },
+    ],
+    ['set_vlan_vid:7', { kind: 'set_field', field: 'vlan_vid', value: 0x1007 }],
+    ['set_vlan_pcp:2', { kind: 'set_field', field: 'vlan_pcp', value: 2 }],
+    ['set_tunnel:0x1ffffffff', { kind: 'set_tunnel64', tun_id: 0x1ffffffffn }],
+    ['resubmit=2', { kind: 'resubmit', in_port: 2, table_id: 255 }],
+    ['output:65534', { kind: 'output', port: 0xfffffffe, max_len: 0 }],
   ])('the action %s', (text, action) => {
     expect(parseActions(text)).toEqual([action])
+  })
+
+  test('a field that may be anything, and a reserved port by its number of OpenFlow 1.0', () => {
+    expect(parseMatch('ip,nw_dst=*,in_port=*,dl_vlan=*')).toEqual({ eth_type: 0x800 })
+    expect(parseMatch('in_port=65534')).toEqual({ in_port: 0xfffffffe })
+  })
+
+  test.each(['resubmit:in_port', 'resubmit(,)'])('no %s, which is to itself', (text) => {
+    expect(() => parseActions(text)).toThrow(TextError)
+  })
+
+  test('no bucket without a word', () => {
+    expect(() => parseGroup('group_id=1,type=all,bucket=')).toThrow(TextError)
   })
 
   test('a group and a meter', () => {

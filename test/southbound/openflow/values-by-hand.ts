@@ -1,6 +1,6 @@
 /** Random values of the parts that are written by hand, by the name of the row. Neighbour: values.ts. */
 import fc from 'fast-check'
-import { encodeMatch, type Match } from '../../../southbound/openflow/match.ts'
+import { encodeMatch, type Match, masked } from '../../../southbound/openflow/match.ts'
 import { encode } from '../../../southbound/openflow/message.ts'
 import {
   type FieldName,
@@ -130,13 +130,12 @@ export const byHand: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   ),
   load2: fieldName
     .filter((name) => fieldOf[name].maskable)
-    .chain((field) => {
-      const { ones } = fieldOf[field]
-      return fc.record({
-        field: fc.constant(field),
-        value: oxmValue(fieldOf[field]),
-        mask: oxmValue(fieldOf[field]).filter((mask) => mask !== ones),
-      })
+    .chain((name) => {
+      const field = fieldOf[name]
+      const mask = oxmValue(field).filter((one) => one !== field.ones)
+      return fc
+        .tuple(oxmValue(field), mask)
+        .map(([value, one]) => ({ field: name, value: masked(field, value, one), mask: one }))
     }),
   move: moved,
   copy_field: moved,

@@ -2,6 +2,7 @@
 import type net from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { OvsdbClient } from '../../../southbound/ovsdb/client.ts'
+import type { OvsdbError } from '../../../southbound/ovsdb/error.ts'
 import { OvsdbServer } from '../../../southbound/ovsdb/server.ts'
 import { needs } from '../../needs.ts'
 import { startServers } from './cluster.ts'
@@ -82,8 +83,12 @@ describe.each([
           { signal },
         )
       const theirs = insert('Entry', { name: 'vm1', owner: 'them', tags: ['t'] })
-      const [, results] = await Promise.all([other.transact(ledger, [theirs], { signal }), claim()])
-      // Whoever came first has it; there is one row in any case.
+      // Whoever comes first has it; there is one row in any case.
+      const late = (error: OvsdbError) => expect(error.tag).toBe('constraint violation')
+      const [, results] = await Promise.all([
+        other.transact(ledger, [theirs], { signal }).catch(late),
+        claim(),
+      ])
       const [found] = await client
         .transact(ledger, [select('Entry', [])], { signal })
         .catch(() => [])

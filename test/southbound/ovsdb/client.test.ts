@@ -216,7 +216,7 @@ test.skipIf(!hasOvs)(
     const accepted = once(listener, 'connection') as Promise<[net.Socket]>
     const host = await realPeer([`tcp:127.0.0.1:${port}`])
     const [socket] = await accepted
-    const client = await OvsdbClient.open(socket, { signal, probeIntervalMs: 1000 })
+    const client = await OvsdbClient.open(socket, { signal, echoIntervalMs: 1000 })
     const replica = await client.monitor(
       openVSwitch,
       { Open_vSwitch: ['external_ids'] },

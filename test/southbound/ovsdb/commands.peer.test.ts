@@ -110,9 +110,19 @@ describe(
     let directories: string[] = []
     beforeAll(async () => {
       directories = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'commands-')))
-      const newer = readFileSync(ovsSchemaPath, 'utf8').replace('"version": "8.', '"version": "9.')
-      for (const directory of directories) writeFileSync(join(directory, 'newer.ovsschema'), newer)
-      const server = new OvsdbServer(fromFile(ovsSchemaPath))
+      const text = readFileSync(ovsSchemaPath, 'utf8')
+      const schemas = {
+        newer: text.replace('"version": "8.', '"version": "9.'),
+        // There are more rows.
+        narrower: text.replace('"QoS": {', '"QoS": {"maxRows": 1,'),
+      }
+      expect(new Set([text, ...Object.values(schemas)]).size).toBe(3)
+      for (const directory of directories) {
+        for (const [name, schema] of Object.entries(schemas)) {
+          writeFileSync(join(directory, `${name}.ovsschema`), schema)
+        }
+      }
+      const server = new OvsdbServer(fromFile(ovsSchemaPath), { convertible: true })
       server.add(new Database(fromFile(vtepSchemaPath)))
       peers = [await realPeer([], [ovsSchemaPath, vtepSchemaPath]), await ownPeer(server)]
     })

@@ -7,7 +7,8 @@ import { OvsdbServer } from '../../../southbound/ovsdb/server.ts'
 const { insert } = operations(openVSwitch)
 const path = process.argv[2] ?? ''
 // Small enough that the kill also meets a rewriting.
-const storage = openStorage(openVSwitch, path, { compactBytes: 2000 })
+const compactBytes = Number(process.argv[3] ?? 2000)
+const storage = openStorage(openVSwitch, path, { compactBytes })
 const server = new OvsdbServer(openVSwitch, { storage })
 for (let i = 0; ; i++) {
   const type = `${i} of ${process.pid}`

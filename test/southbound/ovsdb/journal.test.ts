@@ -3,16 +3,20 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   existsSync,
+  lstatSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { OvsdbError } from '../../../southbound/ovsdb/error.ts'
 import { openStorage, type StorageOptions } from '../../../southbound/ovsdb/journal-storage.ts'
 import { operations } from '../../../southbound/ovsdb/operation.ts'
 import {
@@ -210,6 +214,55 @@ describe('refused, with the reason', () => {
     open(path).close()
   })
 
+  test('a file that another server has open under another name', () => {
+    const path = newPath()
+    const server = open(path, { compactBytes: 1000 })
+    const link = newPath()
+    symlinkSync(path, link)
+    expect(() => open(link)).toThrow(/in use/)
+    server.close()
+    // And rewriting leaves the link a link.
+    const linked = open(link, { compactBytes: 1000 })
+    for (let i = 0; i < 100; i++) linked.transact([insert('QoS', { type: String(i) })])
+    linked.close()
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    const again = open(path)
+    expect(again.table('QoS').size).toBe(100)
+    again.close()
+  })
+
+  test('commits on a full disk, one by one, and not one that was answered is lost', async () => {
+    const path = newPath()
+    const program = new URL('./journal-writer.ts', import.meta.url).pathname
+    // Blocks of 512 bytes: the system refuses what is beyond, as a full disk does.
+    const line = `ulimit -f 60 && exec "${process.execPath}" "${program}" "${path}" 10000000`
+    const child = spawn('sh', ['-c', line], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [output, problem] = await Promise.all([text(child.stdout), text(child.stderr)])
+    expect(problem).toMatch(/I\/O error/)
+    const answered = output.split('\n').slice(0, -1)
+    expect(answered.length).toBeGreaterThan(100)
+    const server = open(path)
+    expect([...server.table('QoS').values()].map((row) => row.type)).toEqual(answered)
+    server.transact([insert('QoS', {})])
+    server.close()
+  })
+
+  test('a rewriting on a full disk, which leaves the file and nothing beside it', async () => {
+    const path = newPath()
+    const server = open(path, { compactBytes: 10_000_000 })
+    const types = Array.from({ length: 300 }, (_, n) => `${n} ${'x'.repeat(100)}`)
+    server.transact(types.map((type) => insert('QoS', { type })))
+    server.close()
+    const program = new URL('./journal-compactor.ts', import.meta.url).pathname
+    const line = `ulimit -f 20 && exec "${process.execPath}" "${program}" "${path}"`
+    const child = spawn('sh', ['-c', line], { stdio: ['ignore', 'pipe', 'inherit'] })
+    expect(await text(child.stdout)).toMatch(/^OvsdbError: I\/O error/)
+    expect(existsSync(`${path}.new`)).toBe(false)
+    const again = open(path)
+    expect([...again.table('QoS').values()].map((row) => row.type)).toEqual(types)
+    again.close()
+  })
+
   test('another schema, unless it is to be converted', () => {
     const path = newPath()
     const old = parseSchema(zooSchema)
@@ -221,13 +274,24 @@ describe('refused, with the reason', () => {
       version: '2.0.0',
       tables: { Plain: { columns: { integer: { type: 'integer' }, more: { type: 'string' } } } },
     })
-    expect(() => new OvsdbServer(next, { storage: openStorage(next, path) })).toThrow(
-      /another schema/,
+    expect(() => openStorage(next, path)).toThrow(
+      /another schema: Zoo 1\.2\.3.* not this Zoo 2\.0\.0/,
     )
+    expect(() => openStorage(shop, path)).toThrow(/another schema: Zoo 1\.2\.3.* not this Shop/)
     const converted = new OvsdbServer(next, { storage: openStorage(next, path, { convert: true }) })
     expect([...converted.table('Plain').values()]).toMatchObject([{ integer: 3, more: '' }])
     converted.close()
     new OvsdbServer(next, { storage: openStorage(next, path) }).close()
+  })
+
+  test('a second time in one process, and in a folder that is not there', () => {
+    const path = newPath()
+    const storage = openStorage(shop, path)
+    expect(() => openStorage(shop, path)).toThrow(/is in use, by this process or another/)
+    storage.close()
+    const nowhere = join(path, 'nofolder', 'x.journal')
+    expect(() => openStorage(shop, nowhere)).toThrow(OvsdbError)
+    expect(() => openStorage(shop, nowhere)).toThrow(`I/O error: ${nowhere}`)
   })
 
   test('a commit that the disk refuses fails, and changes nothing', () => {

@@ -101,7 +101,7 @@ test.each(garbage)('%s ends the connection with the reason', async (_name, bytes
 })
 
 test('a peer that never reads is closed when the queue is full', async () => {
-  const { peer, rpc } = raw({}, { maxQueueBytes: 100_000 })
+  const { peer, rpc } = raw({}, { maxQueuedBytes: 100_000 })
   peer.on('error', () => {})
   for (let i = 0; i < 200; i++) rpc.notify('update', ['x'.repeat(1000)])
   expect((await rpc.closed)?.message).toMatch(/resources exhausted: peer left 1\d{5} bytes unread/)
@@ -125,7 +125,7 @@ test('requests of a peer that does not read replies are no longer read', async (
 })
 
 test('a silent peer is probed and then closed', async () => {
-  const { peer, rpc } = raw({}, { probeIntervalMs: 20 })
+  const { peer, rpc } = raw({}, { echoIntervalMs: 20 })
   const sent: string[] = []
   peer.on('data', (bytes: Buffer) => sent.push(bytes.toString()))
   expect((await rpc.closed)?.message).toMatch(/silent for 40 ms/)
@@ -133,7 +133,7 @@ test('a silent peer is probed and then closed', async () => {
 })
 
 test('a peer that answers probes stays', async () => {
-  const { client, server } = pair({}, { probeIntervalMs: 10 })
+  const { client, server } = pair({}, { echoIntervalMs: 10 })
   const first = await Promise.race([server.closed, sleep(100, 'open')])
   expect(first).toBe('open')
   client.close()

@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { isUuid } from '../../../southbound/ovsdb/atom.ts'
 import { columnCodec } from '../../../southbound/ovsdb/codec.ts'
 import { applyDifference, valueDifference } from '../../../southbound/ovsdb/difference.ts'
 import { OvsdbError } from '../../../southbound/ovsdb/error.ts'
+import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { tableCodec } from '../../../southbound/ovsdb/row-codec.ts'
 import * as schema from '../../../southbound/ovsdb/schema.ts'
 import { formatSchema, parseSchema } from '../../../southbound/ovsdb/schema-json.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
+import { OvsdbServer } from '../../../southbound/ovsdb/server.ts'
 import { hasOvs, ovsSchemaPath } from './peers.ts'
+import { good, schemas } from './schema-refusals.ts'
 
 const { boolean, integer, map, one, optional, real, set, string, uuid } = schema
 
@@ -22,6 +26,12 @@ test('a schema survives its JSON form', () => {
   expect(parseSchema(JSON.parse(JSON.stringify(formatSchema(openVSwitch))))).toEqual(openVSwitch)
 })
 
+const nested = (depth: number): unknown => {
+  let inner: unknown[] = []
+  for (let i = 0; i < depth; i++) inner = [inner]
+  return inner
+}
+
 test.each([
   ['no object', 3],
   ['no tables', { name: 'x' }],
@@ -30,6 +40,27 @@ test.each([
     'a minimum of 2',
     { name: 'x', tables: { t: { columns: { c: { type: { key: 'integer', min: 2 } } } } } },
   ],
+  ...(['enum', 'index'] as const).map((place): [string, object] => [
+    `lists nested in an ${place}`,
+    {
+      name: 'x',
+      tables: {
+        t: {
+          ...(place === 'index' && { indexes: [[nested(5000)]] }),
+          columns: {
+            c: {
+              type: {
+                key: {
+                  type: 'string',
+                  ...(place === 'enum' && { enum: ['set', [nested(5000), 'a']] }),
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  ]),
 ])('a schema with %s is refused with the place', (_name, json) => {
   expect(() => parseSchema(json)).toThrow(OvsdbError)
 })
@@ -129,4 +160,36 @@ test('a difference applied to the old value gives the new one', () => {
 test('a uuid is recognized by its form alone', () => {
   expect(isUuid(id)).toBe(true)
   expect(isUuid('iface')).toBe(false)
+})
+
+test('what is no part of a schema is refused, as ovsdb-tool does', () => {
+  const takes = (schema: object) => {
+    try {
+      parseSchema(schema)
+      return true
+    } catch (error) {
+      expect(error).toBeInstanceOf(OvsdbError)
+      return false
+    }
+  }
+  const taken = Object.keys(schemas).filter((name) => takes(schemas[name] ?? {}))
+  expect(taken).toEqual([...good])
+})
+
+test('a schema that is declared has to make sense as well', () => {
+  const { database, ref, table } = schema
+  const lost = database('D', '1.0.0', { A: table({ b: set(ref('Nope')) }) })
+  expect(() => new OvsdbServer(lost)).toThrow(/A\.b refTable: unexpected "Nope"/)
+  const { insert } = operations(openVSwitch)
+  expect(() => insert('Port', { name: 'p' }, 'port-1')).toThrow(/uuid-name 'port-1'/)
+})
+
+test('a monitor may ask for all columns', () => {
+  const columns = ['private_key', 'certificate', 'ca_cert', 'bootstrap_ca_cert', 'external_ids']
+  expect(schema.allColumns(openVSwitch, 'SSL')).toEqual(columns)
+})
+
+test('a map is shown as what it holds', () => {
+  const codec = columnCodec('c', map(string(), string()))
+  expect(inspect([codec.initial, codec.decode(['map', [['a', 'b']]])])).toBe("[ {}, { a: 'b' } ]")
 })

@@ -72,7 +72,7 @@ describe('a client that reads slowly', () => {
   ])(
     'is told by %s what changed meanwhile in one update',
     async (method, notification, at) => {
-      const server = new OvsdbServer(shop, { maxQueueBytes: 1_000_000, maxBacklogBytes: 20_000 })
+      const server = new OvsdbServer(shop, { maxQueuedBytes: 1_000_000, maxBacklogBytes: 20_000 })
       const { ask, heard, left, session } = connect(server)
       const reply = await ask(method, 'Shop', 'm', { Item: {} }, ...(at === 2 ? [''] : []))
       expect(reply.error).toBe(null)

@@ -208,7 +208,7 @@ describe('a client that means no good', () => {
   })
 
   test('a reply that the client does not read ends its session, the commits go on', async () => {
-    const server = new OvsdbServer(openVSwitch, { maxQueueBytes: 200_000 })
+    const server = new OvsdbServer(openVSwitch, { maxQueuedBytes: 200_000 })
     for (let i = 0; i < 500; i++) server.transact([insert('QoS', { type: 'x'.repeat(1000) })])
     const [left, right] = duplexPair()
     left.on('error', () => {})

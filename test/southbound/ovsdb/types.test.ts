@@ -57,7 +57,9 @@ test('changes of the server are told apart by their table', () => {
     server.onCommit((changes) => {
       for (const change of changes) {
         if (change.table === 'Interface') {
-          expectTypeOf(change.after).toEqualTypeOf<RowOf<'Interface'> | undefined>()
+          expectTypeOf(change.after).toEqualTypeOf<
+            (RowOf<'Interface'> & { readonly _version: string }) | undefined
+          >()
         }
       }
     })

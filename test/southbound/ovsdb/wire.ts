@@ -1,5 +1,6 @@
 /** A client that knows nothing but JSON: what two servers say to it can be compared as it is. */
 import { jsonFramer } from '../../../southbound/ovsdb/framer.ts'
+import { formatJson } from '../../../southbound/ovsdb/json.ts'
 import type { Peer } from './peers.ts'
 
 export type Json = unknown
@@ -16,7 +17,10 @@ export interface WireClient {
 export async function wireClient(peer: Peer): Promise<WireClient> {
   const socket = await peer.dial()
   let heard: Message[] = []
-  let wake = () => {}
+  const waiting: (() => void)[] = []
+  const wake = () => {
+    for (const resolve of waiting.splice(0)) resolve()
+  }
   let nextId = 0
   const framer = jsonFramer({}, (message) => {
     heard.push(message)
@@ -28,13 +32,13 @@ export async function wireClient(peer: Peer): Promise<WireClient> {
   const change = async () => {
     if (socket.destroyed) throw new Error('the server closed the connection')
     await new Promise<void>((resolve) => {
-      wake = resolve
+      waiting.push(resolve)
     })
   }
   return {
     async ask(method, params) {
       const id = nextId++
-      socket.write(JSON.stringify({ method, params, id }))
+      socket.write(formatJson({ method, params, id }))
       for (;;) {
         const at = heard.findIndex((message) => message.id === id)
         if (at >= 0) {

@@ -1,17 +1,23 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import {
   EndpointError,
   formatEndpoint,
   type InetEndpoint,
 } from '../../../southbound/wire/endpoint.ts'
 import { peerCertificate, type TlsOptions } from '../../../southbound/wire/secure.ts'
-import { dial, type Listener, type ListenOptions, listen } from '../../../southbound/wire/stream.ts'
+import {
+  dial,
+  type Listener,
+  type ListenOptions,
+  listen,
+  removeStaleSocket,
+} from '../../../southbound/wire/stream.ts'
 import { needs } from '../../needs.ts'
 import { type TestCa, testCa } from './certificates.ts'
 
@@ -73,6 +79,17 @@ test('a socket file that nobody serves any more is replaced', async () => {
   expect(existsSync(socket)).toBe(true)
   const [unix] = await echoing(`punix:${socket}`)
   expect(await echo(await dial(unix))).toBe('hello')
+  rmSync(dir, { recursive: true })
+})
+
+test('a file that is no socket, or one that is served, stays', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'weft-stream-'))
+  const file = join(dir, 'precious.db')
+  writeFileSync(file, 'my data')
+  await expect(listen(`punix:${file}`, {}, () => {})).rejects.toThrow('EADDRINUSE')
+  expect(readFileSync(file, 'utf8')).toBe('my data')
+  expect(await removeStaleSocket(file)).toBe(false)
+  expect(await removeStaleSocket(join(dir, 'nothing'))).toBe(false)
   rmSync(dir, { recursive: true })
 })
 
@@ -146,6 +163,13 @@ describe('TLS', needs('openssl'), () => {
     expect(refused).toHaveLength(4)
     for (const line of refused) expect(line).toMatch(/^ssl:127\.0\.0\.1:\d+: ./)
     expect(refused.join()).toMatch(/CN=client|TLS handshake timeout/)
+  })
+
+  test('no variable of the environment lets in a server of another CA', async () => {
+    const [to] = await echoing('pssl:0:127.0.0.1', { tls: other.issue('server') })
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+    await expect(dial(to, { tls: client })).rejects.toThrow(to)
+    vi.unstubAllEnvs()
   })
 
   test('keys are reread for new connections; a rotation half done changes nothing', async () => {

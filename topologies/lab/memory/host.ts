@@ -62,7 +62,11 @@ export function memoryHost(options: MemoryHostOptions): MemoryHost {
       const port = memoryPort({ name: `${id}.phy0`, mac, mtuBytes })
       cables = [underlay.attach(port)]
       const systemId = document.systemId ?? id
-      device = new Switch({ systemId, dial, underlay: { port, mac, address, mtuBytes } })
+      device = new Switch({
+        systemId,
+        dial,
+        underlay: { port, mac, addresses: [document.vtepAddress], mtuBytes },
+      })
     },
     async boot(signal) {
       if (device === undefined) throw new Error(`host ${id} is off`)

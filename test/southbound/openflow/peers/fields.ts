@@ -61,7 +61,7 @@ const beside: Partial<Readonly<Record<FieldName, Match>>> = {
   nsh_c4: { nsh_mdtype: 1 },
 }
 
-const osKenNames: Partial<Readonly<Record<FieldName, string>>> = {
+export const osKenNames: Partial<Readonly<Record<FieldName, string>>> = {
   tun_src: 'tun_ipv4_src',
   tun_dst: 'tun_ipv4_dst',
   nxm_in_port: 'in_port_nxm',

@@ -1,0 +1,46 @@
+/**
+ * `--underlay` of `weft switch`: what carries the packets of VXLAN ports.
+ * Neighbours: switch.ts; ../../dataplane/tunnel/underlay.ts says what there is.
+ */
+import { randomInt } from 'node:crypto'
+import { openPacketPort } from '../../dataplane/ports/packet-socket.ts'
+import type { UnderlayOptions } from '../../dataplane/tunnel/underlay.ts'
+import { SwitchError } from './switch-error.ts'
+
+export interface OpenUnderlay {
+  readonly options: UnderlayOptions
+  close(): void
+}
+
+const FORM =
+  'udp, udp:ADDRESS,mtu=BYTES or packet:DEVICE,ADDRESS/PREFIX,via=GATEWAY,mtu=BYTES (mtu and via need not be)'
+
+/** Opens the device where there is one. Rejects with SwitchError or PortError. */
+export async function openUnderlay(text: string): Promise<OpenUnderlay> {
+  const [, kind, rest = ''] = /^(udp|packet)(?::(.+))?$/.exec(text) ?? []
+  const words = rest.split(',').filter((word) => word !== '')
+  const mtu = take(words, 'mtu=')
+  const via = take(words, 'via=')
+  const mtuBytes = mtu === undefined ? undefined : Number(mtu)
+  if (kind === undefined || (mtu !== undefined && !/^\d+$/.test(mtu))) throw badUnderlay(text)
+  const size = mtuBytes !== undefined && { mtuBytes }
+  if (kind === 'udp') {
+    if (via !== undefined) throw badUnderlay(text)
+    return { options: { kind, ...(words.length > 0 && { addresses: words }), ...size }, close() {} }
+  }
+  const [device, ...addresses] = words
+  if (device === undefined || addresses.length === 0) throw badUnderlay(text)
+  const port = await openPacketPort(device)
+  // Locally administered, unicast: the device's own address is its owner's.
+  const mac = 0x02_00_00_00_00_00 + randomInt(2 ** 40)
+  const routes = via === undefined ? [] : [{ to: 'default', via }]
+  return { options: { port, mac, addresses, routes, ...size }, close: () => port.close() }
+}
+
+/** Removes the word that begins so, and gives what follows. */
+function take(words: string[], begin: string): string | undefined {
+  const at = words.findIndex((word) => word.startsWith(begin))
+  return at < 0 ? undefined : words.splice(at, 1)[0]?.slice(begin.length)
+}
+
+const badUnderlay = (text: string) => new SwitchError(`--underlay ${text} would be ${FORM}`)

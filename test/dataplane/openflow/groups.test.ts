@@ -1,0 +1,157 @@
+/** Groups: which bucket a packet takes, what counts, what a change keeps. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ALL_GROUPS, groupType } from '../../../southbound/openflow/group.ts'
+import type { Sent } from './cases/case.ts'
+import { addFlow, apply, bucket, group, output, toGroup, udp } from './messages.ts'
+import { PORT_MAC, startRig } from './rig.ts'
+
+let rig: Awaited<ReturnType<typeof startRig>>
+beforeEach(async () => {
+  rig = await startRig()
+  await silently(group('add', 1), addFlow({ instructions: [apply(toGroup(1))] }))
+})
+afterEach(() => rig.close())
+
+const silently = async (...messages: Sent[]) =>
+  expect(await rig.controller.answers(...messages)).toEqual([])
+const statistics = (group_id = ALL_GROUPS) =>
+  rig.controller.connection.multipart({ kind: 'group', body: { group_id } })
+const flood = (count: number) => {
+  for (let source = 0; source < count; source++) rig.p1.send(udp({ source }))
+}
+const counts = async () =>
+  (await statistics(1))[0]!.bucket_stats.map(({ packet_count }) => Number(packet_count))
+
+test('a group of type all copies to every bucket, each with its own changes', async () => {
+  const set = { kind: 'set_field', field: 'eth_dst', value: 5 } as const
+  await silently(group('modify', 1, groupType.all, bucket([set, output(2)]), bucket([output(2)])))
+  rig.p1.send(udp())
+  expect(rig.p2.received.map((frame) => frame[5])).toEqual([5, 2])
+})
+
+test('a select group shares out by weight, by flow: the packets of one go one way', async () => {
+  const weighted = (weight: number) => bucket([output(2)], { weight })
+  await silently(group('modify', 1, groupType.select, weighted(1), weighted(0), weighted(3)))
+  flood(2000)
+  const [one = 0, none, three = 0] = await counts()
+  expect(none).toBe(0)
+  expect(one + three).toBe(2000)
+  expect(three / one).toBeGreaterThan(2)
+  expect(three / one).toBeLessThan(4.5)
+  await silently(group('modify', 1, groupType.select, weighted(1), weighted(1)))
+  for (let i = 0; i < 50; i++) rig.p1.send(udp())
+  expect((await counts()).toSorted((a, b) => a - b)).toEqual([0, 50])
+})
+
+test('a fast failover group takes the first bucket whose port or group is alive', async () => {
+  const p3 = rig.plug(3)
+  await rig.controller.take('port_status')
+  await silently(
+    group('add', 9, groupType.ff, bucket([output(3)], { watch_port: 3 })),
+    group(
+      'modify',
+      1,
+      groupType.ff,
+      bucket([toGroup(9)], { watch_group: 9 }),
+      bucket([output(2)], { watch_port: 2 }),
+    ),
+  )
+  rig.p1.send(udp())
+  p3.setUp(false)
+  rig.p1.send(udp())
+  expect([p3.received.length, rig.p2.received.length]).toEqual([1, 1])
+  rig.p2.setUp(false)
+  rig.p1.send(udp())
+  expect(rig.drops('group_no_bucket')).toBe(1)
+  p3.setUp(true)
+  rig.p1.send(udp())
+  expect(p3.received).toHaveLength(2)
+})
+
+test('a port that was set down is no longer alive for a group that watches it', async () => {
+  rig.plug(3)
+  await rig.controller.ask(
+    group(
+      'modify',
+      1,
+      groupType.ff,
+      bucket([output(3)], { watch_port: 3 }),
+      bucket([output(2)], { watch_port: 2 }),
+    ),
+    { type: 'port_mod', port_no: 3, hw_addr: PORT_MAC + 3, config: 1, mask: 1, advertise: 0 },
+  )
+  rig.p1.send(udp())
+  expect(rig.p2.received).toHaveLength(1)
+})
+
+test('counters: of a group, of each bucket, of who refers to it; a change keeps the first', async () => {
+  await silently(
+    group('modify', 1, groupType.indirect, bucket([output(2)])),
+    group('add', 2, groupType.all, bucket([toGroup(1)]), bucket([toGroup(1)])),
+    addFlow({ table_id: 1, instructions: [apply(toGroup(1))] }),
+  )
+  rig.clock.advance(3000)
+  rig.p1.send(udp())
+  const [before] = await statistics(1)
+  expect(before).toEqual({
+    group_id: 1,
+    ref_count: 3,
+    packet_count: 1n,
+    byte_count: 100n,
+    duration_sec: 3,
+    duration_nsec: 0,
+    bucket_stats: [{ packet_count: 1n, byte_count: 100n }],
+  })
+  await silently(group('modify', 1, groupType.all, bucket([output(2)])))
+  const bucket_stats = [{ packet_count: 0n, byte_count: 0n }]
+  expect(await statistics(1)).toEqual([{ ...before!, bucket_stats }])
+})
+
+test('groups read back as they were written, and tell what they can do', async () => {
+  const buckets = [bucket([output(1)], { weight: 3 }), bucket([output(2)], { weight: 1 })]
+  await silently(group('add', 7, groupType.select, ...buckets))
+  const written = group('add', 7, groupType.select, ...buckets) as { buckets: Uint8Array }
+  const all = await rig.controller.connection.multipart({ kind: 'group_desc' })
+  const read = all.find(({ group_id }) => group_id === 7)!
+  expect({ ...read, buckets: Uint8Array.from(read.buckets) }).toEqual({
+    group_id: 7,
+    group_type: 1,
+    buckets: written.buckets,
+  })
+  const [features] = await rig.controller.connection.multipart({ kind: 'group_features' })
+  expect(features).toMatchObject({ types: 0xf, capabilities: 0xf, max_groups_all: 65_536 })
+  // output, copy TTL out and in, set and decrement MPLS TTL, push and pop of VLAN and MPLS, queue,
+  // group, set and decrement of the TTL, set_field, push and pop of PBB.
+  expect(features!.actions_all.toString(2)).toBe('1111111111111001100000000001')
+})
+
+test('bounds: so many groups, so many buckets', async () => {
+  rig.close()
+  rig = await startRig({ groups: 2, buckets: 3 })
+  const two = [bucket([output(1)]), bucket([output(1)])]
+  await silently(group('add', 1, 0, ...two))
+  expect(
+    await rig.controller.answers(
+      group('add', 2, 0, ...two),
+      group('add', 2),
+      group('add', 3),
+      group('modify', 1, 0, ...two, ...two),
+      group('modify', 1, 0, two[0]!),
+      group('modify', 2, 0, ...two),
+    ),
+  ).toEqual([
+    'group_mod_failed.out_of_buckets',
+    'group_mod_failed.out_of_groups',
+    'group_mod_failed.out_of_buckets',
+  ])
+})
+
+test('all groups can be deleted, whatever forwards to what, and their flows go with them', async () => {
+  await silently(
+    group('add', 2, 0, bucket([toGroup(1)])),
+    addFlow({ priority: 3 }),
+    group('delete', ALL_GROUPS),
+  )
+  expect(await statistics()).toEqual([])
+  expect([...rig.bridge.flows.all()].map(({ priority }) => priority)).toEqual([3])
+})

@@ -1,0 +1,389 @@
+/**
+ * Random actions: one row for each kind that the southbound library has, so that a new kind does not
+ * compile until it has a row here. A sentence instead of a maker says why a kind is not made.
+ * Neighbours: flows.ts, groups.ts.
+ */
+import { keyNames } from '../../../dataplane/packet/key-layout.ts'
+import type { Action, Subfield } from '../../../southbound/openflow/action.ts'
+import { type Match, missingPrerequisite } from '../../../southbound/openflow/match.ts'
+import { type FieldName, fieldOf } from '../../../southbound/openflow/oxm.ts'
+import { ALL, CONTROLLER, FLOOD, IN_PORT, LOCAL } from '../../../southbound/openflow/port.ts'
+import { DOWN_PORT, NO_PORT, PORTS } from './peer.ts'
+import { someBytes, type World } from './world.ts'
+
+export interface ActionContext {
+  readonly world: World
+  /** What the flow's match and the actions before say of the packet; undefined in a bucket. */
+  readonly known: Match | undefined
+  readonly groups: readonly number[]
+  /** Tables that a resubmit may go to. */
+  readonly tables: readonly number[]
+  readonly depth: number
+  /** Kinds that are not to be made. */
+  readonly without: ReadonlySet<string>
+  /** Only what an action set may hold. */
+  readonly isSet?: boolean
+}
+type Of<K extends string> = Extract<Action, { readonly kind: K }>
+type Maker<K extends string> = (context: ActionContext) => Omit<Of<K>, 'kind'> | undefined
+type Row<K extends string> = readonly [weight: number, make: Maker<K>] | string
+
+/** Registers and other fields that stand in no header, weighted so that they meet later matches. */
+const SCRATCH: readonly FieldName[] = [
+  ...(['reg0', 'reg1', 'reg2', 'tunnel_id', 'pkt_mark'] as const),
+]
+/** What a set_field or a load may name; refused ones too, now and then. */
+const READ_ONLY =
+  /^(in_phy_port|eth_type|ip_proto|ip_frag|ipv6_exthdr|tcp_flags|conj_id|mpls_bos|ct_state|ct_zone|ct_mark|ct_label|nxm_in_port|in_port|metadata|vlan_tci|tun_flags|ct_(nw|tp|ipv6)_.*|packet_type|recirc_id|dp_hash|actset_output|nd_.*)$/
+/** What may be read: a tag may be missing, and then a read of its bits says which switch it is. */
+const sources = keyNames.filter(
+  (name) => !/^(vlan_tci|nw_tos|in_phy_port|pbb_isid|ipv6_exthdr|ct_(nw|tp|ipv6)_.*)$/.test(name),
+)
+const settable = keyNames.filter((name) => !READ_ONLY.test(name))
+
+/** Of an operand: nw_tos has two bits that stay as they are. */
+const targets = settable.filter((name) => name !== 'nw_tos')
+
+const fits = (name: FieldName, known: Match | undefined): boolean =>
+  known === undefined || missingPrerequisite({ ...known, [name]: known[name] ?? 0 }) === undefined
+
+/** A field that the packet has, as far as is known. */
+function field({ world, known }: ActionContext, from: readonly FieldName[]): FieldName {
+  if (world.chance(30)) return world.random.pick(SCRATCH)
+  const inFrame = from.filter((name) => !/^x*reg|^tun_|^ct_/.test(name) && fits(name, known))
+  if (inFrame.length > 0 && world.chance(75)) return world.random.pick(inFrame)
+  if (world.chance(3)) return world.random.pick(keyNames)
+  const fitting = from.filter((name) => fits(name, known))
+  return world.random.pick(fitting.length > 0 ? fitting : SCRATCH)
+}
+
+function bits(context: ActionContext, from: readonly FieldName[], most = 992): Subfield {
+  const name = field(context, from)
+  const { random } = context.world
+  const all = widthOf(name)
+  const n_bits =
+    context.world.chance(40) && all <= most ? all : 1 + random.below(Math.min(all, most))
+  return { field: name, ofs: random.below(all - n_bits + 1), n_bits }
+}
+const wholly = (name: FieldName): Subfield => ({ field: name, ofs: 0, n_bits: widthOf(name) })
+/** Bits that an operand reaches: the rest of these fields is reserved, or says that there is a tag. */
+function widthOf(name: FieldName): number {
+  const narrow: { readonly [K in FieldName]?: number } = {
+    vlan_vid: 12,
+    tun_flags: 1,
+    tcp_flags: 12,
+  }
+  return narrow[name] ?? fieldOf[name].bits
+}
+
+function value(world: World, bitCount: number): bigint {
+  let out = 0n
+  for (let i = 0; i < bitCount; i += 32) out = (out << 32n) | BigInt(world.random.below(2 ** 32))
+  return out & ((1n << BigInt(bitCount)) - 1n)
+}
+const typed = (name: FieldName, of: bigint) => (fieldOf[name].bits > 48 ? of : Number(of))
+
+export function somePort(world: World): number {
+  const at = world.random.below(100)
+  if (at < 66) return world.random.pick(PORTS)
+  if (at < 88) return CONTROLLER
+  if (at < 93) return IN_PORT
+  return world.random.pick([ALL, FLOOD, DOWN_PORT, NO_PORT, LOCAL])
+}
+const someTag = (world: World) => (world.chance(97) ? world.random.pick([0x8100, 0x88a8]) : 0x9100)
+const someMpls = (world: World) => (world.chance(97) ? world.random.pick([0x8847, 0x8848]) : 0x800)
+const someTtl = (world: World) => world.random.pick([0, 1, 2, 64, 255])
+
+const isMpls = (known: Match | undefined) =>
+  known?.eth_type === 0x8847 || known?.eth_type === 0x8848
+const isIp = (known: Match | undefined) => known?.eth_type === 0x800 || known?.eth_type === 0x86dd
+/** In a bucket nothing is known, and nothing is held against it. */
+const isTagged = (known: Match | undefined) =>
+  known === undefined ||
+  (typeof known.vlan_vid === 'number'
+    ? known.vlan_vid >= 0x1000
+    : (known.vlan_vid?.[0] ?? 0) >= 0x1000)
+
+const rows: { readonly [K in Action['kind']]: Row<K> } = {
+  output: [
+    26,
+    ({ world }) => {
+      const port = somePort(world)
+      const max_len = port === CONTROLLER ? world.random.pick([0, 14, 60, 128, 0xffff]) : 0
+      return { port, max_len }
+    },
+  ],
+  group: [
+    5,
+    ({ world, groups }) => (groups.length ? { group_id: world.random.pick(groups) } : undefined),
+  ],
+  set_field: [
+    26,
+    (context) => {
+      const name = field(context, settable)
+      return { field: name, value: context.world.value(name) }
+    },
+  ],
+  load: [
+    6,
+    (context) => {
+      const dst = bits(context, targets, 64)
+      return { dst, value: value(context.world, dst.n_bits) }
+    },
+  ],
+  load2: [
+    6,
+    (context) => {
+      const maskable = targets.filter((one) => fieldOf[one].maskable)
+      const name = field(context, maskable)
+      if (!fieldOf[name].maskable) return undefined
+      // Without the bit that says that there is a tag.
+      const mask = value(context.world, widthOf(name))
+      const under = value(context.world, fieldOf[name].bits) & mask
+      return { field: name, value: typed(name, under), mask: typed(name, mask) }
+    },
+  ],
+  move: [
+    6,
+    (context) => {
+      const src = bits(context, sources)
+      const name = field(context, targets)
+      const all = widthOf(name)
+      const n_bits = Math.min(src.n_bits, all)
+      const ofs = context.world.random.below(all - n_bits + 1)
+      return { src: { ...src, n_bits }, dst: { field: name, ofs, n_bits } }
+    },
+  ],
+  copy_field: [
+    2,
+    (context) => {
+      const src = bits(context, sources)
+      const name = field(context, targets)
+      const all = widthOf(name)
+      const n_bits = Math.min(src.n_bits, all)
+      const ofs = context.world.random.below(all - n_bits + 1)
+      return { src: { ...src, n_bits }, dst: { field: name, ofs, n_bits } }
+    },
+  ],
+  // On top of two tags it is a known difference.
+  push_vlan: [
+    10,
+    ({ world, known }) =>
+      known?.vlan_vid === 0 || world.random.once(8) ? { ethertype: someTag(world) } : undefined,
+  ],
+  pop_vlan: [5, ({ world, known }) => (isTagged(known) || world.random.once(40) ? {} : undefined)],
+  // In front of tags it is a known difference.
+  push_mpls: [
+    12,
+    ({ world, known }) =>
+      known?.vlan_vid === 0 || world.random.once(60) ? { ethertype: someMpls(world) } : undefined,
+  ],
+  pop_mpls: [
+    5,
+    ({ world, known }) =>
+      isMpls(known) || world.random.once(40)
+        ? { ethertype: world.random.pick([0x800, 0x86dd, 0x8847, 0x8848, 0x806, 0x1234]) }
+        : undefined,
+  ],
+  push_pbb: [2, () => ({ ethertype: 0x88e7 })],
+  pop_pbb: [2, () => ({})],
+  set_mpls_ttl: [
+    5,
+    ({ world, known }) =>
+      isMpls(known) || known === undefined || world.random.once(40)
+        ? { mpls_ttl: someTtl(world) }
+        : undefined,
+  ],
+  dec_mpls_ttl: [
+    5,
+    ({ world, known }) => (isMpls(known) || world.random.once(100) ? {} : undefined),
+  ],
+  copy_ttl_out: [2, () => ({})],
+  copy_ttl_in: [2, () => ({})],
+  set_nw_ttl: [
+    4,
+    ({ world, known }) =>
+      isIp(known) || known === undefined || world.random.once(40)
+        ? { nw_ttl: someTtl(world) }
+        : undefined,
+  ],
+  dec_nw_ttl: [
+    5,
+    ({ world, known }) =>
+      isIp(known) || known === undefined || world.random.once(40) ? {} : undefined,
+  ],
+  dec_ttl_cnt_ids: [
+    2,
+    ({ world, known }) =>
+      isIp(known) || known === undefined
+        ? { ids: world.random.pick([[0], [0, 0], [7]]) }
+        : undefined,
+  ],
+  set_queue: [1, ({ world }) => ({ queue_id: world.random.below(3) })],
+  pop_queue: [1, () => ({})],
+  resubmit: [
+    3,
+    ({ world, tables }) =>
+      tables.length
+        ? {
+            in_port: world.chance(80) ? 0xfff8 : world.random.pick(PORTS),
+            table_id: world.random.pick(tables),
+          }
+        : undefined,
+  ],
+  resubmit_port: 'goes to its own table: a loop, or nothing',
+  resubmit_ct: 'test/dataplane/conntrack has its own comparison',
+  set_tunnel: [2, ({ world }) => ({ tun_id: world.random.below(4) })],
+  set_tunnel64: [2, ({ world }) => ({ tun_id: BigInt(world.random.below(4)) << 40n })],
+  note: [1, ({ world }) => ({ note: someBytes(world, 6 + 8 * world.random.below(3)) })],
+  exit: [1, () => ({})],
+  controller: [
+    3,
+    ({ world }) => ({
+      max_len: world.random.pick([14, 64, 0xffff]),
+      controller_id: 0,
+      reason: world.random.below(3),
+    }),
+  ],
+  controller2: [
+    2,
+    ({ world }) => ({
+      properties: [
+        { kind: 'reason', reason: world.random.below(3) },
+        ...(world.chance(50)
+          ? [{ kind: 'userdata', userdata: someBytes(world, 1 + world.random.below(9)) } as const]
+          : []),
+      ],
+    }),
+  ],
+  push: [3, (context) => ({ src: bits(context, sources) })],
+  pop: [3, (context) => ({ dst: bits(context, targets) })],
+  output_reg: [
+    2,
+    ({ world }) => ({
+      src: world.random.pick([wholly('reg0'), { field: 'reg1', ofs: 0, n_bits: 3 }]),
+      max_len: 0xffff,
+    }),
+  ],
+  output_reg2: [1, () => ({ src: wholly('pkt_mark'), max_len: 0xffff })],
+  output_trunc: [
+    1,
+    ({ world }) => ({
+      port: world.random.pick(PORTS),
+      max_len: 14 + world.random.below(80),
+    }),
+  ],
+  clone: [
+    1,
+    (context) =>
+      context.depth < 2
+        ? { actions: actions({ ...context, depth: context.depth + 1 }, 3) }
+        : undefined,
+  ],
+  check_pkt_larger: [
+    1,
+    ({ world }) => ({
+      pkt_len: world.random.pick([14, 60, 64, 100, 1000]),
+      dst: { field: 'reg0', ofs: world.random.below(32) },
+    }),
+  ],
+  ct_clear: [1, () => ({})],
+  fin_timeout: [1, () => ({ fin_idle_timeout: 0, fin_hard_timeout: 0 })],
+  bundle: 'its hash is nobody’s but Open vSwitch’s',
+  bundle_load: 'its hash is nobody’s but Open vSwitch’s',
+  multipath: 'its hash is nobody’s but Open vSwitch’s',
+  learn: 'a learned flow depends on which frame came first; test/dataplane has tests of it',
+  learn2: 'a learned flow depends on which frame came first; test/dataplane has tests of it',
+  unknown: 'mistakes.ts makes those',
+  sample: 'needs a collector',
+  sample2: 'needs a collector',
+  sample3: 'needs a collector',
+  conjunction: 'a flow of conjunctions holds nothing else: flows.ts makes those',
+  ct: 'test/dataplane/conntrack has its own comparison',
+  nat: 'a part of ct',
+  encap: 'network service headers, which Weft has not',
+  decap: 'network service headers, which Weft has not',
+  dec_nsh_ttl: 'network service headers, which Weft has not',
+  delete_field: 'takes fields of Geneve alone',
+}
+
+type Made = readonly [
+  kind: string,
+  weight: number,
+  make: (context: ActionContext) => object | undefined,
+]
+const made: readonly Made[] = Object.entries(rows as Record<string, Row<never>>).flatMap(
+  ([kind, row]) => (typeof row === 'string' ? [] : [[kind, row[0], row[1] as Made[2]] as const]),
+)
+/** Kinds that are made. */
+export const madeKinds: readonly string[] = made.map(([kind]) => kind)
+
+/** What only a list of actions may hold. */
+const LISTS_ONLY: ReadonlySet<string> = new Set(
+  'controller controller2 push pop output_reg output_reg2 output_trunc clone check_pkt_larger exit note resubmit dec_ttl_cnt_ids fin_timeout pop_queue set_tunnel set_tunnel64'.split(
+    ' ',
+  ),
+)
+
+export function action(context: ActionContext): Action {
+  for (;;) {
+    const [kind, , make] = context.world.weighted(made, ([, weight]) => weight)
+    if (context.without.has(kind) || (context.isSet && LISTS_ONLY.has(kind))) continue
+    const body = make(context)
+    if (body) return { kind, ...body } as Action
+  }
+}
+/** An action of one kind; undefined when it cannot be here. */
+export const actionOf = (kind: string, context: ActionContext): Action | undefined => {
+  const body = made.find(([name]) => name === kind)?.[2](context)
+  return body && ({ kind, ...body } as Action)
+}
+
+/** 1 to `most` actions, each fit for the packet as the ones before leave it. */
+export function actions(context: ActionContext, most: number): Action[] {
+  const list: Action[] = []
+  const { world } = context
+  let { known } = context
+  for (let n = 1 + world.random.below(most); n > 0; n--) {
+    const one = action({ ...context, known })
+    const all = [one, ...(world.chance(98) ? settled(world, one) : [])]
+    list.push(...all)
+    for (const each of all) known = known && afterwards(known, each)
+  }
+  return list
+}
+
+/** Writes all of a new header: what it has of itself is a known difference. */
+function settled(world: World, { kind }: Action): readonly Action[] {
+  const set = (name: FieldName): Action => ({
+    kind: 'set_field',
+    field: name,
+    value: name === 'vlan_vid' ? world.number(name) | 0x1000 : world.value(name),
+  })
+  if (kind === 'push_vlan') return [set('vlan_vid'), set('vlan_pcp')]
+  if (kind !== 'push_mpls') return []
+  return [set('mpls_label'), set('mpls_tc'), { kind: 'set_mpls_ttl', mpls_ttl: someTtl(world) }]
+}
+
+/** What is known of the packet behind an action. */
+function afterwards(known: Match, one: Action): Match {
+  const { vlan_vid: _vid, vlan_pcp: _pcp, ...untagged } = known
+  switch (one.kind) {
+    case 'push_vlan':
+      return { ...known, vlan_vid: 0x1000 }
+    case 'pop_vlan':
+      return untagged
+    case 'push_mpls':
+    case 'pop_mpls':
+    case 'push_pbb': {
+      const { in_port } = known
+      return { ...(in_port !== undefined && { in_port }), eth_type: one.ethertype }
+    }
+    case 'pop_pbb':
+      return {}
+    case 'set_field':
+      return one.field in known ? { ...known, [one.field]: one.value } : known
+    default:
+      return known
+  }
+}

@@ -1,0 +1,353 @@
+/**
+ * Where Open vSwitch 3.1 and this switch differ and are meant to: one row each. A difference that no row
+ * takes fails the run. dataplane/README.md has this table under "Where Open vSwitch differs", held by
+ * a test. Neighbours: campaign.ts asks, report.ts counts.
+ */
+import type { Action } from '../../../southbound/openflow/action.ts'
+import type { Instruction } from '../../../southbound/openflow/instruction.ts'
+import { inspect } from './inspect.ts'
+import type { Input, Outcome } from './peer.ts'
+import type { Line } from './tables.ts'
+
+export interface ErrorCase {
+  readonly line: Line
+  /** Errors by name; undefined = accepted. */
+  readonly ours: string | undefined
+  readonly theirs: string | undefined
+}
+export interface OutcomeCase {
+  readonly lines: readonly Line[]
+  readonly input: Input
+  readonly ours: Outcome
+  readonly theirs: Outcome
+}
+
+export interface Known {
+  /** What each of the two does. */
+  readonly what: string
+  /** Which side the specification takes, and where. */
+  readonly why: string
+  readonly error?: (of: ErrorCase) => boolean
+  readonly outcome?: (of: OutcomeCase) => boolean
+}
+
+/** All actions of a line, those within clone too. */
+export function actionsOf(line: Line): readonly Action[] {
+  const inner = (action: Action): readonly Action[] =>
+    action.kind === 'clone' ? [action, ...action.actions.flatMap(inner)] : [action]
+  if (line.is === 'group') return line.group.buckets.flatMap((b) => b.actions.flatMap(inner))
+  if (line.is !== 'flow') return []
+  return line.flow.instructions.flatMap((one: Instruction) =>
+    'actions' in one ? (one.actions as readonly Action[]).flatMap(inner) : [],
+  )
+}
+/** All names in a line, in quotes. */
+const textOf = (line: Line): string =>
+  JSON.stringify(line, (_, value) => (typeof value === 'bigint' ? `${value}` : value))
+const hasAction = (line: Line, kinds: readonly string[]) =>
+  actionsOf(line).some(({ kind }) => kinds.includes(kind))
+const someAction = (lines: readonly Line[], kinds: readonly string[]) =>
+  lines.some((line) => hasAction(line, kinds))
+const isCalled = (line: Line, ...names: string[]) =>
+  line.is === 'other' && names.includes(line.name)
+const hasSetField = (line: Line, fields: RegExp) =>
+  actionsOf(line).some((action) => action.kind === 'set_field' && fields.test(action.field))
+
+export const known: Readonly<Record<string, Known>> = {
+  group_loop: {
+    what: 'takes a group that leads to itself; here `loop`',
+    why: '§6.7: a switch that can tell refuses with `loop`',
+    error: ({ line, ours }) =>
+      isCalled(line, 'group in itself') && ours === 'group_mod_failed.loop',
+  },
+  goto_255: {
+    what: 'takes `goto_table` 255; here `bad_table_id`',
+    why: '§5.9: a table that is there; 255 is none',
+    error: ({ line, ours }) =>
+      isCalled(line, 'goto 255') && ours === 'bad_instruction.bad_table_id',
+  },
+  port_0: {
+    what: 'takes an output to port 0; here `bad_out_port`',
+    why: '§7.2.1: ports are numbered from 1',
+    error: ({ line, ours }) =>
+      isCalled(line, 'output to 0', 'a bucket with a wrong action') &&
+      ours === 'bad_action.bad_out_port',
+  },
+  unknown_meter: {
+    what: '`invalid_meter` for a flow that names a meter which is not there; here `unknown_meter`',
+    why: '§7.4.4.13: `unknown_meter` says just that',
+    error: ({ line, ours }) =>
+      isCalled(line, 'unknown meter') && ours === 'meter_mod_failed.unknown_meter',
+  },
+  set_pipeline_field: {
+    what: 'takes a set_field of in_port or metadata; here `bad_set_type`',
+    why: '§7.2.5: set_field takes header fields; those two are named as not supported',
+    error: ({ line, ours }) =>
+      ours === 'bad_action.bad_set_type' && hasSetField(line, /^(nxm_)?in_port$|^metadata$/),
+  },
+  write_prerequisites: {
+    what: 'holds write_actions against the packet as apply_actions leave it, in the order of the list, TTL actions and pop_mpls not at all; here against the match, in the order of execution (`match_inconsistent` in either)',
+    why: '§7.4.4.3 says that a switch may refuse, not on what ground; what does not fit the packet in the end has no effect in either',
+    error: ({ line, ours, theirs }) =>
+      (ours ?? theirs) === 'bad_action.match_inconsistent' &&
+      (ours === undefined || theirs === undefined) &&
+      line.is === 'flow' &&
+      line.flow.instructions.some(({ kind }) => kind === 'write_actions'),
+  },
+  tags_refused: {
+    what: '`bad_tag` for a flow that pushes a third tag; here any number',
+    why: 'silent',
+    error: ({ line, ours, theirs }) =>
+      ours === undefined &&
+      theirs === 'bad_action.bad_tag' &&
+      countActions([line], 'push_vlan') > 1,
+  },
+  bucket_actions: {
+    what: 'takes actions in a bucket that an action set cannot hold, and leaves them out; here `bad_type`',
+    why: '§5.6: a bucket is an action set, and the same list in write_actions is refused by both',
+    error: ({ line, ours, theirs }) =>
+      line.is === 'group' && ours === 'bad_action.bad_type' && theirs === undefined,
+  },
+  which_error: {
+    what: 'of several mistakes in one message, another is told first',
+    why: 'silent; each mistake alone has the same error in both',
+    error: ({ line, ours, theirs }) =>
+      line.is !== 'other' && ours !== undefined && theirs !== undefined,
+  },
+  table_254: {
+    what: 'keeps table 254 to itself: `eperm`; here it is a table as any other',
+    why: '§5.1: a switch says how many it has; this one has 255',
+    error: ({ line, ours, theirs }) =>
+      isCalled(line, 'flow in table 254') && ours === undefined && theirs === 'bad_request.eperm',
+  },
+  instruction_length: {
+    what: '`bad_request.bad_len` for an instruction shorter than itself; here `bad_instruction.bad_len`',
+    why: '§7.4.4.4: `bad_len` of bad_instruction says just that',
+    error: ({ line, ours }) =>
+      isCalled(line, 'an instruction too short') && ours === 'bad_instruction.bad_len',
+  },
+  output_table: {
+    what: 'takes an output to TABLE in a flow; here `bad_out_port`',
+    why: '§7.2.1: TABLE is for packet-out alone',
+    error: ({ line, ours }) =>
+      isCalled(line, 'output to TABLE') && ours === 'bad_action.bad_out_port',
+  },
+  read_only_set: {
+    what: '`bad_set_argument` for a set_field of a field that is for reading; here `bad_set_type`',
+    why: '§7.4.4.3: `bad_set_type` is of the field, `bad_set_argument` of its value',
+    error: ({ line, ours }) =>
+      isCalled(line, 'set_field of a field for reading') && ours === 'bad_action.bad_set_type',
+  },
+  fields_abroad: {
+    what: 'has no in_phy_port, pbb_isid, ipv6_exthdr and refuses them',
+    why: '§7.2.3.7 has them',
+    error: ({ line, theirs }) =>
+      theirs !== undefined && /"(in_phy_port|pbb_isid|ipv6_exthdr)"/.test(textOf(line)),
+  },
+  ct_written: {
+    what: 'takes a move, or a set_field in write_actions, into ct_mark or ct_label; here `bad_set_argument`, as both say to a set_field in apply_actions',
+    why: 'silent: ovs-fields(7) says that only actions within ct write them',
+    error: ({ line, ours, theirs }) =>
+      ours === 'bad_action.bad_set_argument' &&
+      theirs === undefined &&
+      actionsOf(line).some((action) => {
+        const field = 'field' in action ? action.field : 'dst' in action && action.dst?.field
+        return field === 'ct_mark' || field === 'ct_label'
+      }),
+  },
+  nd_code: {
+    what: 'refuses fields of neighbour discovery beside an icmpv6_code that is not 0; here they need the type alone',
+    why: '§7.2.3.7, table 12: ICMPV6_TYPE = 135 or 136',
+    error: ({ line, ours, theirs }) =>
+      ours === undefined &&
+      /bad_prereq|match_inconsistent/.test(theirs ?? '') &&
+      line.is === 'flow' &&
+      (line.flow.match.icmpv6_code ?? 0) !== 0,
+  },
+  move_into_vlan: {
+    what: 'takes a move or load into vlan_vid where the match has no tag; here `match_inconsistent`',
+    why: '§7.4.4.3, and both refuse a set_field of the same',
+    error: ({ line, ours, theirs }) =>
+      ours === 'bad_action.match_inconsistent' &&
+      theirs === undefined &&
+      actionsOf(line).some(
+        (one) => 'dst' in one && typeof one.dst === 'object' && /^vlan_/.test(one.dst.field),
+      ),
+  },
+  match_length: {
+    what: '`bad_field` for a field of a wrong length; here `bad_len`',
+    why: '§7.4.4.5: `bad_len` is a length problem in the match',
+    error: ({ line, ours }) =>
+      isCalled(line, 'a field of a wrong length') && ours === 'bad_match.bad_len',
+  },
+  packet_in_cookie: {
+    what: 'names a table and a cookie in packet-ins from a bucket or the action set; here the cookie is -1',
+    why: '§7.4.1: -1 where no one flow sent it, as from a bucket or the action set (every such packet-in is compared but for these two)',
+  },
+  dec_mpls_ttl: {
+    what: 'ends the flow at dec_mpls_ttl where there is no label; here nothing happens and the next action follows',
+    why: '§5.12: silent; an action on a header that is not there has no effect elsewhere either',
+    outcome: ({ lines }) => someAction(lines, ['dec_mpls_ttl']),
+  },
+  push_vlan_copies: {
+    what: 'pushes a tag with VID and priority 0; here they are those of the tag below',
+    why: '§5.12.1, table 7: copied from the outer tag that is there',
+    outcome: ({ lines }) =>
+      pushesAlone(lines, 'push_vlan', 'vlan_vid') || endsEarly(lines, 'push_vlan'),
+  },
+  push_mpls_defaults: {
+    what: 'pushes label 2 before IPv6, the DSCP as traffic class and TTL 64 before what has none; here 0',
+    why: '§5.12.1: fields for which there is nothing to copy are zero',
+    outcome: ({ lines }) =>
+      pushesAlone(lines, 'push_mpls', 'mpls_label') || endsEarly(lines, 'push_mpls'),
+  },
+  mpls_depth: {
+    what: 'has room for three labels and drops what would have more, or had more before a pop; here any number',
+    why: 'silent',
+    outcome: ({ lines, input }) => {
+      const pushes = countActions(lines, 'push_mpls')
+      const isDeep = inspect(input.bytes).labels + pushes > 3
+      return isDeep && someAction(lines, ['push_mpls', 'pop_mpls'])
+    },
+  },
+  push_mpls_place: {
+    what: 'pushes a label behind the tags of a frame; here in front of them',
+    why: '§5.12: a new tag is the outermost, immediately after the Ethernet header and before other tags',
+    outcome: ({ lines, input }) =>
+      someAction(lines, ['push_mpls']) &&
+      inspect(input.bytes).tags + countActions(lines, 'push_vlan') > 0,
+  },
+  output_trunc_tags: {
+    what: 'cuts in output_trunc before tags that were pushed are there, and after popped ones are gone; here what is sent is cut',
+    why: 'silent: an extension; ovs-actions(7) says that the packet is truncated to max_len',
+    outcome: ({ lines }) =>
+      someAction(lines, ['output_trunc']) &&
+      someAction(lines, ['push_vlan', 'push_mpls', 'pop_vlan', 'pop_mpls']),
+  },
+  clone_action_set: {
+    what: 'runs the action set at the end of a clone too; here at the end of the packet alone',
+    why: 'silent: an extension, and ovs-actions(7) says nothing of the action set',
+    outcome: ({ lines }) =>
+      someAction(lines, ['clone']) &&
+      lines.some(
+        (line) =>
+          line.is === 'flow' && line.flow.instructions.some(({ kind }) => kind === 'write_actions'),
+      ),
+  },
+  pop_mpls_all: {
+    what: 'pops all labels when the EtherType that is left is not MPLS; here one. A pop of what was pushed leaves the EtherType that the frame had, and a pop beyond the bottom of the stack does nothing; here the EtherType is what the pop before said',
+    why: '§5.12: pop the outermost',
+    outcome: ({ lines, input }) =>
+      someAction(lines, ['pop_mpls']) &&
+      (inspect(input.bytes).labels > 1 ||
+        someAction(lines, ['push_mpls']) ||
+        countActions(lines, 'pop_mpls') > 1),
+  },
+  unwritten: {
+    what: 'writes no field into reverse ARP, and none into a packet whose ip_proto or arp_op is 0 (or whose arp_op is over 255, which it reads as 0); here as into any other',
+    why: '§7.2.5: set_field has its prerequisites, and these are met',
+    outcome: ({ lines, input }) =>
+      inspect(input.bytes).isUnwritten ||
+      lines.some((line) => actionsOf(line).some(writesOperation)),
+  },
+  later_fragments: {
+    what: 'changes the bytes where TCP or UDP would have its checksum when an address of a later fragment is written; here a fragment without that header is left alone',
+    why: 'RFC 791: that is payload',
+    outcome: ({ input }) => inspect(input.bytes).isLater,
+  },
+  first_fragment: {
+    what: 'matches the ports of a first fragment as 0; here they are matched as they are',
+    why: '§7.3.2: OFPC_FRAG_NORMAL is no special handling of fragments',
+    outcome: ({ input }) => inspect(input.bytes).isFirst,
+  },
+  arp_operations: {
+    what: 'refuses an arp_op over 255 in a match and in a set_field; here it has 16 bits',
+    why: '§7.2.3.7, table 12: 16 bits',
+    error: ({ line, ours, theirs }) =>
+      ours === undefined &&
+      /bad_value|bad_set_argument/.test(theirs ?? '') &&
+      textOf(line).includes('"arp_op"'),
+  },
+  drop_eligible: {
+    what: 'clears the drop eligible bit of a tag whose VID or priority is written; here it stays',
+    why: '§7.2.5: set_field sets one field',
+    outcome: ({ lines, input }) =>
+      inspect(input.bytes).isEligible &&
+      lines.some((line) => /"vlan_(vid|pcp)"/.test(textOf(line)) && actionsOf(line).length > 0),
+  },
+  icmpv6_short: {
+    what: 'brings the checksum of ICMPv6 in line where the message has less than 8 bytes, of which it reads no type; here such a header is not there',
+    why: 'silent: RFC 4443 has no such message',
+    outcome: ({ input }) => inspect(input.bytes).isShortIcmp,
+  },
+  later_ports: {
+    what: 'refuses a set_field of a port or type where the match says that it is a later fragment; here it has no effect',
+    why: '§7.2.5: the prerequisites are eth_type and ip_proto, and these are met',
+    error: ({ line, ours, theirs }) =>
+      ours === undefined &&
+      theirs === 'bad_action.match_inconsistent' &&
+      line.is === 'flow' &&
+      line.flow.match.ip_frag !== undefined,
+  },
+  cut_short: {
+    what: 'remembers what was set in a header that is cut short over a push or pop, and writes into ARP that is cut short; here such a header is not there',
+    why: 'silent',
+    outcome: ({ lines, input }) =>
+      inspect(input.bytes).isCut &&
+      (someAction(lines, ['push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls']) ||
+        lines.some((line) => actionsOf(line).length > 0 && textOf(line).includes('"arp_'))),
+  },
+  nd_options: {
+    what: 'writes single bits into the target of neighbour discovery whose options are malformed; here the whole field, of which nothing was read',
+    why: 'silent',
+    outcome: ({ input }) => inspect(input.bytes).isNdWrong,
+  },
+  routing_header: {
+    what: 'leaves the checksum of TCP, UDP and ICMPv6 behind a routing or fragment header as it is when an address is written; here it is brought in line',
+    why: 'RFC 8200 §8.1: the addresses are in the pseudo header',
+    outcome: ({ input }) => inspect(input.bytes).isRouted,
+  },
+  length_mpls: {
+    what: 'pushes a label behind the LLC header of an IEEE 802.3 frame; here behind the addresses',
+    why: '§5.12: immediately after the Ethernet header',
+    outcome: ({ lines, input }) =>
+      inspect(input.bytes).isLength && someAction(lines, ['push_mpls']),
+  },
+  check_pkt_larger: {
+    what: 'runs the action set within check_pkt_larger and once more at the end, and forgets the bit outside of its table; here the bit is set and that is all',
+    why: 'silent: an extension; ovs-actions(7) says no more than that the bit is set',
+    outcome: ({ lines }) => someAction(lines, ['check_pkt_larger']),
+  },
+  many_tags: {
+    what: 'sees two VLAN tags at most, and the third as the EtherType; here all tags are passed',
+    why: '§7.2.3.7: eth_type is the type behind all tags',
+    outcome: ({ lines, input }) => inspect(input.bytes).tags + countActions(lines, 'push_vlan') > 2,
+  },
+}
+
+/** Whether an action may make an operation of ARP 0 or more than 255. */
+const writesOperation = (action: Action) =>
+  ('dst' in action && typeof action.dst === 'object' && action.dst.field === 'arp_op') ||
+  (action.kind === 'load2' && action.field === 'arp_op')
+
+const DECREMENTS = ['dec_nw_ttl', 'dec_mpls_ttl', 'dec_ttl_cnt_ids'] as const
+/** Whether a TTL may be over between a push in the action set and the fields that are set after it. */
+const endsEarly = (lines: readonly Line[], push: string) =>
+  someAction(lines, [push]) && someAction(lines, DECREMENTS)
+
+/** Whether something is pushed whose fields are not all set at once. */
+const pushesAlone = (lines: readonly Line[], kind: string, field: string) =>
+  lines.some((line) => {
+    const actions = actionsOf(line)
+    return actions.some((one, i) => {
+      const next = actions[i + 1]
+      return one.kind === kind && !(next?.kind === 'set_field' && next.field === field)
+    })
+  })
+const countActions = (lines: readonly Line[], kind: string) =>
+  lines.reduce((n, line) => n + actionsOf(line).filter((one) => one.kind === kind).length, 0)
+
+export const knownError = (of: ErrorCase): string | undefined =>
+  Object.entries(known).find(([, row]) => row.error?.(of))?.[0]
+export const knownOutcome = (of: OutcomeCase): string | undefined =>
+  Object.entries(known).find(([, row]) => row.outcome?.(of))?.[0]
