@@ -5,13 +5,14 @@
  *
  * A subcommand gets its options and an AbortSignal, and resolves to the exit code once everything it
  * started is gone again. Neighbours: stop.ts (signals to AbortSignal), commands/serve.ts, commands/lab.ts,
- * commands/pki-options.ts, commands/switch-options.ts.
+ * commands/pki-options.ts, commands/switch-options.ts, commands/agent-options.ts.
  */
 
 import { readFileSync } from 'node:fs'
 import { argv, versions } from 'node:process'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../controller/controller.ts'
+import { addAgent } from './commands/agent-options.ts'
 import type { LabOptions } from './commands/lab.ts'
 import { addPki } from './commands/pki-options.ts'
 import type { ServeOptions } from './commands/serve.ts'
@@ -85,6 +86,7 @@ Examples:
   $ weft lab --lab netns --check my-site.yaml the same on real Open vSwitch (root); exit code 0 or 1
   $ weft serve --store site.db                the controller; on a host: ovs-vsctl set-manager tcp:ADDRESS:6640
   $ weft switch --rundir ./run                a userspace switch for ovs-vsctl, ovs-ofctl and any controller
+  $ weft agent --tunnel-ip 192.0.2.11         this Linux host as a VTEP, for vtep-ctl and any controller
   $ weft pki init && weft pki host h1 h2      keys and certificates, so that hosts prove who they are`,
   )
 
@@ -154,5 +156,6 @@ Examples:
 
 addPki(weft, perform)
 addSwitch(weft, perform)
+addAgent(weft, perform)
 
 await weft.parseAsync(argv)

@@ -1,0 +1,131 @@
+/**
+ * `weft agent`: this Linux host as a VTEP that vtep-ctl, or a controller, drives by rows.
+ * Neighbours: agent-options.ts (names and help), agent-managers.ts, ../../southbound/agent/agent.ts.
+ */
+import { once } from 'node:events'
+import { existsSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join, resolve } from 'node:path'
+import pino from 'pino'
+import { systemClock } from '../../dataplane/switch/clock.ts'
+import { DEFAULT_BACKOFF_MS } from '../../dataplane/switch/controllers.ts'
+import { keepRemote, type Network } from '../../dataplane/switch/remote.ts'
+import { openRundir } from '../../dataplane/switch/rundir.ts'
+import { readTls, socketNetwork, type TlsFiles } from '../../dataplane/switch/sockets.ts'
+import { Agent, type AgentLog } from '../../southbound/agent/agent.ts'
+import { openIproute2 } from '../../southbound/agent/iproute2/backend.ts'
+import { openStorage } from '../../southbound/ovsdb/journal-storage.ts'
+import { hardwareVtep } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
+import { OVSDB_PORT, parseEndpoint } from '../../southbound/wire/endpoint.ts'
+import { keepManagers } from './agent-managers.ts'
+import { SwitchError } from './switch-error.ts'
+
+export interface AgentSettings {
+  readonly name?: string
+  readonly rundir: string
+  /** Journal file; absent: in the rundir. */
+  readonly db?: string
+  readonly tunnelIp?: string
+  readonly remote: readonly string[]
+  /** Seconds. */
+  readonly audit: number
+  /** Remove what agents have made, and end. */
+  readonly remove: boolean
+  /** All three or none. */
+  readonly tlsKey?: string
+  readonly tlsCert?: string
+  readonly tlsCa?: string
+  /** Ends the agent in order. */
+  readonly signal: AbortSignal
+}
+
+/** Serves until the signal. @returns the exit code */
+export async function runAgent(settings: AgentSettings): Promise<number> {
+  const { tunnelIp, signal } = settings
+  const log = pino({ level: process.env.WEFT_LOG ?? 'info' }, pino.destination(2))
+  for (const target of settings.remote) parseEndpoint(target, OVSDB_PORT)
+  const tls = tlsFiles(settings)
+  const network = socketNetwork(() => tls)
+  const rundir = openRundir(settings.rundir)
+  const db = settings.db ?? join(settings.rundir, 'vtep.db')
+  /** What is to be let go of, last first. */
+  const taken: (() => void | Promise<void>)[] = []
+  try {
+    let agent: Agent | undefined
+    // First of all, so that a second agent on this folder ends here, having touched nothing.
+    taken.unshift(
+      await rundir.listen('vtep.sock', (stream) => {
+        if (agent) agent.accept(stream)
+        else stream.destroy()
+      }),
+    )
+    const backend = await openIproute2(signal)
+    if (settings.remove) {
+      const { changes, faults } = await backend.realize(
+        { networks: [] },
+        { local: undefined, prune: true, signal },
+      )
+      rmSync(db, { force: true })
+      const refused = faults.filter(({ code }) => code === 'kernel_refused')
+      for (const { detail } of refused) process.stderr.write(`weft agent: ${detail}\n`)
+      process.stdout.write(`weft agent: ${changes} things removed\n`)
+      return refused.length === 0 ? 0 : 1
+    }
+    const isNew = !existsSync(db)
+    agent = new Agent({
+      ...{ backend, log, isNew, tunnelIp },
+      name: settings.name ?? hostname(),
+      storage: openStorage(hardwareVtep, db),
+      auditMs: settings.audit * 1000,
+    })
+    taken.unshift(() => agent?.close())
+    taken.unshift(keepManagers(agent, network, log))
+    for (const target of settings.remote) taken.unshift(serveAt(target, agent, network, log))
+    await agent.start()
+    process.stdout.write(nextSteps(settings, db))
+    if (!signal.aborted) await once(signal, 'abort')
+    return 0
+  } finally {
+    for (const release of taken) await release()
+  }
+}
+
+/** Serves the database at a target that no row names. @returns how to stop */
+function serveAt(target: string, agent: Agent, network: Network, log: AgentLog): () => void {
+  const { stop } = keepRemote({
+    ...{ target, network, defaultPort: OVSDB_PORT, clock: systemClock },
+    maxBackoffMs: () => DEFAULT_BACKOFF_MS,
+    serve: async (stream) => {
+      const session = agent.accept(stream, target)
+      return { ended: session.closed, close: () => session.close() }
+    },
+    changed() {},
+    log: (connected, error) =>
+      log.info({ remote: target, error: error?.message }, connected ? 'connected' : 'disconnected'),
+  })
+  return stop
+}
+
+function tlsFiles({ tlsKey, tlsCert, tlsCa }: AgentSettings): TlsFiles | undefined {
+  const [one] = [tlsKey, tlsCert, tlsCa].filter((file) => file !== undefined)
+  if (one === undefined) return undefined
+  if (tlsKey === undefined || tlsCert === undefined || tlsCa === undefined) {
+    throw new SwitchError(
+      `${one} alone is not enough: TLS wants --tls-key, --tls-cert and --tls-ca`,
+    )
+  }
+  const files = { private_key: tlsKey, certificate: tlsCert, ca_cert: tlsCa }
+  readTls(files)
+  return files
+}
+
+/** What to type next, as it works when copied. */
+function nextSteps({ rundir, name = hostname() }: AgentSettings, db: string): string {
+  const at = `vtep-ctl --db=unix:${resolve(rundir)}/vtep.sock`
+  return `weft agent: ready as ${name}; the database is in ${db}. In another shell:
+  ${at} list-ports ${name}
+  ${at} add-ls red -- set Logical_Switch red tunnel_key=5001
+  ${at} bind-ls ${name} PORT 0 red
+  ${at} add-ucast-remote red 02:00:00:00:00:02 192.0.2.12
+`
+}

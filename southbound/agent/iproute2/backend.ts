@@ -1,0 +1,183 @@
+/**
+ * The Linux kernel through iproute2 and nftables: reads what is, plans what should be, runs the
+ * difference as batches, reads again until there is none.
+ * Neighbours: read.ts, plan.ts, diff.ts, apply.ts; ../agent.ts calls.
+ */
+import type { Backend, Drop, RealizeOptions, Repair, Report } from '../backend.ts'
+import type { Desired } from '../desired.ts'
+import type { Fault } from '../fault.ts'
+import { apply, type Failure } from './apply.ts'
+import { allCapabilities, probe } from './capability.ts'
+import { follow } from './command.ts'
+import { type Difference, differences } from './diff.ts'
+import { type Facts, factKinds } from './facts.ts'
+import { isUsableName, vniOf } from './names.ts'
+import { nftFacts } from './nft.ts'
+import { otherUse, type Plan, planHost } from './plan.ts'
+import { readHost } from './read.ts'
+import type { Capability, Seen } from './seen.ts'
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** What was changed is read again; what will not become so is a fault, and tried again the next time. */
+const MAX_ROUNDS = 3
+
+/** Nothing can be realized here. */
+export class NoVxlanError extends Error {
+  constructor() {
+    super('no VXLAN device can be made here: that takes root, iproute2 and a kernel with vxlan')
+    this.name = 'NoVxlanError'
+  }
+}
+
+/** Asks the kernel what it can do; rejects with NoVxlanError. The network namespace is that of the process. */
+export async function openIproute2(signal?: AbortSignal): Promise<Backend> {
+  const capabilities = await probe(signal)
+  if (!capabilities.has('vxlan')) throw new NoVxlanError()
+  const memory = new Map<string, string>()
+  /** What should have been after the last time; what failed is not in it. */
+  let settled: Facts | undefined
+  return {
+    name: 'iproute2',
+    watch: (changed) => {
+      const stops = [
+        follow(['ip', 'monitor', 'link', 'address'], changed),
+        follow(['bridge', 'monitor', 'fdb'], changed),
+      ]
+      return () => {
+        for (const stop of stops) stop()
+      }
+    },
+    async realize(desired, options) {
+      const repairs = new Map<string, Repair>()
+      let failures: readonly Failure[] = []
+      let changes = 0
+      for (let round = 1; ; round++) {
+        const seen = await readHost(capabilities.has('nftables'), options.signal)
+        const { plan, found } = compare(desired, seen, capabilities, memory, options)
+        if (!options.prune || found.length === 0 || round > MAX_ROUNDS) {
+          const kept = new Set(failures.map(({ of }) => of.key))
+          if (options.prune) settled = new Map([...plan.facts].filter(([key]) => !kept.has(key)))
+          const refused = failures.map(faultOf)
+          const report = reportOf(seen, plan, capabilities, options)
+          return {
+            ...report,
+            faults: [...report.faults, ...refused],
+            repairs: [...repairs.values()],
+            changes,
+          }
+        }
+        const drift = driftOf(found, plan.facts, settled)
+        for (const repair of worthTelling(drift)) repairs.set(repair.object, repair)
+        if (round === 1) changes = found.length - drift.length
+        failures = await apply(found, options.signal)
+        // Once is told; a second round would find the same again.
+        if (failures.length > 0) round = MAX_ROUNDS
+        settled = new Map(plan.facts)
+      }
+    },
+  }
+}
+
+function compare(
+  desired: Desired,
+  seen: Seen,
+  capabilities: ReadonlySet<Capability>,
+  memory: Map<string, string>,
+  { local }: RealizeOptions,
+): { plan: Plan; found: Difference[] } {
+  const underlayMtuBytes = underlayOf(seen, local)?.mtuBytes
+  const plan = planHost(desired, { capabilities, links: seen.links, underlayMtuBytes })
+  const chains = [...plan.facts].filter(([key]) => key.startsWith('chain ')).map(([, text]) => text)
+  const nft = seen.nft ? nftFacts(seen.nft, chains, memory) : []
+  return { plan, found: differences(plan.facts, new Map([...seen.facts, ...nft])) }
+}
+
+/** Those that nobody has asked for: the same should have been after the last time. */
+function driftOf(
+  found: readonly Difference[],
+  desired: Facts,
+  settled: Facts | undefined,
+): Difference[] {
+  if (settled === undefined) return []
+  const isSame = ({ key }: Difference) => settled.get(key) === desired.get(key)
+  const asked = new Set(found.filter((one) => !isSame(one)).map(({ key }) => key))
+  // What goes with a device that rows have made anew is asked for as well.
+  return found.filter(
+    (one) => isSame(one) && !asked.has(containerOf(one.key)) && !asked.has(`device ${one.now}`),
+  )
+}
+
+/** A device that was gone took its settings with it: that is one event. */
+function worthTelling(drift: readonly Difference[]): Repair[] {
+  const keys = new Set(drift.map(({ key }) => key))
+  return drift
+    .filter(({ key }) => !keys.has(containerOf(key)))
+    .map(({ key, was, now }) => ({ object: key, was, now }))
+}
+
+/** The key of the fact without which this one cannot be; empty when there is none. */
+function containerOf(key: string): string {
+  const [kind = '', first] = key.split(' ')
+  const container = factKinds[kind]?.container ?? (kind === 'fdb' ? 'device' : undefined)
+  return container === undefined ? '' : `${container} ${first}`
+}
+
+function faultOf({ of, message }: Failure): Fault {
+  const name = of.key.split(' ')[1] ?? ''
+  const vni = vniOf(name)
+  const detail = `${of.key}: ${message}`
+  const code = 'kernel_refused'
+  if (vni !== undefined) return { code, subject: { kind: 'network', vni }, detail }
+  if (of.key.startsWith('master ')) return { code, subject: { kind: 'port', name }, detail }
+  return { code, subject: { kind: 'host' }, detail }
+}
+
+function underlayOf({ links }: Seen, local: string | undefined) {
+  if (local === undefined) return undefined
+  const link = [...links.values()].find(({ addresses }) => addresses.includes(local))
+  return link && { device: link.name, mtuBytes: link.mtuBytes }
+}
+
+function reportOf(
+  seen: Seen,
+  { counters, faults }: Plan,
+  capabilities: ReadonlySet<Capability>,
+  { local }: RealizeOptions,
+): Omit<Report, 'repairs' | 'changes'> {
+  const underlay = underlayOf(seen, local)
+  const missing = allCapabilities.filter((name) => !capabilities.has(name))
+  const links = [...seen.links.values()]
+  const host = { kind: 'host' } as const
+  const ownFaults: Fault[] = [
+    ...(local !== undefined && !underlay
+      ? [{ code: 'vtep_address_missing', subject: host, detail: local } as const]
+      : []),
+    ...(seen.bridgeNetfilter
+      ? [{ code: 'bridge_netfilter', subject: host, detail: '' } as const]
+      : []),
+  ]
+  const packets = new Map(
+    seen.nft?.counters.map(({ family, name, packets }) => [`counter ${family} ${name}`, packets]),
+  )
+  return {
+    capabilities: [...capabilities].sort(),
+    missing,
+    underlay,
+    ports: links
+      .filter((link) => isUsableName(link.name) && otherUse(link, seen.links) === undefined)
+      .map(({ name, alias, mtuBytes, isUp, traffic }) => ({
+        ...{ name, mtuBytes, isUp, traffic },
+        ifaceId: alias !== undefined && UUID.test(alias) ? alias.toLowerCase() : undefined,
+      })),
+    networks: links.flatMap(({ name, isOwn, kind, mtuBytes }) => {
+      const vni = isOwn && kind === 'bridge' ? vniOf(name) : undefined
+      return vni === undefined ? [] : [{ vni, mtuBytes }]
+    }),
+    localMacs: seen.learned.flatMap(({ port, mac }) => {
+      const vni = vniOf(seen.links.get(port)?.master ?? '')
+      return vni === undefined ? [] : [{ vni, mac }]
+    }),
+    drops: [...counters].map(([key, of]): Drop => ({ ...of, packets: packets.get(key) ?? 0 })),
+    faults: [...faults, ...ownFaults],
+  }
+}

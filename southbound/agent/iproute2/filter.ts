@@ -1,0 +1,122 @@
+/**
+ * What a host lets pass, as nftables:
+ *
+ *   bridge weft   pre     prerouting    iifname vmap @ports-in     -> in.PORT    tags, ACL entries `ingress`
+ *                 post    postrouting   oifname vmap @ports-out    -> out.PORT   ACL entries `egress`
+ *                 input   iifname @inside drop      no guest reaches the host, whatever address it has
+ *                 output  oifname @inside drop      nor the host a guest
+ *   inet weft     vxlan   input         VNI vmap @vnis             -> vni-VNI    from locators in use, else drop
+ *
+ * prerouting comes before the bridge learns and before it answers for others, so that a spoofed frame
+ * leaves no trace. VNIs of others on UDP 4789 are not looked at. Neighbours: acl.ts, plan.ts, nft.ts.
+ */
+import { isIPv4 } from 'node:net'
+import type { Drop } from '../backend.ts'
+import { type AclEntry, type Network, vtepsOf } from '../desired.ts'
+import type { Fault } from '../fault.ts'
+import { aclRules } from './acl.ts'
+import { VXLAN_PORT, vxlanName } from './names.ts'
+
+/** A port of a network, and the device that is in its bridge. */
+export interface FilteredPort {
+  readonly device: string
+  readonly port: string
+  readonly vid: number
+  readonly network: Network
+  readonly acl: readonly AclEntry[]
+}
+
+export interface Filter {
+  readonly facts: ReadonlyMap<string, string>
+  /** By key of the fact: whose drops a counter counts. */
+  readonly counters: ReadonlyMap<string, Omit<Drop, 'packets'>>
+  readonly faults: readonly Fault[]
+}
+
+const TAGGED = 'ether type { 0x8100, 0x88a8, 0x9100 }'
+const base = (hook: string, priority: number) =>
+  `type filter hook ${hook} priority ${priority}; policy accept;`
+/** Before everybody else on the way in, after them on the way out. */
+const [FIRST, LAST] = [-300, 300]
+
+export function filterOf(networks: readonly Network[], ports: readonly FilteredPort[]): Filter {
+  const facts = new Map<string, string>()
+  const counters = new Map<string, Omit<Drop, 'packets'>>()
+  const faults: Fault[] = []
+  if (networks.length === 0) return { facts, counters, faults }
+  const chains = { in: [] as string[], out: [] as string[] }
+  const count = (family: string, name: string, of: Omit<Drop, 'packets'>) => {
+    facts.set(`counter ${family} ${name}`, '')
+    counters.set(`counter ${family} ${name}`, of)
+    return `counter name "${name}"`
+  }
+  const addChain = (side: 'in' | 'out', device: string, rules: readonly string[]) => {
+    if (rules.length === 0) return
+    facts.set(`chain bridge ${side}.${device}`, ['', ...rules].join('\n'))
+    chains[side].push(`"${device}" : jump ${side}.${device}`)
+  }
+  for (const { device, port, vid, network, acl } of ports) {
+    const tag = vid === 0 ? '' : `vid-${vid}-`
+    const rules = { in: [] as string[], out: [] as string[] }
+    if (!network.vlanTransparent) {
+      const counter = count('bridge', `in.${device}.vlan`, { port, reason: `${tag}vlan` })
+      rules.in.push(`${TAGGED} ${counter} drop`)
+    }
+    for (const entry of acl) {
+      const made = aclRules(entry)
+      if ('invalid' in made) {
+        const subject = { kind: 'acl', uuid: entry.uuid } as const
+        faults.push({ code: 'acl_entry_invalid', subject, detail: made.invalid })
+      }
+      const side = entry.direction === 'ingress' ? 'in' : 'out'
+      const number = `${entry.sequence}`.replace('-', 'm')
+      // What cannot be matched is denied as a whole rather than let through: see Decisions.
+      const matches = 'invalid' in made ? (entry.action === 'deny' ? [''] : []) : made.matches
+      for (const match of matches) {
+        const verdict =
+          entry.action === 'permit'
+            ? 'accept'
+            : `${count('bridge', `${side}.${device}.acl-${number}`, { port, reason: `${tag}${side}-${entry.sequence}` })} drop`
+        rules[side].push(`${match} ${verdict}`.trim())
+      }
+    }
+    addChain('in', device, rules.in)
+    addChain('out', device, rules.out)
+  }
+  const tunnels = networks.filter(({ local }) => local !== undefined)
+  for (const { vni, vlanTransparent } of tunnels) {
+    if (vlanTransparent) continue
+    const counter = count('bridge', `in.${vxlanName(vni)}.vlan`, { vni, reason: 'vlan' })
+    addChain('in', vxlanName(vni), [`${TAGGED} ${counter} drop`])
+  }
+  const inside = [...ports.map(({ device }) => device), ...tunnels.map(({ vni }) => vxlanName(vni))]
+  const lines = (texts: readonly string[]) => [...texts].sort().join('\n')
+  facts.set('table bridge', '')
+  facts.set('set bridge ports-in', lines(chains.in))
+  facts.set('set bridge ports-out', lines(chains.out))
+  facts.set('set bridge inside', lines(inside.map((device) => `"${device}"`)))
+  facts.set('chain bridge pre', `${base('prerouting', FIRST)}\niifname vmap @ports-in`)
+  facts.set('chain bridge post', `${base('postrouting', LAST)}\noifname vmap @ports-out`)
+  facts.set('chain bridge input', `${base('input', FIRST)}\niifname @inside drop`)
+  facts.set('chain bridge output', `${base('output', FIRST)}\noifname @inside drop`)
+  facts.set('table inet', '')
+  facts.set('set inet vnis', lines(tunnels.map(({ vni }) => `${vni} : goto vni-${vni}`)))
+  facts.set(
+    'chain inet vxlan',
+    `${base('input', FIRST)}\nudp dport ${VXLAN_PORT} @th,96,24 vmap @vnis`,
+  )
+  for (const network of tunnels) {
+    const vteps = vtepsOf(network)
+    const family = isIPv4(network.local ?? '') ? 'ip' : 'ip6'
+    const { vni } = network
+    facts.set(
+      `chain inet vni-${vni}`,
+      [
+        '',
+        ...(vteps.length === 0 ? [] : [`${family} saddr { ${vteps.join(', ')} } accept`]),
+        `${count('inet', `foreign-${vni}`, { vni, reason: 'foreign-vtep' })} drop`,
+      ].join('\n'),
+    )
+  }
+  return { facts, counters, faults }
+}

@@ -1,0 +1,206 @@
+/** The host as it is: ip, bridge and nft asked for JSON. Neighbours: seen.ts, nft.ts. */
+import { readFileSync } from 'node:fs'
+import { run } from './command.ts'
+import { isOwnName, LINK_GROUP } from './names.ts'
+import { readNft } from './nft.ts'
+import type { Link, Seen } from './seen.ts'
+
+/** Parts of what iproute2 5.x and 6.x print. */
+interface LinkJson {
+  readonly ifname: string
+  readonly flags: readonly string[]
+  readonly mtu: number
+  readonly master?: string
+  readonly group?: string
+  readonly address?: string
+  readonly link?: string
+  readonly ifalias?: string
+  readonly inet6_addr_gen_mode?: string
+  readonly linkinfo?: {
+    readonly info_kind?: string
+    readonly info_data?: Readonly<Record<string, unknown>>
+    readonly info_slave_data?: Readonly<Record<string, unknown>>
+  }
+  readonly addr_info?: readonly { readonly local?: string; readonly scope?: string }[]
+  readonly stats64?: { readonly rx: CounterJson; readonly tx: CounterJson }
+}
+interface CounterJson {
+  readonly bytes: number
+  readonly packets: number
+}
+interface FdbJson {
+  readonly mac: string
+  readonly ifname: string
+  readonly flags?: readonly string[]
+  readonly master?: string
+  readonly state?: string
+  readonly dst?: string
+  readonly vni?: number
+  readonly port?: number
+  readonly via?: string
+}
+interface NeighbourJson {
+  readonly dst: string
+  readonly dev: string
+  readonly lladdr?: string
+}
+
+/** A host whose links cannot be listed. */
+export class ReadError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'ReadError'
+  }
+}
+
+/** Rejects with ReadError, or the signal's reason. */
+export async function readHost(withNft: boolean, signal?: AbortSignal | undefined): Promise<Seen> {
+  const [links, fdb, neighbours, nft] = await Promise.all([
+    json<LinkJson>(['ip', '-json', '-details', '-statistics', 'address', 'show'], signal),
+    json<FdbJson>(['bridge', '-json', 'fdb', 'show'], signal),
+    json<NeighbourJson>(['ip', '-json', 'neigh', 'show', 'nud', 'permanent'], signal),
+    withNft ? readNft(signal) : undefined,
+  ])
+  const byName = new Map(links.map((row) => [row.ifname, linkOf(row)]))
+  const isOwn = (name: string | undefined) => byName.get(name ?? '')?.isOwn === true
+  const facts = new Map<string, string>()
+  for (const row of links) {
+    if (isOwn(row.ifname)) ownFacts(row, facts)
+    else if (isOwn(row.master)) facts.set(`master ${row.ifname}`, row.master ?? '')
+  }
+  const learned: { port: string; mac: string }[] = []
+  const macs = new Set([...byName.values()].map(({ mac }) => mac))
+  for (const row of fdb) {
+    const self = row.flags?.includes('self') === true
+    if (!self && !isOwn(row.master)) continue
+    if (self && !(isOwn(row.ifname) && row.dst !== undefined)) continue
+    const state = row.state ?? 'dynamic'
+    if (self) {
+      const isGroup = Number.parseInt(row.mac.slice(1, 2), 16) % 2 === 1
+      const more = [
+        ...(row.vni === undefined ? [] : [`vni ${row.vni}`]),
+        ...(row.port === undefined ? [] : [`port ${row.port}`]),
+        ...(row.via === undefined ? [] : [`via ${row.via}`]),
+      ]
+      const plain = `fdb ${row.ifname} ${row.mac} self`
+      if (isGroup || isFlood(row.mac) || more.length > 0) {
+        facts.set([plain, row.dst, ...more].join(' '), state)
+      } else facts.set(plain, `${row.dst} ${state}`)
+    } else if (state === 'permanent' && macs.has(row.mac)) {
+      // The device's own.
+    } else if (state === 'static' || state === 'permanent') {
+      facts.set(`fdb ${row.ifname} ${row.mac} master`, state)
+    } else if (!isOwn(row.ifname) || byName.get(row.ifname)?.kind === 'vlan') {
+      learned.push({ port: row.ifname, mac: row.mac })
+    } else facts.set(`fdb ${row.ifname} ${row.mac} master`, state)
+  }
+  for (const { dst, dev, lladdr } of neighbours) {
+    if (isOwn(dev)) facts.set(`neigh ${dev} ${dst}`, lladdr ?? '')
+  }
+  return { links: byName, facts, learned, nft, bridgeNetfilter: bridgeNetfilter() }
+}
+
+const isFlood = (mac: string) => mac === '00:00:00:00:00:00'
+
+function linkOf(row: LinkJson): Link {
+  const { ifname: name, flags, stats64 } = row
+  return {
+    name,
+    isOwn: isOwnName(name) && row.group === LINK_GROUP,
+    kind: row.linkinfo?.info_kind,
+    isLoopback: flags.includes('LOOPBACK'),
+    isUp: flags.includes('LOWER_UP'),
+    mac: row.address ?? '',
+    mtuBytes: row.mtu,
+    master: row.master,
+    alias: row.ifalias,
+    addresses: (row.addr_info ?? []).flatMap(({ local, scope }) =>
+      local === undefined || scope === 'link' ? [] : [local],
+    ),
+    // What the host receives on a tap is what the guest has sent.
+    traffic: {
+      packets_from_local: stats64?.rx.packets ?? 0,
+      bytes_from_local: stats64?.rx.bytes ?? 0,
+      packets_to_local: stats64?.tx.packets ?? 0,
+      bytes_to_local: stats64?.tx.bytes ?? 0,
+    },
+  }
+}
+
+/** Ways in which a VXLAN device may be another one than plan.ts asks for. */
+const foreignVxlan = [
+  'remote',
+  'remote6',
+  'group',
+  'group6',
+  'link',
+  'external',
+  'gbp',
+  'gpe',
+  'proxy',
+  'rsc',
+  'l2miss',
+  'l3miss',
+  'ttl_inherit',
+]
+
+function ownFacts(row: LinkJson, facts: Map<string, string>): void {
+  const { ifname: name, linkinfo = {} } = row
+  const data = linkinfo.info_data ?? {}
+  facts.set(`device ${name}`, deviceOf(row, linkinfo.info_kind, data))
+  facts.set(`link ${name} mtu`, `${row.mtu}`)
+  facts.set(`link ${name} addrgenmode`, row.inet6_addr_gen_mode ?? 'none')
+  facts.set(`link ${name} state`, row.flags.includes('UP') ? 'up' : 'down')
+  if (row.master !== undefined) facts.set(`slave ${name}`, row.master)
+  if (linkinfo.info_kind === 'bridge') {
+    facts.set(`bridge ${name} mcast_snooping`, `${data.mcast_snooping ?? 0}`)
+    facts.set(`bridge ${name} vlan_filtering`, `${data.vlan_filtering ?? 0}`)
+  }
+  if (linkinfo.info_kind !== 'vxlan') return
+  for (const setting of ['learning', 'neigh_suppress', 'flood']) {
+    const value = linkinfo.info_slave_data?.[setting]
+    if (value !== undefined) facts.set(`port ${name} ${setting}`, value ? 'on' : 'off')
+  }
+}
+
+/** In the words of `ip link add`. */
+function deviceOf(
+  row: LinkJson,
+  kind: string | undefined,
+  data: Readonly<Record<string, unknown>>,
+): string {
+  if (kind === 'bridge') return `type bridge stp_state ${data.stp_state}`
+  if (kind === 'vlan') return `link ${row.link} type vlan id ${data.id}`
+  if (kind !== 'vxlan') return `type ${kind}`
+  const isV6 = data.local6 !== undefined
+  const checksum = isV6
+    ? `${data.udp_zero_csum6_tx ? '' : 'no'}udp6zerocsumtx ${data.udp_zero_csum6_rx ? '' : 'no'}udp6zerocsumrx`
+    : `df ${data.df ?? 'unset'} ${data.udp_csum ? '' : 'no'}udpcsum`
+  return [
+    `type vxlan id ${data.id} local ${data.local ?? data.local6} dstport ${data.port}`,
+    `${data.learning === false ? 'no' : ''}learning`,
+    checksum,
+    ...foreignVxlan.filter((key) => data[key] !== undefined && data[key] !== false),
+  ].join(' ')
+}
+
+function bridgeNetfilter(): boolean {
+  return ['iptables', 'ip6tables'].some((name) => {
+    try {
+      return readFileSync(`/proc/sys/net/bridge/bridge-nf-call-${name}`, 'utf8').trim() === '1'
+    } catch {
+      return false // no such filter in this kernel
+    }
+  })
+}
+
+async function json<T>(
+  argv: readonly [string, ...string[]],
+  signal: AbortSignal | undefined,
+): Promise<readonly T[]> {
+  const { code, stdout, stderr } = await run(argv, { signal })
+  if (code !== 0) throw new ReadError(`${argv.join(' ')}: ${stderr.trim() || `ended with ${code}`}`)
+  const rows: T[] = stdout.trim() === '' ? [] : JSON.parse(stdout)
+  // iproute2 prints an empty object for what it left out.
+  return rows.filter((row) => Object.keys(row as object).length > 0)
+}

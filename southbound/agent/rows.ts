@@ -1,0 +1,200 @@
+/**
+ * Rows of hardware_vtep -> what this host should do: a pure function of the tables. What a row asks for
+ * and nobody could do becomes a fault of that row; the others are realized all the same.
+ * Neighbours: desired.ts is what comes out, agent.ts calls.
+ */
+import { isIP } from 'node:net'
+import type { HardwareVtep, VtepRow } from '../ovsdb/schemas/hardware-vtep.ts'
+import type { ServerRow } from '../ovsdb/server.ts'
+import type { AclEntry, Desired, Member, Network, RemoteMac } from './desired.ts'
+import type { Fault, FaultCode } from './fault.ts'
+import { keys } from './other-config.ts'
+
+type Table = keyof HardwareVtep['tables'] & string
+
+/** As `OvsdbServer.table`. */
+export type Tables = <T extends Table>(name: T) => ReadonlyMap<string, ServerRow<HardwareVtep, T>>
+
+export interface Reading {
+  readonly desired: Desired
+  readonly faults: readonly Fault[]
+  /** The address of our VTEP. */
+  readonly local: string | undefined
+  /** The Logical_Switch of each VNI, by uuid. */
+  readonly switches: ReadonlyMap<number, string>
+}
+
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
+const UNKNOWN_DST = 'unknown-dst'
+const MAX_VNI = 0xff_ff_ff
+const RESERVED_VID = 4095
+
+/** @param name of the Physical_Switch that is this host */
+export function readRows(table: Tables, name: string): Reading {
+  const faults: Fault[] = []
+  const host = [...table('Physical_Switch').values()].find((row) => row.name === name)
+  const local = [...(host?.tunnel_ips ?? [])].filter((ip) => isIP(ip) !== 0).sort()[0]
+  if (local === undefined) {
+    const detail = host?.tunnel_ips.join(' ') ?? ''
+    faults.push({ code: 'vtep_address_missing', subject: { kind: 'host' }, detail })
+  }
+  const networks: Network[] = []
+  const members = membersOf(table, host?.ports ?? [], faults)
+  const macs = grouped(table('Ucast_Macs_Remote').values())
+  const groups = grouped(table('Mcast_Macs_Remote').values())
+  const switches = new Map<number, string>()
+  for (const row of sorted(table('Logical_Switch').values(), ({ _uuid }) => _uuid)) {
+    const subject = { kind: 'network', uuid: row._uuid } as const
+    const fault = (code: FaultCode, detail = '') => void faults.push({ code, subject, detail })
+    const vni = row.tunnel_key
+    if (vni === undefined) fault('tunnel_key_missing')
+    else if (vni < 1 || vni > MAX_VNI) fault('tunnel_key_invalid', `${vni}`)
+    else if (switches.has(vni)) fault('tunnel_key_taken', `${vni}`)
+    else {
+      switches.set(vni, row._uuid)
+      const locate = locator(table, local, vni, fault)
+      const config = row.other_config
+      if (row.replication_mode === 'service_node') fault('service_node_unsupported')
+      const groupMacs = multicast(table, groups.get(row._uuid) ?? [], locate, fault)
+      networks.push({
+        vni,
+        local,
+        mtuBytes: mtuOf(config[keys.mtu], fault),
+        flood: groupMacs.find(({ mac }) => mac === UNKNOWN_DST)?.vteps ?? [],
+        floodsUnknown: config[keys.unknownUnicast] !== 'drop',
+        vlanTransparent: config[keys.vlanTransparent] === 'true',
+        macs: sorted(
+          [
+            ...unicast(macs.get(row._uuid) ?? [], locate, fault),
+            ...groupMacs.filter(({ mac }) => mac !== UNKNOWN_DST),
+          ],
+          ({ mac }) => mac,
+        ),
+        members: members.get(row._uuid) ?? [],
+      })
+    }
+  }
+  return { desired: { networks }, faults, local, switches }
+}
+
+type Report = (code: FaultCode, detail?: string) => void
+/** The address of a VTEP; undefined: this host, or none that can be used. */
+type Locate = (uuid: string) => string | undefined
+
+function locator(table: Tables, local: string | undefined, vni: number, fault: Report): Locate {
+  return (uuid) => {
+    const row = table('Physical_Locator').get(uuid)
+    const ip = row?.dst_ip.toLowerCase() ?? ''
+    if (!row || local === undefined || ip === local) return undefined
+    if (row.tunnel_key !== undefined && row.tunnel_key !== vni) {
+      return void fault('locator_key_unsupported', `${ip} ${row.tunnel_key}`)
+    }
+    if (isIP(ip) === 0 || isIP(ip) !== isIP(local)) return void fault('locator_invalid', row.dst_ip)
+    return ip
+  }
+}
+
+function unicast(
+  rows: readonly VtepRow<'Ucast_Macs_Remote'>[],
+  locate: Locate,
+  fault: Report,
+): RemoteMac[] {
+  const found = new Map<string, { vteps: Set<string>; addresses: Set<string> }>()
+  for (const row of rows) {
+    const mac = row.MAC.toLowerCase()
+    if (!MAC.test(mac)) fault('mac_invalid', row.MAC)
+    const vtep = MAC.test(mac) ? locate(row.locator) : undefined
+    if (vtep === undefined) continue
+    const entry = found.get(mac) ?? { vteps: new Set(), addresses: new Set() }
+    found.set(mac, entry)
+    entry.vteps.add(vtep)
+    if (isIP(row.ipaddr)) entry.addresses.add(row.ipaddr.toLowerCase())
+    else if (row.ipaddr !== '') fault('address_invalid', row.ipaddr)
+  }
+  return [...found].map(([mac, { vteps, addresses }]) => {
+    const [first = '', second] = [...vteps].sort()
+    if (second !== undefined) fault('locator_conflict', `${mac} ${first} ${second}`)
+    return { mac, vteps: [first], addresses: [...addresses].sort() }
+  })
+}
+
+function multicast(
+  table: Tables,
+  rows: readonly VtepRow<'Mcast_Macs_Remote'>[],
+  locate: Locate,
+  fault: Report,
+): RemoteMac[] {
+  const found = new Map<string, Set<string>>()
+  for (const row of rows) {
+    const mac = row.MAC.toLowerCase()
+    if (mac !== UNKNOWN_DST && !MAC.test(mac)) {
+      fault('mac_invalid', row.MAC)
+      continue
+    }
+    const vteps = found.get(mac) ?? new Set()
+    found.set(mac, vteps)
+    for (const uuid of table('Physical_Locator_Set').get(row.locator_set)?.locators ?? []) {
+      const vtep = locate(uuid)
+      if (vtep !== undefined) vteps.add(vtep)
+    }
+  }
+  return [...found].map(([mac, vteps]) => ({ mac, vteps: [...vteps].sort(), addresses: [] }))
+}
+
+/** Of each Logical_Switch, by uuid. */
+function membersOf(
+  table: Tables,
+  ports: readonly string[],
+  faults: Fault[],
+): ReadonlyMap<string, Member[]> {
+  const found = new Map<string, Member[]>()
+  const rows = ports.flatMap((uuid) => table('Physical_Port').get(uuid) ?? [])
+  for (const row of sorted(rows, ({ name }) => name)) {
+    const fault = (code: FaultCode, detail: string) =>
+      void faults.push({ code, subject: { kind: 'port', name: row.name }, detail })
+    for (const vid of Object.keys(row.acl_bindings)) {
+      if (row.vlan_bindings[vid] === undefined) fault('acl_unbound', vid)
+    }
+    for (const [key, network] of Object.entries(row.vlan_bindings)) {
+      const vid = Number(key)
+      if (vid === RESERVED_VID) {
+        fault('vlan_invalid', key)
+        continue
+      }
+      const acl = aclOf(table, row.acl_bindings[key])
+      found.set(network, [...(found.get(network) ?? []), { interface: row.name, vid, acl }])
+    }
+  }
+  return found
+}
+
+function aclOf(table: Tables, uuid: string | undefined): AclEntry[] {
+  const entries = table('ACL').get(uuid ?? '')?.acl_entries ?? []
+  const rows = entries.flatMap((entry) => table('ACL_entry').get(entry) ?? [])
+  return rows
+    .map(({ _uuid, _version, acle_fault_status, ...row }) => ({ ...row, uuid: _uuid }))
+    .sort((a, b) => a.sequence - b.sequence || (a.uuid < b.uuid ? -1 : 1))
+}
+
+function mtuOf(text: string | undefined, fault: Report): number | undefined {
+  if (text === undefined) return undefined
+  const bytes = Number(text)
+  if (/^\d+$/.test(text) && bytes >= 68 && bytes <= 65_535) return bytes
+  return void fault('mtu_invalid', text)
+}
+
+function grouped<R extends { readonly logical_switch: string }>(
+  rows: Iterable<R>,
+): ReadonlyMap<string, R[]> {
+  const found = new Map<string, R[]>()
+  for (const row of rows) {
+    const group = found.get(row.logical_switch)
+    if (group) group.push(row)
+    else found.set(row.logical_switch, [row])
+  }
+  return found
+}
+
+function sorted<R>(rows: Iterable<R>, key: (row: R) => string): R[] {
+  return [...rows].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))
+}
