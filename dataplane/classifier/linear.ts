@@ -1,46 +1,36 @@
 /**
- * The linear matcher: every flow in turn, highest priority first. Slow and obvious, the oracle of
+ * The linear matcher: every flow in turn, the one that wins first. Slow and obvious, the oracle of
  * the faster one. Neighbours: matcher.ts, tuple-space.ts.
  */
-import { type Matchable, type Matcher, matches } from './matcher.ts'
+import { isBefore, type Matchable, type Matcher, matches } from './matcher.ts'
 
 export function linearMatcher<F extends Matchable>(): Matcher<F> {
-  /** Flows of one priority each, highest first. */
-  const levels: { readonly priority: number; readonly flows: Set<F> }[] = []
-  const find = (priority: number) => {
+  const flows: F[] = []
+  /** Where the flow is, or belongs. */
+  const find = (flow: F) => {
     let low = 0
-    let high = levels.length
+    let high = flows.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (levels[middle]!.priority > priority) low = middle + 1
+      if (isBefore(flows[middle]!, flow)) low = middle + 1
       else high = middle
     }
     return low
   }
   return {
     lookup(key) {
-      for (let i = 0; i < levels.length; i++) {
-        for (const flow of levels[i]!.flows) if (matches(flow.compiled, key)) return flow
-      }
+      for (const flow of flows) if (matches(flow.compiled, key)) return flow
       return undefined
     },
     each(key, visit) {
-      for (const { flows } of levels) {
-        for (const flow of flows) if (matches(flow.compiled, key)) visit(flow)
-      }
+      for (const flow of flows) if (matches(flow.compiled, key)) visit(flow)
     },
     insert(flow) {
-      const at = find(flow.priority)
-      const level = levels[at]
-      if (level?.priority === flow.priority) level.flows.add(flow)
-      else levels.splice(at, 0, { priority: flow.priority, flows: new Set([flow]) })
+      flows.splice(find(flow), 0, flow)
     },
     remove(flow) {
-      const at = find(flow.priority)
-      const level = levels[at]
-      if (level?.priority !== flow.priority) return
-      level.flows.delete(flow)
-      if (level.flows.size === 0) levels.splice(at, 1)
+      const at = find(flow)
+      if (flows[at] === flow) flows.splice(at, 1)
     },
   }
 }

@@ -1,22 +1,27 @@
 /**
  * Matching: a match compiled to words of the flow key, and what every matcher does. Overlapping
- * flows of one priority are undefined by OpenFlow; here the one inserted first wins, in each of
+ * flows of one priority are undefined by OpenFlow; here the one added first wins, in each of
  * them: linear.ts (the oracle) and tuple-space.ts, over which conjunction.ts puts conjunctive
  * matches. Neighbours: key-layout.ts (slots), flow-table.ts (flows and their identity).
  */
 import type { Match } from '../../southbound/openflow/match.ts'
 import { type FieldName, fieldOf } from '../../southbound/openflow/oxm.ts'
 import { fieldWords, KEY_WORDS, keyField } from '../packet/key-layout.ts'
+import type { Secret } from './secret-hash.ts'
 
 /** Triples (slot, mask, value) by slot: key[slot] & mask must equal value for all of them. */
 export type CompiledMatch = Uint32Array
 
-// Scratch of compileMatch: all zero between calls.
+// Scratch of gather(): all zero between calls of those that use it.
 const values = new Uint32Array(KEY_WORDS)
 const masks = new Uint32Array(KEY_WORDS)
 
-export function compileMatch(match: Match): CompiledMatch {
-  const slots: number[] = []
+/**
+ * Adds up the words of a match in the scratch, and their slots. Returns the first field of which
+ * another one said otherwise: they share bits, as in_port and in_phy_port do.
+ */
+function gather(match: Match, slots: number[]): FieldName | undefined {
+  let contrary: FieldName | undefined
   for (const name in match) {
     const { slot, words } = keyField[name as FieldName]
     const entry = match[name as FieldName]!
@@ -25,13 +30,31 @@ export function compileMatch(match: Match): CompiledMatch {
     const valueWords = fieldWords(name as FieldName, value)
     const maskWords = fieldWords(name as FieldName, mask)
     for (let i = 0; i < words; i++) {
-      if (maskWords[i] === 0) continue
+      const word = maskWords[i]!
+      if (word === 0) continue
+      const known = masks[slot + i]!
       // A register may be named twice, as reg0 and as a part of xreg0.
-      if (masks[slot + i] === 0) slots.push(slot + i)
-      masks[slot + i] = masks[slot + i]! | maskWords[i]!
-      values[slot + i] = values[slot + i]! | (valueWords[i]! & maskWords[i]!)
+      if (known === 0) slots.push(slot + i)
+      if (((values[slot + i]! ^ valueWords[i]!) & known & word) !== 0)
+        contrary ??= name as FieldName
+      masks[slot + i] = known | word
+      values[slot + i] = values[slot + i]! | (valueWords[i]! & word)
     }
   }
+  return contrary
+}
+
+/** A field of the match whose bits another one says otherwise: no packet could meet both. */
+export function contradiction(match: Match): FieldName | undefined {
+  const slots: number[] = []
+  const contrary = gather(match, slots)
+  for (const slot of slots) masks[slot] = values[slot] = 0
+  return contrary
+}
+
+export function compileMatch(match: Match): CompiledMatch {
+  const slots: number[] = []
+  gather(match, slots)
   slots.sort((a, b) => a - b)
   const compiled = new Uint32Array(3 * slots.length)
   for (let i = 0; i < slots.length; i++) {
@@ -82,8 +105,15 @@ export function overlaps(a: CompiledMatch, b: CompiledMatch): boolean {
 export interface Matchable {
   readonly priority: number
   readonly compiled: CompiledMatch
+  /** Of two flows with one priority the lower number wins: whatever becomes of them in between. */
+  readonly order: number
   /** Present: the flow takes no packet by itself, it is a part of conjunctive matches. */
   readonly clauses?: readonly Clause[] | undefined
+}
+
+/** Whether `a` wins where both take a packet. */
+export function isBefore(a: Matchable, b: Matchable): boolean {
+  return a.priority > b.priority || (a.priority === b.priority && a.order < b.order)
 }
 
 /** One dimension of a conjunctive match: ovs-actions(7), conjunction(id, clause/size). */
@@ -106,5 +136,5 @@ export interface Matcher<F extends Matchable> {
   remove(flow: F): void
 }
 
-/** Makes an empty matcher. */
-export type NewMatcher = <F extends Matchable>() => Matcher<F>
+/** Makes an empty matcher; what hashes does so by the secret. */
+export type NewMatcher = <F extends Matchable>(secret: Secret) => Matcher<F>

@@ -3,15 +3,14 @@
  * flows with the same masks are one tuple, a hash table over the masked words. A lookup costs a
  * hash and a probe per tuple, whatever the number of flows; tuples stand in the order of their
  * highest priority, and the search ends where no later one could win.
- * Neighbours: matcher.ts, linear.ts (the oracle).
+ * Neighbours: matcher.ts, secret-hash.ts, linear.ts (the oracle).
  */
-import { type CompiledMatch, type Matchable, type Matcher, matches } from './matcher.ts'
+import { type CompiledMatch, isBefore, type Matchable, type Matcher, matches } from './matcher.ts'
+import { hashOfKey, hashOfMatch, type Secret } from './secret-hash.ts'
 
 interface Entry<F> {
   readonly flow: F
   readonly hash: number
-  /** Of two flows with one priority the lower number wins: it was inserted first. */
-  readonly order: number
   next: Entry<F> | undefined
 }
 
@@ -29,11 +28,10 @@ interface Tuple<F> {
 
 const FIRST_BUCKETS = 8
 
-export function tupleSpace<F extends Matchable>(): Matcher<F> {
+export function tupleSpace<F extends Matchable>(secret: Secret): Matcher<F> {
   const byMasks = new Map<string, Tuple<F>>()
   /** Highest priority first. */
   const tuples: Tuple<F>[] = []
-  let order = 0
   const sort = () => tuples.sort((a, b) => b.highest - a.highest)
 
   const tupleOf = (match: CompiledMatch): Tuple<F> => {
@@ -53,26 +51,27 @@ export function tupleSpace<F extends Matchable>(): Matcher<F> {
       for (let i = 0; i < tuples.length; i++) {
         const tuple = tuples[i]!
         if (best !== undefined && tuple.highest < best.flow.priority) break
-        const hash = hashOf(tuple, key)
+        const hash = hashOfKey(tuple.slots, tuple.masks, key, secret)
         let entry = tuple.buckets[hash & (tuple.buckets.length - 1)]
         while (entry && !(entry.hash === hash && matches(entry.flow.compiled, key))) {
           entry = entry.next
         }
-        if (entry && (!best || isBefore(entry, best))) best = entry
+        if (entry && (!best || isBefore(entry.flow, best.flow))) best = entry
       }
       return best?.flow
     },
     each(key, visit) {
       for (const tuple of tuples) {
-        let entry = tuple.buckets[hashOf(tuple, key) & (tuple.buckets.length - 1)]
+        const hash = hashOfKey(tuple.slots, tuple.masks, key, secret)
+        let entry = tuple.buckets[hash & (tuple.buckets.length - 1)]
         for (; entry; entry = entry.next) if (matches(entry.flow.compiled, key)) visit(entry.flow)
       }
     },
     insert(flow) {
       const tuple = tupleOf(flow.compiled)
       if (tuple.size === tuple.buckets.length) grow(tuple)
-      const hash = hashOfMatch(flow.compiled)
-      chain(tuple.buckets, { flow, hash, order: order++, next: undefined })
+      const hash = hashOfMatch(flow.compiled, secret)
+      chain(tuple.buckets, { flow, hash, next: undefined })
       tuple.size++
       tuple.priorities.set(flow.priority, (tuple.priorities.get(flow.priority) ?? 0) + 1)
       if (flow.priority > tuple.highest) {
@@ -82,7 +81,7 @@ export function tupleSpace<F extends Matchable>(): Matcher<F> {
     },
     remove(flow) {
       const tuple = byMasks.get(nameOf(flow.compiled))
-      if (!tuple || !unchain(tuple.buckets, flow)) return
+      if (!tuple || !unchain(tuple.buckets, flow, secret)) return
       tuple.size--
       const left = tuple.priorities.get(flow.priority)! - 1
       if (left > 0) {
@@ -121,35 +120,12 @@ function newTuple<F>(name: string, match: CompiledMatch): Tuple<F> {
   }
 }
 
-const mix = (hash: number, word: number): number => {
-  const mixed = Math.imul(hash ^ word, 0x9e3779b1)
-  return mixed ^ (mixed >>> 15)
-}
-
-function hashOf(tuple: Tuple<unknown>, key: Uint32Array): number {
-  const { slots, masks } = tuple
-  let hash = 0
-  for (let i = 0; i < slots.length; i++) hash = mix(hash, key[slots[i]!]! & masks[i]!)
-  return hash
-}
-
-function hashOfMatch(match: CompiledMatch): number {
-  let hash = 0
-  for (let i = 0; i < match.length; i += 3) hash = mix(hash, match[i + 2]!)
-  return hash
-}
-
-function isBefore(a: Entry<Matchable>, b: Entry<Matchable>): boolean {
-  const { priority } = a.flow
-  return priority > b.flow.priority || (priority === b.flow.priority && a.order < b.order)
-}
-
 /** Puts an entry into its chain, behind those that win over it. */
 function chain<F extends Matchable>(buckets: (Entry<F> | undefined)[], entry: Entry<F>): void {
   const at = entry.hash & (buckets.length - 1)
   let before: Entry<F> | undefined
   let after = buckets[at]
-  while (after && isBefore(after, entry)) {
+  while (after && isBefore(after.flow, entry.flow)) {
     before = after
     after = after.next
   }
@@ -158,8 +134,12 @@ function chain<F extends Matchable>(buckets: (Entry<F> | undefined)[], entry: En
   else buckets[at] = entry
 }
 
-function unchain<F extends Matchable>(buckets: (Entry<F> | undefined)[], flow: F): boolean {
-  const at = hashOfMatch(flow.compiled) & (buckets.length - 1)
+function unchain<F extends Matchable>(
+  buckets: (Entry<F> | undefined)[],
+  flow: F,
+  secret: Secret,
+): boolean {
+  const at = hashOfMatch(flow.compiled, secret) & (buckets.length - 1)
   let before: Entry<F> | undefined
   for (let entry = buckets[at]; entry; before = entry, entry = entry.next) {
     if (entry.flow !== flow) continue

@@ -16,7 +16,18 @@ import { storeField } from '../packet/set-field.ts'
 import { isIcmp } from './datagram.ts'
 import { hasPorts, LATER_FRAGMENT, type Reading } from './parse.ts'
 import { type ConnectionTable, FORWARD, NAT, REPLY } from './table.ts'
-import { DST, DST_PORT, HEAD, hashTuple, protocolOf, SRC, SRC_PORT, versionOf } from './tuple.ts'
+import {
+  DST,
+  DST_PORT,
+  HEAD,
+  hashTuple,
+  protocolOf,
+  SRC,
+  SRC_PORT,
+  sameTuple,
+  TUPLE_WORDS,
+  versionOf,
+} from './tuple.ts'
 
 /** Which end of the connection's first packet is another one behind the translation. */
 export const NAT_SRC = 1
@@ -39,7 +50,10 @@ export interface NatRequest {
 }
 
 export interface Nat {
-  /** Completes a pair of tuples by one for answers that is free; false when none was found. */
+  /**
+   * Completes a pair of tuples by one for answers that is free; false when none was found, now or for
+   * a connection with the same choice within FULL_MS.
+   */
   choose(pair: Uint32Array, request: NatRequest, now: number): boolean
 }
 
@@ -47,6 +61,12 @@ export interface Nat {
 const ATTEMPTS = 128
 const LEAST_ATTEMPTS = 16
 const MAX_ADDRESSES = 16
+/** Ports tried for one connection, an equal share at each address. */
+const MAX_ATTEMPTS = 256
+/** How long nothing is tried again where nothing was found, milliseconds. */
+const FULL_MS = 100
+/** Choices that are remembered to be without a free tuple. */
+const FULL_PLACES = 64
 /** Where no range is given a port stays among its like (RFC 4787 REQ-3). */
 const PORT_RANGES = [
   [1, 511],
@@ -56,6 +76,13 @@ const PORT_RANGES = [
 
 export function natChooser(table: ConnectionTable, seed: number, random: () => number): Nat {
   const hashed = new Uint32Array(16)
+  const choice = new Uint32Array(TUPLE_WORDS)
+  const full = Array.from({ length: FULL_PLACES }, () => ({
+    request: undefined as NatRequest | undefined,
+    choice: new Uint32Array(TUPLE_WORDS),
+    until: 0,
+  }))
+  let attemptsLeft = 0
 
   /** The port in word `at` of the tuple for answers that is free, beginning with `first`. */
   const choosePort = (
@@ -69,6 +96,7 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
     const range = max - min + 1
     const isId = !hasPorts(protocolOf(pair[HEAD]!))
     const isFree = (port: number) => {
+      attemptsLeft--
       if (isId) {
         // Of ICMP both words hold the identifier, each below its type.
         pair[REPLY + SRC_PORT] = (pair[REPLY + SRC_PORT]! & ~0xffff) | port
@@ -81,6 +109,7 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
     for (let attempts = Math.min(range, ATTEMPTS); ; ) {
       for (let i = 0; i < attempts; i++) {
         port = port >= min && port < max ? port + 1 : min
+        if (attemptsLeft <= 0) return false
         if (isFree(port)) return true
       }
       if (attempts >= range || attempts < LEAST_ATTEMPTS) return false
@@ -106,7 +135,7 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
     }
     if (minPort > 0 && choosePort(pair, SRC_PORT, inRange, minPort, maxPort, now)) return true
     const own = pair[SRC_PORT]!
-    const [min, max] = PORT_RANGES.find(([, last]) => own <= last) ?? PORT_RANGES[2]
+    const [min, max] = likePorts(own)
     return choosePort(pair, DST_PORT, own, min, max, now)
   }
 
@@ -116,6 +145,21 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
     if (!persistent) return hashTuple(pair, FORWARD, seed)
     for (let i = 0; i < 4; i++) hashed[SRC + i] = pair[SRC + i]!
     return hashTuple(hashed, 0, 0)
+  }
+
+  /** Writes to `choice` what all connections that have the same tuples to choose from share. */
+  const readChoice = (pair: Uint32Array, { side, minPort }: NatRequest, fixed: boolean) => {
+    for (let i = 0; i < TUPLE_WORDS; i++) choice[i] = pair[REPLY + i]!
+    if (!fixed) choice.fill(0, side === NAT_SRC ? DST : SRC, (side === NAT_SRC ? DST : SRC) + 4)
+    const protocol = protocolOf(choice[HEAD]!)
+    if (isIcmp(versionOf(choice[HEAD]!), protocol)) {
+      if (side !== NAT_SRC) return
+      choice[SRC_PORT]! &= ~0xffff
+      choice[DST_PORT]! &= ~0xffff
+    } else if (hasPorts(protocol)) {
+      choice[DST_PORT] = minPort > 0 && side === NAT_SRC ? 0 : likePorts(pair[SRC_PORT]!)[0]
+      if (minPort > 0 && side === NAT_DST) choice[SRC_PORT] = 0
+    }
   }
 
   return {
@@ -128,16 +172,26 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
       const fixed = !address?.some((word) => word !== 0)
       const ports = [pair[REPLY + SRC_PORT]!, pair[REPLY + DST_PORT]!] as const
       const addresses = fixed ? 1 : Math.min(more + 1, MAX_ADDRESSES)
+      readChoice(pair, request, fixed)
+      const known = full[hashTuple(choice, 0, seed) % FULL_PLACES]!
+      const isSame = known.request === request && sameTuple(known.choice, 0, choice, 0)
+      if (isSame && now < known.until) return false
       for (let i = 0; i < addresses; i++) {
+        attemptsLeft = MAX_ATTEMPTS / addresses
         if (!fixed && address) addOffset(pair, to, address, (hash + i) % (more + 1))
         pair[REPLY + SRC_PORT] = ports[0]
         pair[REPLY + DST_PORT] = ports[1]
         if (choosePorts(pair, request, offset, now)) return true
       }
+      known.request = request
+      known.choice.set(choice)
+      known.until = now + FULL_MS
       return false
     },
   }
 }
+
+const likePorts = (port: number) => PORT_RANGES.find(([, last]) => port <= last) ?? PORT_RANGES[2]
 
 /** address + offset into four words; an IPv4 address has only the first of them. */
 function addOffset(to: Uint32Array, at: number, address: Uint32Array, offset: number): void {

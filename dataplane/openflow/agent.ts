@@ -15,14 +15,15 @@ import { packetInFormat } from '../../southbound/openflow/nicira-message.ts'
 import type { WireError } from '../../southbound/wire/error.ts'
 import type { FlowEvent } from '../pipeline/journal.ts'
 import { Refusal, refuse } from '../pipeline/refusal.ts'
-import type { Bridge, Session } from '../switch/bridge.ts'
+import type { Bridge } from '../switch/bridge.ts'
+import type { Session } from '../switch/session.ts'
 import { asyncConfig } from './async.ts'
 import { bundles } from './bundles.ts'
 import { duration } from './duration.ts'
 import { flowMonitors } from './flow-monitors.ts'
 import { refusalOf } from './malformed.ts'
 import { multipartAssembler } from './multipart.ts'
-import { packetIn2 } from './packet-in.ts'
+import { fitted, packetIn2 } from './packet-in.ts'
 import { post } from './post.ts'
 import { isForSlaves, type Peer, requests } from './requests.ts'
 import { describePort } from './statistics.ts'
@@ -95,12 +96,18 @@ export function serveOpenflow(
     demote() {
       if (peer.role === controllerRole.master) setRole(controllerRole.slave)
     },
-    packetIn(message, _maxLen, userdata) {
-      // Reasons that a flow makes up have no bit: they come as an action's.
-      const reason = message.reason > packetInReason.invalid_ttl ? 1 : message.reason
-      if (!wants('packet_in', reason)) return false
+    takesPacketIn(reason) {
       if (outgoing.unread > bridge.limits.packetInBytes) return false
+      // Reasons that a flow makes up have no bit: they come as an action's.
+      return wants(
+        'packet_in',
+        reason > packetInReason.invalid_ttl ? packetInReason.action : reason,
+      )
+    },
+    packetIn(whole, _maxLen, userdata) {
       const second = peer.format === packetInFormat.nxt_packet_in2
+      const message = fitted(whole, second ? userdata : undefined)
+      if (!message) return false
       const size = message.data.length + 64
       outgoing.send({ ...(second ? packetIn2(message, userdata) : message), xid: 0 }, size)
       return true
@@ -155,7 +162,10 @@ export function serveOpenflow(
   }
 
   bridge.sessions.add(session)
-  void connection.closed.then(() => bridge.sessions.delete(session))
+  void connection.closed.then(() => {
+    bridge.sessions.delete(session)
+    peer.bundles.close()
+  })
   connection.onMalformed((bytes: Uint8Array, error: WireError) => {
     const xid = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4)
     guarded(

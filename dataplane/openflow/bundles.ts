@@ -2,14 +2,16 @@
  * The bundles of one session (ONF EXT-230): flow-mods, group-mods and port-mods are kept until the
  * commit, then done in order as one change of the bridge, or not at all, whatever the flags ask for.
  * A message that cannot be kept is refused under its own xid; so is the one that fails in the commit,
- * followed by `msg_failed`. Neighbours: agent.ts, bridge.ts (change).
+ * followed by `msg_failed`. A bundle that nobody touches for 10 s is forgotten and its controller told,
+ * as in Open vSwitch. Neighbours: agent.ts, bridge.ts (change).
  */
 import { bundleControl, bundleFlags } from '../../southbound/openflow/bundle.ts'
 import { decode, type Message, type MessageOf } from '../../southbound/openflow/message.ts'
 import { WireError } from '../../southbound/wire/error.ts'
 import type { Journal } from '../pipeline/journal.ts'
 import { Refusal, refuse } from '../pipeline/refusal.ts'
-import type { Bridge, Cause } from '../switch/bridge.ts'
+import type { Bridge } from '../switch/bridge.ts'
+import type { Cause } from '../switch/session.ts'
 import { refusalOf } from './malformed.ts'
 import type { Send } from './post.ts'
 
@@ -17,28 +19,32 @@ type Doers = {
   readonly [K in 'flow_mod' | 'group_mod' | 'port_mod']: (
     bridge: Bridge,
     message: MessageOf<K>,
-    now: number,
     journal: Journal,
   ) => void
 }
 /** What a bundle takes. Meters are not among it, as in Open vSwitch. */
 const doers: Doers = {
-  flow_mod: (bridge, message, now, journal) => bridge.flows.apply(message, now, journal),
-  group_mod: (bridge, message, _now, journal) => bridge.applyGroupMod(message, journal),
-  port_mod: (bridge, message, _now, journal) => bridge.applyPortMod(message, journal),
+  flow_mod: (bridge, message, journal) => bridge.applyFlowMod(message, journal),
+  group_mod: (bridge, message, journal) => bridge.applyGroupMod(message, journal),
+  port_mod: (bridge, message, journal) => bridge.applyPortMod(message, journal),
 }
 type Kept = MessageOf<keyof Doers>
 
 interface Bundle {
   readonly flags: number
   readonly messages: Kept[]
+  /** What it is charged with. */
   bytes: number
   closed: boolean
+  usedAt: number
+  cancelExpiry: () => void
 }
 
 export interface Bundles {
   control(message: MessageOf<'bundle_control'>): void
   add(message: MessageOf<'bundle_add'>): void
+  /** Forgets all of them: the session is over. */
+  close(): void
 }
 
 export interface BundlesHost {
@@ -50,33 +56,52 @@ export interface BundlesHost {
 
 const KNOWN_FLAGS = bundleFlags.atomic | bundleFlags.ordered
 const NOTHING = new Uint8Array(0)
+/** What a message takes in memory beside its bytes. */
+const MESSAGE_COST = 512
+const IDLE_MS = 10_000
 
 export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
   const open = new Map<number, Bundle>()
-  /** Of all bundles together. */
-  let bytes = 0
-
   const begin = (id: number, flags: number): Bundle => {
     if ((flags & ~KNOWN_FLAGS) !== 0) refuse('bundle_failed.bad_flags', `${flags}`)
     if (open.size >= bridge.limits.bundles) refuse('bundle_failed.out_of_bundles')
-    const bundle: Bundle = { flags, messages: [], bytes: 0, closed: false }
+    const usedAt = bridge.clock.now()
+    const bundle: Bundle = {
+      ...{ flags, messages: [], bytes: 0, closed: false, usedAt },
+      cancelExpiry: () => {},
+    }
     open.set(id, bundle)
+    expireLater(id, bundle)
     return bundle
   }
   const end = (id: number) => {
-    bytes -= open.get(id)?.bytes ?? 0
+    const bundle = open.get(id)
+    if (!bundle) return
+    bundle.cancelExpiry()
+    bridge.bundleBytes -= bundle.bytes
     open.delete(id)
+  }
+  const expireLater = (bundle_id: number, bundle: Bundle) => {
+    const left = bundle.usedAt + IDLE_MS - bridge.clock.now()
+    bundle.cancelExpiry = bridge.clock.after(left, () => {
+      if (bridge.clock.now() < bundle.usedAt + IDLE_MS) return expireLater(bundle_id, bundle)
+      end(bundle_id)
+      const opening = { control_type: bundleControl.open_request, flags: bundle.flags }
+      host.sendError(
+        { type: 'bundle_control', xid: 0, bundle_id, ...opening, properties: NOTHING },
+        new Refusal('bundle_failed.timeout'),
+      )
+    })
   }
 
   const commit = ({ messages }: Bundle) => {
     let current = messages[0]
     if (!current) return
-    const now = bridge.clock.now()
     try {
       bridge.change(host.cause(current.xid), (journal) => {
         for (const message of messages) {
           current = message
-          doers[message.type](bridge, message as never, now, journal)
+          doers[message.type](bridge, message as never, journal)
         }
       })
     } catch (error) {
@@ -114,6 +139,7 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
           }
           checkFlags(need(), flags)
           need().closed = true
+          need().usedAt = bridge.clock.now()
           break
         case bundleControl.commit_request:
           need()
@@ -138,15 +164,21 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
       if (bundle.closed) refuse('bundle_failed.bundle_closed', `${bundle_id}`)
       checkFlags(bundle, flags)
       const { bundleMessages, bundleBytes } = bridge.limits
-      const full = bundle.messages.length >= bundleMessages || bytes + inner.length > bundleBytes
+      const cost = inner.length + MESSAGE_COST
+      const full =
+        bundle.messages.length >= bundleMessages || bridge.bundleBytes + cost > bundleBytes
       if (full) refuse('bundle_failed.msg_too_many', `${bundle.messages.length}`)
       // The bytes belong to the connection's buffer.
       const message = decodeInner(inner.slice())
       if (message.xid !== xid) refuse('bundle_failed.msg_bad_xid', `${message.xid} in ${xid}`)
       if (!(message.type in doers)) refuse('bundle_failed.msg_unsup', message.type)
       bundle.messages.push(message as Kept)
-      bundle.bytes += inner.length
-      bytes += inner.length
+      bundle.usedAt = bridge.clock.now()
+      bundle.bytes += cost
+      bridge.bundleBytes += cost
+    },
+    close() {
+      for (const id of [...open.keys()]) end(id)
     },
   }
 }

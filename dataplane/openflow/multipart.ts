@@ -19,11 +19,11 @@ import {
 } from './group-statistics.ts'
 import type { Send } from './post.ts'
 import { queueStatistics } from './queues.ts'
+import { flowSize, groupDescSize, groupSize } from './reply-size.ts'
 import {
   aggregateStatistics,
   describePort,
   describeSwitch,
-  flowSize,
   flowStatistics,
   portStatistics,
   tableStatistics,
@@ -57,11 +57,11 @@ const answers: { readonly [K in Exclude<MultipartKind, 'flow_monitor'>]: Answer<
   queue: (bridge, request) => ({ list: queueStatistics(bridge, request), size: () => 40 }),
   group: (bridge, request) => ({
     list: groupStatistics(bridge, request),
-    size: ({ bucket_stats }) => 40 + 16 * bucket_stats.length,
+    size: ({ bucket_stats }) => groupSize(bucket_stats.length),
   }),
   group_desc: (bridge) => ({
     list: describeGroups(bridge),
-    size: ({ buckets }) => 8 + buckets.length,
+    size: ({ buckets }) => groupDescSize(buckets.length),
   }),
   group_features: (bridge) => ({ one: groupFeatures(bridge) }),
   meter: (bridge, request) => ({
@@ -80,10 +80,6 @@ const answers: { readonly [K in Exclude<MultipartKind, 'flow_monitor'>]: Answer<
   ipfix_bridge: () => refuse('stats_failed.not_configured'),
   ipfix_flow: () => refuse('stats_failed.not_configured'),
 }
-export const multipartKinds: readonly MultipartKind[] = [
-  ...(Object.keys(answers) as (keyof typeof answers)[]),
-  'flow_monitor',
-]
 
 /** Answers every request but the flow monitor's; throws a Refusal for what is unknown. */
 export function answerMultipart(bridge: Bridge, request: MultipartRequest, send: Send): void {

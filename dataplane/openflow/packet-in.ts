@@ -1,6 +1,7 @@
 /**
  * A packet on its way to the controller: the only place where a packet becomes an object. As there
- * are no buffers, the packet is always there whole (OpenFlow 1.3.5 §6.1.2, as Open vSwitch does).
+ * are no buffers, the packet is always there whole (OpenFlow 1.3.5 §6.1.2, as Open vSwitch does), or as
+ * much of it as a message of 65,535 bytes holds.
  * Neighbours: bridge.ts makes the standard message, agent.ts the one of the controller's format.
  */
 import { encodeMatch, type Match } from '../../southbound/openflow/match.ts'
@@ -51,15 +52,28 @@ export function packetIn(run: Run, reason: number): PacketIn {
   }
 }
 
+/** Heads and padding of either format, at most. */
+const OVERHEAD = 96
+const MAX_MESSAGE = 65_535
+
+/** The message with as much of the frame as fits; undefined when nothing does. */
+export function fitted(message: PacketIn, userdata: Uint8Array | undefined): PacketIn | undefined {
+  const { match, data } = message
+  const room = MAX_MESSAGE - OVERHEAD - match.length - (userdata?.length ?? 0)
+  if (data.length <= room) return message
+  return room > 0 ? { ...message, data: data.subarray(0, room) } : undefined
+}
+
 /** The same as NXT_PACKET_IN2, with what the controller action carries for it. */
 export function packetIn2(
-  { data, table_id, cookie, reason, match }: PacketIn,
+  { data, total_len, table_id, cookie, reason, match }: PacketIn,
   userdata: Uint8Array | undefined,
 ): Omit<MessageOf<'packet_in2'>, 'xid'> {
   return {
     type: 'packet_in2',
     properties: [
       { kind: 'packet', packet: data },
+      ...(data.length < total_len ? [{ kind: 'full_len', full_len: total_len } as const] : []),
       { kind: 'table_id', table_id },
       ...(cookie === NO_COOKIE ? [] : [{ kind: 'cookie', cookie } as const]),
       { kind: 'reason', reason },

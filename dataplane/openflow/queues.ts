@@ -1,6 +1,7 @@
 /**
  * The queues of ports: their configuration and counters, asked for in two messages (OpenFlow 1.3.5
- * §7.3.6, §7.3.5.8). Queues come from the database (QoS and Queue rows), never by OpenFlow; a packet
+ * §7.3.6, §7.3.5.8). OpenFlow makes none, and nor does the database: ports have the queues that the
+ * process puts into BridgePort.queues, in a running switch none. They count and shape nothing. A packet
  * for a queue that a port has not leaves by the port's default (§5.12 leaves that open).
  * Neighbours: bridge.ts counts what leaves by them.
  */

@@ -15,7 +15,8 @@ import { ANY, CONTROLLER, LOCAL } from '../../southbound/openflow/port.ts'
 import { ethernet } from '../../southbound/wire/ethernet.ts'
 import { TABLES } from '../pipeline/program.ts'
 import { refuse } from '../pipeline/refusal.ts'
-import type { Bridge, Cause } from '../switch/bridge.ts'
+import type { Bridge } from '../switch/bridge.ts'
+import type { Cause } from '../switch/session.ts'
 import type { AsyncConfig } from './async.ts'
 import type { Bundles } from './bundles.ts'
 import type { FlowMonitors } from './flow-monitors.ts'
@@ -108,9 +109,7 @@ export const requests: Requests = {
     peer.missSendLen = miss_send_len
   },
   flow_mod: (bridge, { cause }, mod) =>
-    bridge.change(cause(mod.xid), (journal) =>
-      bridge.flows.apply(mod, bridge.clock.now(), journal),
-    ),
+    bridge.change(cause(mod.xid), (journal) => bridge.applyFlowMod(mod, journal)),
   group_mod: (bridge, { cause }, mod) =>
     bridge.change(cause(mod.xid), (journal) => bridge.applyGroupMod(mod, journal)),
   port_mod: (bridge, { cause }, mod) =>

@@ -90,10 +90,6 @@ function describeFlow(bridge: Bridge, flow: Flow): ReplyElement<'flow'> {
   }
 }
 
-/** At most: fixed part, match header and padding, match, instructions. */
-export const flowSize = (flow: ReplyElement<'flow'>) =>
-  48 + 4 + 7 + flow.match.length + flow.instructions.length
-
 function countPort(bridge: Bridge, port: BridgePort): ReplyElement<'port_stats'> {
   const { counters } = port
   return {

@@ -120,6 +120,7 @@ export function setTableFeatures(bridge: Bridge, wanted: readonly TableFeatures[
     // Nobody is told of these (§7.3.5.5).
     for (const flow of [...bridge.flows.inTable(id)]) bridge.flows.remove(flow, 0, journal)
   })
+  bridge.lessons.changed(journal.events)
   for (const { table_id, name, config } of wanted) {
     Object.assign(bridge.flows.tables[table_id]!, { name, config })
   }

@@ -10,6 +10,7 @@ import {
 import { decodeMatch, type Match, missingPrerequisite } from '../../southbound/openflow/match.ts'
 import { TABLE } from '../../southbound/openflow/port.ts'
 import { WireError } from '../../southbound/wire/error.ts'
+import { contradiction } from '../classifier/matcher.ts'
 import { keyField } from '../packet/key-layout.ts'
 import { badInstructions, badMatch } from './malformed.ts'
 import { compileProgram, type Program } from './program.ts'
@@ -49,6 +50,8 @@ export function checkedMatch(bytes: Uint8Array): Match {
     const [value, mask] = entry
     if ((BigInt(value) & ~BigInt(mask)) !== 0n) refuse('bad_match.bad_wildcards', name)
   }
+  const contrary = contradiction(match)
+  if (contrary !== undefined) refuse('bad_match.dup_field', `${contrary} is said otherwise`)
   const missing = missingPrerequisite(match)
   if (missing !== undefined) refuse('bad_match.bad_prereq', missing)
   return match

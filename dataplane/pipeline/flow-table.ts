@@ -22,6 +22,7 @@ import {
   type NewMatcher,
   overlaps,
 } from '../classifier/matcher.ts'
+import { newSecret } from '../classifier/secret-hash.ts'
 import { tupleSpace } from '../classifier/tuple-space.ts'
 import { checkedMatch, programOf } from './checked.ts'
 import { flowIndex } from './flow-index.ts'
@@ -42,6 +43,8 @@ export interface Flow extends FlowBytes, Matchable {
   bytes: number
   /** Milliseconds on the switch's clock. */
   readonly createdAt: number
+  /** Last taught by a packet, from which hard_timeout counts; else createdAt. */
+  modifiedAt: number
   usedAt: number
 }
 
@@ -64,7 +67,7 @@ export interface FlowTables {
   /** Flows that the filter takes, by table and priority as they were added. */
   select(filter: FlowFilter): Flow[]
   remove(flow: Flow, reason: number, journal: Journal): void
-  /** Adds a flow that a packet taught; the same flow again counts as used. */
+  /** Adds a flow that a packet taught; the same flow again has all of its timeouts before it. */
   learn(mod: FlowMod, now: number, journal: Journal): void
   /** Removes what has timed out; false = no flow has a timeout. */
   expire(now: number, journal: Journal): boolean
@@ -103,6 +106,8 @@ export function flowTables(
   checkReferences: ReferenceCheck,
   newMatcher: NewMatcher = tupleSpace,
   limits: Limits = defaultLimits,
+  /** From 0 to 1. */
+  random: () => number = Math.random,
 ): FlowTables {
   const tables = Array.from(
     { length: TABLES },
@@ -113,12 +118,17 @@ export function flowTables(
       maxFlows: limits.flowsPerTable,
     }),
   )
-  const matchers = Array.from({ length: TABLES }, () => conjunctiveMatcher<Flow>(newMatcher))
+  const secret = newSecret(random)
+  const matchers = Array.from({ length: TABLES }, () =>
+    conjunctiveMatcher<Flow>(newMatcher, secret),
+  )
   const counts = Array.from(
     { length: TABLES },
     (): TableCounts => ({ active: 0, lookups: 0, matched: 0 }),
   )
   const index = flowIndex(TABLES)
+  /** Flows that were ever added, identical ones once. */
+  let added = 0
   /** Flows with a timeout. */
   const timed = new Set<Flow>()
 
@@ -177,12 +187,14 @@ export function flowTables(
       ...behaviour,
       compiled: compileMatch(match),
       clauses: behaviour.program.clauses,
+      order: old?.order ?? added++,
       flags: mod.flags,
       idle_timeout: mod.idle_timeout,
       hard_timeout: mod.hard_timeout,
       packets: keep ? old.packets : 0,
       bytes: keep ? old.bytes : 0,
       createdAt: now,
+      modifiedAt: now,
       usedAt: now,
     }
     if ((mod.flags & flowFlags.check_overlap) !== 0) checkOverlap(flow, old)
@@ -274,13 +286,13 @@ export function flowTables(
     learn(mod, now, journal) {
       const old = index.find(mod)
       if (old && sameBytes(old.instructions, mod.instructions) && old.cookie === mod.cookie) {
-        old.usedAt = now
+        old.modifiedAt = old.usedAt = now
       } else add(mod, now, journal)
     },
     expire(now, journal) {
       for (const flow of timed) {
-        const { hard_timeout, idle_timeout, createdAt, usedAt } = flow
-        if (hard_timeout > 0 && now - createdAt >= hard_timeout * 1000) {
+        const { hard_timeout, idle_timeout, modifiedAt, usedAt } = flow
+        if (hard_timeout > 0 && now - modifiedAt >= hard_timeout * 1000) {
           remove(flow, removedReason.hard_timeout, journal)
         } else if (idle_timeout > 0 && now - usedAt >= idle_timeout * 1000) {
           remove(flow, removedReason.idle_timeout, journal)

@@ -15,11 +15,13 @@ import type { MessageOf } from '../../southbound/openflow/message.ts'
 import { ANY, LOCAL, MAX_PORT, TABLE } from '../../southbound/openflow/port.ts'
 import { WireError } from '../../southbound/wire/error.ts'
 import { type CompiledAction, compileActions, orderActions, writeActions } from './actions.ts'
+import { backReferences, longest } from './group-chains.ts'
 import type { Journal } from './journal.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { badActions } from './malformed.ts'
 import { Refusal, refuse } from './refusal.ts'
 import type { Step } from './run.ts'
+import { MAX_DEPTH } from './scratch.ts'
 
 export interface Bucket {
   readonly weight: number
@@ -29,6 +31,8 @@ export interface Bucket {
   /** Whether it may write to the frame: it then works on a copy. */
   readonly frame: boolean
   readonly groups: readonly number[]
+  /** As the last choice of a bucket of this group found it. */
+  live: boolean
   packets: number
   bytes: number
 }
@@ -38,6 +42,12 @@ export interface Group {
   readonly group_type: number
   readonly bytes: Uint8Array
   readonly buckets: readonly Bucket[]
+  /** The groups that it forwards to, and those and the ones that it watches, each once. */
+  readonly forwards: readonly number[]
+  readonly names: readonly number[]
+  /** Whether a bucket was live at the choice of this number. */
+  live: boolean
+  liveAt: number
   packets: number
   byteCount: number
   readonly createdAt: number
@@ -57,24 +67,17 @@ export interface Groups {
 
 export function groups(limits: Limits = defaultLimits): Groups {
   const all = new Map<number, Group>()
-  /** id -> how many groups forward to it. */
-  const named = new Map<number, number>()
+  /** Of a group, the ids of those that forward to it, and that forward to it or watch it. */
+  const forwarding = backReferences()
+  const naming = backReferences()
   let bucketCount = 0
-
-  /** Keeps the counts of what a group holds; `by` is 1 or -1. */
-  const tally = (group: Group | undefined, by: number) => {
-    if (!group) return
-    bucketCount += by * group.buckets.length
-    for (const id of new Set(group.buckets.flatMap(({ groups }) => groups))) {
-      const count = (named.get(id) ?? 0) + by
-      if (count === 0) named.delete(id)
-      else named.set(id, count)
-    }
-  }
+  let choices = 0
 
   const put = (id: number, group: Group | undefined) => {
-    tally(all.get(id), -1)
-    tally(group, 1)
+    const old = all.get(id)
+    bucketCount += (group?.buckets.length ?? 0) - (old?.buckets.length ?? 0)
+    forwarding.replace(id, old?.forwards, group?.forwards)
+    naming.replace(id, old?.names, group?.names)
     if (group) all.set(id, group)
     else all.delete(id)
   }
@@ -84,14 +87,17 @@ export function groups(limits: Limits = defaultLimits): Groups {
     put(id, group)
   }
 
-  /** Whether following the buckets from `ids` comes to `wanted`. */
-  const reaches = (ids: readonly number[], wanted: number, seen = new Set<number>()): boolean =>
-    ids.some((id) => {
-      if (id === wanted) return true
-      if (seen.has(id)) return false
-      seen.add(id)
-      return reaches(all.get(id)?.buckets.flatMap((b) => b.groups) ?? [], wanted, seen)
-    })
+  /**
+   * No group comes to itself by what it names, and no chain of groups is longer than what a packet may
+   * go through: so whoever follows chains may recurse.
+   */
+  const checkChains = (id: number, names: readonly number[]) => {
+    const below = longest(names, (name) => all.get(name)?.names ?? [], id)
+    const above = longest(naming.of(id), naming.of, id)
+    if (below + 1 + above > MAX_DEPTH) {
+      refuse('group_mod_failed.chaining_unsupported', `${below + 1 + above} groups in a chain`)
+    }
+  }
 
   const build = (mod: GroupMod, now: number, old: Group | undefined): Group => {
     const { group_id, group_type } = mod
@@ -104,32 +110,35 @@ export function groups(limits: Limits = defaultLimits): Groups {
     }
     for (const value of values) checkBucket(value, group_type)
     const buckets = values.map(compileBucket)
-    const chained = buckets.flatMap((bucket) => bucket.groups)
-    if (reaches(chained, group_id)) refuse('group_mod_failed.loop', `group ${group_id}`)
+    const forwards = [...new Set(buckets.flatMap((bucket) => bucket.groups))]
+    const watched = buckets.flatMap((b) => (b.watch_group === ANY_GROUP ? [] : [b.watch_group]))
+    const names = [...new Set([...forwards, ...watched])]
+    checkChains(group_id, names)
     const bytes = mod.buckets.slice()
     // A modification keeps what the group has counted; its buckets count anew (OpenFlow 1.3.5 §6.5).
     const { packets = 0, byteCount = 0, createdAt = now } = old ?? {}
-    return { group_id, group_type, bytes, buckets, packets, byteCount, createdAt }
+    return {
+      ...{ group_id, group_type, bytes, buckets, forwards, names, live: false, liveAt: 0 },
+      ...{ packets, byteCount, createdAt },
+    }
   }
 
-  const isLive = (
-    bucket: Bucket,
-    type: number,
-    isUp: (port: number) => boolean,
-    depth = 0,
-  ): boolean => {
-    if (depth > 8) return false
+  const isLive = (bucket: Bucket, type: number, isUp: (port: number) => boolean): boolean => {
     const { watch_port, watch_group } = bucket
     if (watch_port === ANY && watch_group === ANY_GROUP) return type !== groupType.ff
     if (watch_port !== ANY && isUp(watch_port)) return true
     const watched = watch_group === ANY_GROUP ? undefined : all.get(watch_group)
     if (!watched) return false
-    return watched.buckets.some((other) => isLive(other, watched.group_type, isUp, depth + 1))
+    if (watched.liveAt !== choices) {
+      watched.liveAt = choices
+      watched.live = watched.buckets.some((other) => isLive(other, watched.group_type, isUp))
+    }
+    return watched.live
   }
 
   return {
     all,
-    references: (id) => named.get(id) ?? 0,
+    references: (id) => forwarding.of(id).size,
     apply(mod, now, journal) {
       const { command, group_id } = mod
       if (command > groupCommand.delete) refuse('group_mod_failed.bad_command', `${command}`)
@@ -139,7 +148,7 @@ export function groups(limits: Limits = defaultLimits): Groups {
       const old = all.get(group_id)
       if (command === groupCommand.delete) {
         const ids = everything ? [...all.keys()] : old ? [group_id] : []
-        if (old && !everything && named.has(group_id)) {
+        if (old && !everything && forwarding.of(group_id).size > 0) {
           refuse('group_mod_failed.chained_group', `a bucket forwards to ${group_id}`)
         }
         for (const id of ids) set(id, undefined, journal)
@@ -156,15 +165,17 @@ export function groups(limits: Limits = defaultLimits): Groups {
       return []
     },
     choose(group, hash, isUp) {
+      choices++
       let total = 0
       for (const bucket of group.buckets) {
-        if (!isLive(bucket, group.group_type, isUp)) continue
+        bucket.live = isLive(bucket, group.group_type, isUp)
+        if (!bucket.live) continue
         if (group.group_type === groupType.ff) return bucket
         total += bucket.weight
       }
       let at = total === 0 ? 0 : hash % total
       for (const bucket of group.buckets) {
-        if (bucket.weight === 0 || !isLive(bucket, group.group_type, isUp)) continue
+        if (!bucket.live) continue
         if (at < bucket.weight) return bucket
         at -= bucket.weight
       }
@@ -236,6 +247,7 @@ function compileBucket(value: BucketValue): Bucket {
     steps: set.map((action) => action.step),
     frame: set.some((action) => action.frame),
     groups: value.actions.flatMap((a) => (a.kind === 'group' ? [a.group_id] : [])),
+    live: false,
     packets: 0,
     bytes: 0,
   }

@@ -6,6 +6,8 @@ export interface Limits {
   /** Flows of one table; more are refused with table_full. */
   readonly flowsPerTable: number
   readonly flows: number
+  /** Of those, the ones that packets taught. */
+  readonly learnedFlows: number
   readonly groups: number
   /** Buckets of all groups. */
   readonly buckets: number
@@ -16,7 +18,7 @@ export interface Limits {
   readonly monitors: number
   /** Bundles of one controller that are open at a time. */
   readonly bundles: number
-  /** Messages of one bundle, and their bytes in all bundles of a controller. */
+  /** Messages of one bundle; bytes that the open bundles of all controllers take in memory. */
   readonly bundleMessages: number
   readonly bundleBytes: number
   /** Bytes of a multipart request in many messages, and of monitor updates that wait for a reader. */
@@ -29,6 +31,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   flowsPerTable: 1_000_000,
   flows: 4_000_000,
+  learnedFlows: 65_536,
   groups: 65_536,
   buckets: 1_048_576,
   meters: 65_536,

@@ -24,9 +24,12 @@ import { swapTuple } from './original-tuple.ts'
 import { type ControllerTarget, type Datapath, type Run, STOP, type Step } from './run.ts'
 import { MAX_DEPTH, newRun, restart, restore, save } from './scratch.ts'
 
-/** Resubmits and buckets in all, for one packet. */
+/**
+ * Packets, resubmits and buckets in all that one packet may cause, in whatever bridges its copies come
+ * to: a loop of patch ports multiplies, so a bound of the depth alone is none. As in Open vSwitch.
+ */
 const MAX_WORK = 4096
-/** Packets that caused packets, through patch ports, while they were under way. */
+/** Packets under way in one bridge that caused one another, through patch ports. */
 const MAX_NESTING = 8
 const METADATA = keyField.metadata.slot
 const ACTSET_OUTPUT = keyField.actset_output.slot
@@ -78,6 +81,9 @@ export interface Pipeline {
 
 export function pipeline(host: PipelineHost): Pipeline {
   const { tables, groups, meters, pool } = host
+  const { passage } = pool
+  /** Counts one more; true: there is no room for it, in depth or in all. */
+  const isSpent = (run: Run) => run.depth >= MAX_DEPTH || passage.work++ >= MAX_WORK
 
   const datapath: Datapath = {
     conntrack: host.conntrack,
@@ -102,9 +108,7 @@ export function pipeline(host: PipelineHost): Pipeline {
       else datapath.drop(run, DROP.group_no_bucket)
     },
     resubmit(run, inPort, tableId, original) {
-      if (run.depth >= MAX_DEPTH || run.work++ >= MAX_WORK) {
-        return datapath.drop(run, DROP.recursion_limit)
-      }
+      if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
       const { flow, tableId: table, key } = run
       const before = key[IN_PORT]!
       // The port counts for the lookup alone, and so do the addresses before translation.
@@ -122,9 +126,7 @@ export function pipeline(host: PipelineHost): Pipeline {
     },
     learn: (mod) => void lessons.push(mod),
     isolate(run, steps, frame) {
-      if (run.depth >= MAX_DEPTH || run.work++ >= MAX_WORK) {
-        return datapath.drop(run, DROP.recursion_limit)
-      }
+      if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
       const { packet, queue } = run
       const saved = run.saved[run.depth]!
       const stackSize = save(run, saved)
@@ -146,9 +148,7 @@ export function pipeline(host: PipelineHost): Pipeline {
       restore(run, saved, stackSize)
     },
     fork(run, change, tableId) {
-      if (run.depth >= MAX_DEPTH || run.work++ >= MAX_WORK) {
-        return datapath.drop(run, DROP.recursion_limit)
-      }
+      if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
       const saved = run.saved[run.depth]!
       const stackSize = save(run, saved)
       change(run)
@@ -252,7 +252,10 @@ export function pipeline(host: PipelineHost): Pipeline {
     tunnel: Outer | undefined,
     steps: readonly Step[] | undefined,
   ) => {
-    if (nesting >= MAX_NESTING) return host.drop(DROP.recursion_limit)
+    if (passage.packets === 0) passage.work = 0
+    if (nesting >= MAX_NESTING || passage.work++ >= MAX_WORK) {
+      return host.drop(DROP.recursion_limit)
+    }
     if (end - start < ethernet.size) return host.drop(DROP.frame_truncated)
     const packet = pool.take(bytes, start, end)
     if (!packet) return host.drop(DROP.frame_too_long)
@@ -260,6 +263,7 @@ export function pipeline(host: PipelineHost): Pipeline {
     restart(run, packet, host.now())
     run.key[IN_PORT] = inPort
     nesting++
+    passage.packets++
     try {
       if (tunnel) {
         loadTunnel(run.key, tunnel)
@@ -280,6 +284,7 @@ export function pipeline(host: PipelineHost): Pipeline {
       host.fault(error)
     } finally {
       nesting--
+      passage.packets--
       // A fault may have left a bucket's copy in place: then this packet is simply not reused.
       if (run.packet === packet) pool.give(packet)
     }
@@ -296,9 +301,7 @@ export function pipeline(host: PipelineHost): Pipeline {
     execute: (frame, inPort, steps, start = 0, end = frame.length) =>
       process(frame, start, end, inPort, undefined, steps),
     enterTables(run) {
-      if (run.work++ >= MAX_WORK || run.depth >= MAX_DEPTH) {
-        return datapath.drop(run, DROP.recursion_limit)
-      }
+      if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
       run.depth++
       runAll(run, 0)
       run.depth--

@@ -56,8 +56,6 @@ export interface Run {
   held: number
   /** Groups within groups and resubmits within resubmits. */
   depth: number
-  /** Resubmits and buckets so far, bounded for each packet. */
-  work: number
 }
 
 export interface Saved {

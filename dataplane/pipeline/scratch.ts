@@ -31,7 +31,6 @@ export function newRun(datapath: Datapath): Run {
     dropped: 0,
     held: -1,
     depth: 0,
-    work: 0,
   }
 }
 
@@ -50,7 +49,6 @@ export function restart(run: Run, packet: Run['packet'], now: number): void {
   run.dropped = 0
   run.held = -1
   run.depth = 0
-  run.work = 0
 }
 
 /** Keeps key, action set and stack; answers the size of the stack. */

@@ -1,7 +1,8 @@
 /**
  * Patch ports: two ports of the switch, on two bridges or one, joined by name, each naming the other
  * as its peer. A frame goes over within transmit(), borrowed, as it does in Open vSwitch: the receiving
- * bridge handles it before the sending one goes on, and bounds how deep that nests (`recursion_limit`).
+ * bridge handles it before the sending one goes on, and bounds how deep that nests and how many frames
+ * one frame causes in all bridges of the switch (`recursion_limit`).
  * Neighbours: switch/interfaces.ts (`options:peer`).
  */
 import {

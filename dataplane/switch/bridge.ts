@@ -4,14 +4,14 @@
  * Neighbours: pipeline.ts (life of a packet), openflow/agent.ts (sessions), switch.ts (owner).
  */
 import type { Action } from '../../southbound/openflow/action.ts'
-import type { Body } from '../../southbound/openflow/message.ts'
 import { packetInReason } from '../../southbound/openflow/message.ts'
 import * as reserved from '../../southbound/openflow/port.ts'
 import type { NewMatcher } from '../classifier/matcher.ts'
 import { type Conntrack, conntrack } from '../conntrack/conntrack.ts'
-import { packetIn } from '../openflow/packet-in.ts'
+import { type PacketIn, packetIn } from '../openflow/packet-in.ts'
 import type { PortMod } from '../openflow/port-mod.ts'
 import { applyPortMod } from '../openflow/port-mod.ts'
+import { checkFlowsFit, checkGroupFits } from '../openflow/reply-size.ts'
 import { DROP, type DropCounters } from '../packet/drop.ts'
 import { IN_PORT } from '../packet/key-layout.ts'
 import type { PacketPool } from '../packet/packet.ts'
@@ -19,18 +19,12 @@ import { compileActions } from '../pipeline/actions.ts'
 import { type FlowMod, type FlowTables, flowTables } from '../pipeline/flow-table.ts'
 import { frameMatch } from '../pipeline/frame-match.ts'
 import { type GroupMod, type Groups, groups } from '../pipeline/groups.ts'
-import {
-  type FlowEvent,
-  type Journal,
-  newJournal,
-  removedReason,
-  rollBack,
-} from '../pipeline/journal.ts'
+import { type Journal, newJournal, removedReason, rollBack } from '../pipeline/journal.ts'
 import { defaultLimits, type Limits } from '../pipeline/limits.ts'
 import { CONTROLLER_METER, METER, type MeterMod, type Meters, meters } from '../pipeline/meters.ts'
 import { type Pipeline, pipeline } from '../pipeline/pipeline.ts'
 import type { Program } from '../pipeline/program.ts'
-import { Refusal, refuse } from '../pipeline/refusal.ts'
+import { refuse } from '../pipeline/refusal.ts'
 import type { ControllerTarget, Run, Step } from '../pipeline/run.ts'
 import type { FramePort } from '../ports/frame-port.ts'
 import type { TunnelOptions } from '../tunnel/tunnel-options.ts'
@@ -38,32 +32,9 @@ import { type TunnelPort, tunnelPort } from '../tunnel/tunnel-port.ts'
 import { SENT, type Underlay } from '../tunnel/underlay.ts'
 import { type BridgePort, devicePort } from './bridge-port.ts'
 import type { Clock } from './clock.ts'
+import { type Lessons, lessons } from './lessons.ts'
 import { type Normal, normal } from './normal.ts'
-
-/** Who asked for a change: the monitor tells that one in short. */
-export interface Cause {
-  readonly session: Session
-  readonly xid: number
-}
-
-/** A controller's connection, as the bridge sees it. */
-export interface Session {
-  /** controllerRole. */
-  readonly role: number
-  /** Another session became master: a master becomes slave. */
-  demote(): void
-  /** As NXT_SET_CONTROLLER_ID has set it; absent = 0. */
-  readonly controllerId?: number
-  /** `userdata` of controller2: for those that take NXT_PACKET_IN2. False when it is not wanted. */
-  packetIn(
-    message: Extract<Body, { type: 'packet_in' }>,
-    maxLen: number,
-    userdata?: Uint8Array,
-  ): boolean
-  portStatus(reason: number, port: BridgePort): void
-  flowsChanged(events: readonly FlowEvent[], cause: Cause | undefined): void
-  close(): void
-}
+import type { Cause, Session } from './session.ts'
 
 export interface SwitchLog {
   info(fields: object, event: string): void
@@ -83,6 +54,8 @@ export interface BridgeOptions {
   readonly matcher?: NewMatcher | undefined
   /** Bounds of what controllers can make grow. Default: limits.ts. */
   readonly limits?: Partial<Limits> | undefined
+  /** From 0 to 1, for the secrets of hashes. Default Math.random. */
+  readonly random?: (() => number) | undefined
 }
 
 const EXPIRY_MS = 1000
@@ -105,15 +78,14 @@ export class Bridge {
   failsOpen = false
   /** Last generation_id of a role request, OpenFlow 1.3.5 §6.3.5. */
   generationId: bigint | undefined
+  /** What the open bundles of all controllers are charged with: bundles.ts. */
+  bundleBytes = 0
+  readonly lessons: Lessons
   readonly #drops: DropCounters
   readonly #pool: PacketPool
   readonly log: SwitchLog
   readonly #pipeline: Pipeline
-  readonly #normal: Normal = normal({
-    ports: this.ports,
-    send: (run, ofport) => this.#send(run, ofport),
-    drop: (run, reason) => this.#drop(run, reason),
-  })
+  readonly #normal: Normal
   #cancelExpiry: (() => void) | undefined
 
   constructor(options: BridgeOptions) {
@@ -123,7 +95,8 @@ export class Bridge {
     this.#drops = options.drops
     this.#pool = options.pool
     this.log = options.log
-    this.conntrack = options.conntrack ?? conntrack({ random: Math.random })
+    const { random = Math.random } = options
+    this.conntrack = options.conntrack ?? conntrack({ random })
     this.limits = { ...defaultLimits, ...options.limits }
     this.groups = groups(this.limits)
     this.meters = meters(this.limits)
@@ -131,7 +104,17 @@ export class Bridge {
       (program) => this.#checkReferences(program),
       options.matcher,
       this.limits,
+      random,
     )
+    this.#normal = normal(
+      {
+        ports: this.ports,
+        send: (run, ofport) => this.#send(run, ofport),
+        drop: (run, reason) => this.#drop(run, reason),
+      },
+      random,
+    )
+    this.lessons = lessons(this)
     const bridge = this
     this.#pipeline = pipeline({
       get dropsFragments() {
@@ -144,7 +127,7 @@ export class Bridge {
       conntrack: this.conntrack,
       output: (run, port, maxLen) => this.#output(run, port, maxLen),
       controller: (run, reason, maxLen, to) => this.#toControllers(run, reason, maxLen, to),
-      learn: (mod) => this.#learn(mod),
+      learn: (mod) => this.lessons.learn(mod),
       drop: (reason) => this.#drops.count(reason),
       isUp: (ofport) => {
         const port = this.ports.get(ofport)
@@ -228,7 +211,18 @@ export class Bridge {
   }
 
   #tellPort(reason: number, port: BridgePort): void {
-    for (const session of this.sessions) session.portStatus(reason, port)
+    this.#tell((session) => session.portStatus(reason, port))
+  }
+
+  /** What fails for one session is not held against the others, nor against who caused it. */
+  #tell(one: (session: Session) => void): void {
+    for (const session of this.sessions) {
+      try {
+        one(session)
+      } catch (error) {
+        this.log.warn({ bridge: this.name, error }, 'a controller could not be told')
+      }
+    }
   }
 
   // ---- forwarding -----------------------------------------------------------------------------
@@ -304,18 +298,17 @@ export class Bridge {
       return true
     }
     const meter = this.meters.all.get(CONTROLLER_METER)
-    if (meter) {
-      const size = run.packet.end - run.packet.start
-      if (this.meters.pass(meter, size, run.now) === METER.drop) {
-        this.#drop(run, DROP.meter_exceeded)
-        return true
-      }
+    const size = run.packet.end - run.packet.start
+    if (meter && this.meters.pass(meter, size, run.now) === METER.drop) {
+      this.#drop(run, DROP.meter_exceeded)
+      return true
     }
-    const message = packetIn(run, reason)
+    let message: PacketIn | undefined
     let taken = false
     const id = to?.controller_id ?? 0
     for (const session of this.sessions) {
-      if ((session.controllerId ?? 0) !== id) continue
+      if ((session.controllerId ?? 0) !== id || !session.takesPacketIn(reason)) continue
+      message ??= packetIn(run, reason)
       taken = session.packetIn(message, maxLen, to?.userdata) || taken
     }
     if (taken) run.sent++
@@ -345,18 +338,16 @@ export class Bridge {
     const { events } = journal
     for (const tell of journal.told) tell()
     if (events.length === 0) return
-    for (const session of this.sessions) session.flowsChanged(events, cause)
+    this.lessons.changed(events)
     const timed = events.some(({ flow }) => flow.idle_timeout + flow.hard_timeout > 0)
     if (timed && !this.#cancelExpiry) this.#expireLater()
+    this.#tell((session) => session.flowsChanged(events, cause))
   }
 
-  #learn(mod: FlowMod): void {
-    try {
-      this.change(undefined, (journal) => this.flows.learn(mod, this.clock.now(), journal))
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      this.log.warn({ bridge: this.name, error }, 'a flow could not be learned')
-    }
+  applyFlowMod(mod: FlowMod, journal: Journal): void {
+    const before = journal.events.length
+    this.flows.apply(mod, this.clock.now(), journal)
+    checkFlowsFit(journal.events, before)
   }
 
   applyGroupMod(mod: GroupMod, journal: Journal): void {
@@ -365,6 +356,7 @@ export class Bridge {
         this.flows.remove(flow, removedReason.group_delete, journal)
       }
     }
+    checkGroupFits(this.groups.all.get(mod.group_id))
   }
 
   /** No bundle takes these, so none is ever rolled back. */

@@ -5,6 +5,7 @@
  * Neighbours: bridge.ts sends; fail-mode.ts says when a bridge is such a one.
  */
 import { portConfig } from '../../southbound/openflow/port.ts'
+import { newSecret, type Secret, term } from '../classifier/secret-hash.ts'
 import { DROP } from '../packet/drop.ts'
 import { IN_PORT, keyField, VLAN_PRESENT, VLAN_TCI } from '../packet/key-layout.ts'
 import type { Run } from '../pipeline/run.ts'
@@ -26,8 +27,9 @@ export interface Normal {
 /** A flood leaves these out, OpenFlow 1.3.5 §7.2.1. */
 const NOT_FLOODED = portConfig.no_fwd | portConfig.port_down
 
-export function normal(host: NormalHost): Normal {
-  const table = macTable()
+/** `random` from 0 to 1. */
+export function normal(host: NormalHost, random: () => number): Normal {
+  const table = macTable(newSecret(random))
   return {
     output(run) {
       const { key, now } = run
@@ -59,7 +61,8 @@ export interface MacTable {
 
 /** Seconds as Open vSwitch's `mac-aging-time`, here in ms. */
 const AGING_MS = 300_000
-const SETS = 1024
+const SET_BITS = 10
+const SETS = 1 << SET_BITS
 const PLACES = 8
 const SRC = keyField.eth_src.slot
 const DST = keyField.eth_dst.slot
@@ -73,11 +76,8 @@ const upper = (key: Uint32Array, slot: number): number => {
 }
 
 /** First place of a set. */
-const setOf = (high: number, low: number): number => {
-  let hash = Math.imul(high ^ (low >>> 15), 0x9e3779b1) ^ Math.imul(low, 0x85ebca6b)
-  hash ^= hash >>> 13
-  return (hash & (SETS - 1)) * PLACES
-}
+const setOf = (high: number, low: number, secret: Secret): number =>
+  ((term(high, secret, 0) + term(low, secret, 2)) >>> (32 - SET_BITS)) * PLACES
 
 /** Whether the packet is for a group of stations. */
 export const isMulticast = (key: Uint32Array): boolean => (key[DST]! & 0x0100) !== 0
@@ -86,7 +86,7 @@ export const isMulticast = (key: Uint32Array): boolean => (key[DST]! & 0x0100) !
 export const isReserved = (key: Uint32Array): boolean =>
   key[DST] === 0x0180 && (key[DST + 1]! & 0xffff_fff0) >>> 0 === 0xc200_0000
 
-export function macTable(): MacTable {
+export function macTable(secret: Secret): MacTable {
   const high = new Uint32Array(SETS * PLACES)
   const low = new Uint32Array(SETS * PLACES)
   const ports = new Uint32Array(SETS * PLACES)
@@ -96,7 +96,7 @@ export function macTable(): MacTable {
       if ((key[SRC]! & 0x0100) !== 0) return
       const a = upper(key, SRC)
       const b = key[SRC + 1]!
-      const first = setOf(a, b)
+      const first = setOf(a, b, secret)
       let place = first
       for (let i = first; i < first + PLACES; i++) {
         if (ports[i] !== 0 && high[i] === a && low[i] === b) {
@@ -113,7 +113,7 @@ export function macTable(): MacTable {
     find(key, now) {
       const a = upper(key, DST)
       const b = key[DST + 1]!
-      const first = setOf(a, b)
+      const first = setOf(a, b, secret)
       for (let i = first; i < first + PLACES; i++) {
         if (high[i] === a && low[i] === b && now - seenAt[i]! < AGING_MS) return ports[i]!
       }

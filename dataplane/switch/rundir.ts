@@ -3,7 +3,8 @@
  * db.sock speaks OVSDB, BRIDGE.mgmt the OpenFlow of a bridge.
  * Neighbours: switch.ts calls for each bridge; bin/commands/switch.ts chooses the folder.
  */
-import { lstatSync, mkdirSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { EndpointError } from '../../southbound/wire/endpoint.ts'
 import { listen } from '../../southbound/wire/stream.ts'
@@ -28,7 +29,7 @@ const MAX_PATH = 107
 /** Makes the folder unless it is there. @throws RundirError */
 export function openRundir(path: string): Rundir {
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolder(path)
   } catch (cause) {
     throw new RundirError(explain(path, cause as NodeJS.ErrnoException), { cause })
   }
@@ -52,6 +53,13 @@ export function openRundir(path: string): Rundir {
       }
     },
   }
+}
+
+/** One folder at a time: mkdirSync's `recursive` never returns where /proc answers ENOENT. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path)
 }
 
 function explain(path: string, { code, message }: NodeJS.ErrnoException): string {

@@ -309,6 +309,7 @@ export class Switch {
       drops: this.drops,
       pool: this.#pool,
       conntrack: this.conntrack,
+      random: this.#options.random,
       log: this.#log,
       interfaces: this.#interfaces,
       changed: () => this.#applyLater(),

@@ -1,6 +1,6 @@
 /** Actions that change tables or choose controllers: learn, controller, dec_ttl by id. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Session } from '../../dataplane/switch/bridge.ts'
+import type { Session } from '../../dataplane/switch/session.ts'
 import { controllerRole } from '../../southbound/openflow/message.ts'
 import { arpFrame, icmpEchoFrame } from '../../southbound/wire/frame.ts'
 import { add } from './cases.ts'
@@ -77,6 +77,7 @@ describe('a controller', () => {
     const session = (controllerId: number): Session => ({
       ...{ role: controllerRole.equal, controllerId },
       demote() {},
+      takesPacketIn: () => true,
       packetIn(message, _maxLen, userdata) {
         const data = Buffer.from(userdata ?? []).toString('hex')
         told.push(`${controllerId} reason ${message.reason} ${data}`)

@@ -161,4 +161,42 @@ export const cases: readonly Case[] = [
     removed: [1],
     lookups: [[{ in_port: 1, eth_src: 2 }, undefined]],
   },
+  {
+    name: 'of two conjunctions that are met the higher priority wins, then the lower id; nothing is left of the packet before',
+    flows: [
+      { priority: 5, match: { in_port: 1 }, clauses: [...clause(9, 0), ...clause(8, 0)] },
+      { priority: 5, match: { eth_src: 2 }, clauses: [...clause(9, 1), ...clause(8, 1)] },
+      { priority: 6, match: { eth_type: 0x800 }, clauses: clause(7, 0) },
+      { priority: 6, match: { eth_dst: 3 }, clauses: clause(7, 1) },
+      { priority: 1, match: { conj_id: 9 } },
+      { priority: 1, match: { conj_id: 8 } },
+      { priority: 1, match: { conj_id: 7 } },
+    ],
+    lookups: [
+      [{ in_port: 1 }, undefined],
+      [{ eth_src: 2 }, undefined],
+      [{ in_port: 1, eth_src: 2 }, 5],
+      [{ in_port: 1, eth_src: 2, eth_type: 0x800 }, 5],
+      [{ in_port: 1, eth_src: 2, eth_type: 0x800, eth_dst: 3 }, 6],
+    ],
+  },
+  {
+    name: 'a conjunction has up to 64 clauses, each met once however many flows are of it',
+    flows: [
+      ...Array.from({ length: 62 }, (_, at) => ({
+        priority: 5,
+        match: { reg0: [0, 2 ** (at & 31)] as const },
+        clauses: clause(9, at, 64),
+      })),
+      { priority: 5, match: { in_port: 1 }, clauses: clause(9, 62, 64) },
+      { priority: 5, match: { eth_type: 0x800 }, clauses: clause(9, 62, 64) },
+      { priority: 5, match: { eth_src: 2 }, clauses: clause(9, 63, 64) },
+      { priority: 1, match: { conj_id: 9 } },
+    ],
+    lookups: [
+      [{ in_port: 1, eth_type: 0x800 }, undefined],
+      [{ in_port: 1, eth_src: 2 }, 65],
+      [{ in_port: 1, eth_src: 2, reg0: 2 }, undefined],
+    ],
+  },
 ]

@@ -8,17 +8,23 @@ import {
   compileMatch,
   type NewMatcher,
 } from '../../../dataplane/classifier/matcher.ts'
+import { newSecret } from '../../../dataplane/classifier/secret-hash.ts'
 import { tupleSpace } from '../../../dataplane/classifier/tuple-space.ts'
 import { KEY_WORDS } from '../../../dataplane/packet/key-layout.ts'
 import type { Match } from '../../../southbound/openflow/match.ts'
+import { randomOf } from '../../fuzz/random.ts'
 import { cases } from './cases.ts'
 
 interface Flow {
   readonly name: number
   readonly priority: number
   readonly compiled: CompiledMatch
+  readonly order: number
   readonly clauses?: readonly Clause[] | undefined
 }
+
+const seeded = randomOf(7)
+const SECRET = newSecret(() => seeded.below(2 ** 32) / 2 ** 32)
 
 const matchers: readonly (readonly [string, NewMatcher])[] = [
   ['linear', linearMatcher],
@@ -34,12 +40,13 @@ function keyOf(packet: Match): Uint32Array {
 
 describe.each(matchers)('%s', (_name, newMatcher) => {
   test.each(cases)('$name', ({ flows, removed, lookups }) => {
-    const matcher = conjunctiveMatcher<Flow>(newMatcher)
+    const matcher = conjunctiveMatcher<Flow>(newMatcher, SECRET)
     const made = flows.map(
       ({ priority, match, clauses }, name): Flow => ({
         name,
         priority,
         compiled: compileMatch(match),
+        order: name,
         clauses,
       }),
     )
@@ -49,6 +56,21 @@ describe.each(matchers)('%s', (_name, newMatcher) => {
     expect(found).toEqual(lookups.map(([, flow]) => flow))
   })
 })
+
+test.each(matchers)(
+  '%s: a flow that is removed and put back wins as before',
+  (_name, newMatcher) => {
+    const matcher = conjunctiveMatcher<Flow>(newMatcher, SECRET)
+    const [first, second] = [{ in_port: 1 }, { eth_type: 0x800 }].map(
+      (match, name): Flow => ({ name, priority: 5, compiled: compileMatch(match), order: name }),
+    ) as [Flow, Flow]
+    for (const flow of [first, second]) matcher.insert(flow)
+    matcher.remove(first)
+    expect(matcher.lookup(keyOf({ in_port: 1, eth_type: 0x800 }))).toBe(second)
+    matcher.insert(first)
+    expect(matcher.lookup(keyOf({ in_port: 1, eth_type: 0x800 }))).toBe(first)
+  },
+)
 
 test('the tuple space answers as the linear matcher does, whatever is inserted and removed', () => {
   const nibble = fc.nat(15)
@@ -76,11 +98,16 @@ test('the tuple space answers as the linear matcher does, whatever is inserted a
   fc.assert(
     fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
       const slow = linearMatcher<Flow>()
-      const fast = tupleSpace<Flow>()
+      const fast = tupleSpace<Flow>(SECRET)
       const inside: Flow[] = []
       for (const [name, { do: what, what: of }] of steps.entries()) {
         if (what === 'insert') {
-          const made: Flow = { name, priority: of.priority, compiled: compileMatch(of.match) }
+          const made: Flow = {
+            name,
+            priority: of.priority,
+            compiled: compileMatch(of.match),
+            order: name,
+          }
           inside.push(made)
           slow.insert(made)
           fast.insert(made)
@@ -107,10 +134,15 @@ test('the tuple space answers as the linear matcher does, whatever is inserted a
 })
 
 test('ten thousand flows of one mask, and their removal, leave an empty tuple space', () => {
-  const matcher = tupleSpace<Flow>()
+  const matcher = tupleSpace<Flow>(SECRET)
   const flows = Array.from(
     { length: 10_000 },
-    (_, name): Flow => ({ name, priority: name % 5, compiled: compileMatch({ eth_dst: name }) }),
+    (_, name): Flow => ({
+      name,
+      priority: name % 5,
+      compiled: compileMatch({ eth_dst: name }),
+      order: name,
+    }),
   )
   for (const flow of flows) matcher.insert(flow)
   for (const { name } of flows) expect(matcher.lookup(keyOf({ eth_dst: name }))?.name).toBe(name)

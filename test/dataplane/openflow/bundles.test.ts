@@ -1,9 +1,10 @@
 /** Bundles: whole and in order, or not at all. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { commitBundle } from '../../../southbound/openflow/bundle.ts'
-import { encode } from '../../../southbound/openflow/message.ts'
+import { encode, type Outgoing } from '../../../southbound/openflow/message.ts'
+import type { Sent } from './cases/case.ts'
 import { addFlow, apply, bucket, flow, group, output, toGroup, udp } from './messages.ts'
-import { PORT_MAC, startRig } from './rig.ts'
+import { answersOf, PORT_MAC, startRig } from './rig.ts'
 
 let rig: Awaited<ReturnType<typeof startRig>>
 beforeEach(async () => {
@@ -69,16 +70,18 @@ test('a bundle that fails leaves flows, groups, ports and counters as they were,
   expect(shape()).toEqual([[6, 6n, 1]])
 })
 
+const properties = new Uint8Array(0)
+const control = (bundle_id: number, control_type: number) =>
+  ({ type: 'bundle_control', bundle_id, control_type, flags: 3, properties }) as const
+const inBundle = (inner: Sent) => {
+  const message = encode({ xid: 77, ...inner } as Outgoing)
+  return { type: 'bundle_add', bundle_id: 1, flags: 3, message, properties } as const
+}
+const add = (of = {}) => inBundle(addFlow(of))
+
 test('so many bundles, messages and bytes, and no more', async () => {
   rig.close()
-  rig = await startRig({ bundles: 1, bundleMessages: 2, bundleBytes: 200 })
-  const properties = new Uint8Array(0)
-  const control = (bundle_id: number, control_type: number) =>
-    ({ type: 'bundle_control', bundle_id, control_type, flags: 3, properties }) as const
-  const add = (of = {}) => {
-    const message = encode({ xid: 77, ...addFlow(of) })
-    return { type: 'bundle_add', bundle_id: 1, flags: 3, message, properties } as const
-  }
+  rig = await startRig({ bundles: 1, bundleMessages: 2, bundleBytes: 1200 })
   expect(
     await rig.controller.answers(control(1, 0), control(2, 0), add(), add(), add(), control(1, 6)),
   ).toEqual([
@@ -92,4 +95,32 @@ test('so many bundles, messages and bytes, and no more', async () => {
     'bundle_control',
     'bundle_failed.msg_too_many',
   ])
+})
+
+test('small messages are charged what they take in memory, to one account of all controllers', async () => {
+  rig.close()
+  rig = await startRig({ bundleBytes: 10 * 528 })
+  const tiny = inBundle(group('add', 5))
+  const ten = Array.from({ length: 10 }, () => tiny)
+  const other = await rig.connect()
+  expect(await other.answers(...ten)).toEqual([])
+  expect(await rig.controller.answers(tiny)).toEqual(['bundle_failed.msg_too_many'])
+  await other.connection.close()
+  await other.connection.closed
+  await rig.controller.connection.barrier()
+  expect(await rig.controller.answers(...ten, tiny)).toEqual(['bundle_failed.msg_too_many'])
+  expect(await rig.controller.answers(control(1, 6), ...ten)).toEqual(['bundle_control'])
+})
+
+test('a bundle that nobody touches for ten seconds is forgotten, and its controller told', async () => {
+  const { controller, clock, bridge } = rig
+  await controller.ask(control(1, 0), add())
+  clock.advance(9_000)
+  await controller.ask(add())
+  clock.advance(9_000)
+  expect(await controller.answers(add())).toEqual([])
+  clock.advance(10_000)
+  expect(answersOf(await controller.take('error'))).toEqual(['bundle_failed.timeout'])
+  expect(bridge.bundleBytes).toBe(0)
+  expect(await controller.answers(control(1, 4))).toEqual(['bundle_failed.bad_id'])
 })

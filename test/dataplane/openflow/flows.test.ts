@@ -207,3 +207,21 @@ test('a packet that no flow takes is dropped; one that the table-miss flow takes
     },
   ])
 })
+
+test('a flow that no statistics reply could hold is refused; the largest that fits is dumped', async () => {
+  const instructions = (count: number) => [apply(...Array.from({ length: count }, () => output(2)))]
+  const long: FlowIn['match'] = { eth_type: 0x86dd, ipv6_src: [1n, 1n], ipv6_dst: [1n, 1n] }
+  expect(
+    await rig.controller.answers(
+      addFlow({ priority: 1, instructions: instructions(4091) }),
+      addFlow({ priority: 2, instructions: instructions(4090) }),
+      addFlow({ priority: 3, match: long }),
+      // One message, two flows: of the second too much would be to tell.
+      flow('modify', { instructions: instructions(4090) }),
+    ),
+  ).toEqual(['flow_mod_failed.table_full', 'flow_mod_failed.table_full'])
+  expect((await flows()).map((one) => [one.priority, one.instructions.length])).toEqual([
+    [2, 8 + 16 * 4090],
+    [3, 0],
+  ])
+})

@@ -155,3 +155,21 @@ test('all groups can be deleted, whatever forwards to what, and their flows go w
   expect(await statistics()).toEqual([])
   expect([...rig.bridge.flows.all()].map(({ priority }) => priority)).toEqual([3])
 })
+
+test('a group whose counters no reply could hold is refused; the largest that fits is dumped whole', async () => {
+  const empty = (count: number) => Array.from({ length: count }, () => bucket([]))
+  expect(
+    await rig.controller.answers(
+      group('add', 2, 0, ...empty(4094)),
+      group('modify', 1, 0, ...empty(4093)),
+      group('add', 2, 0, ...empty(4092)),
+    ),
+  ).toEqual(['group_mod_failed.out_of_buckets', 'group_mod_failed.out_of_buckets'])
+  const told = await statistics()
+  expect(told.map((one) => [one.group_id, one.bucket_stats.length])).toEqual([
+    [1, 0],
+    [2, 4092],
+  ])
+  const described = await rig.controller.connection.multipart({ kind: 'group_desc', body: {} })
+  expect(described.map(({ buckets }) => buckets.length)).toEqual([0, 16 * 4092])
+})

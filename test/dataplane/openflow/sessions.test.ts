@@ -299,3 +299,79 @@ test('a role that changes is told to who serves the connection', async () => {
   expect(roles).toEqual([master, slave])
   connection.close()
 })
+
+test('a packet-in of a frame too long for a message holds what fits, and the next actions run', async () => {
+  const { controller } = rig
+  const second = await rig.connect()
+  await second.ask({ type: 'set_packet_in_format', format: 2 })
+  await controller.ask(addFlow({ instructions: [apply(output(CONTROLLER), output(2))] }))
+  for (const length of [65_000, 65_400, 65_500, 65_535]) {
+    const frame = new Uint8Array(length)
+    frame.set(udp())
+    rig.p1.send(frame)
+    const [told] = await controller.take('packet_in')
+    expect(told).toMatchObject({ total_len: length })
+    expect(told!.data).toEqual(frame.subarray(0, told!.data.length))
+    expect(told!.data.length).toBeGreaterThan(Math.min(length, 65_400) - 1)
+    const full = told!.data.length < length ? [length] : []
+    const [{ properties }] = (await second.take('packet_in2')) as [MessageOf<'packet_in2'>]
+    expect(properties.flatMap((one) => ('full_len' in one ? [one.full_len] : []))).toEqual(full)
+  }
+  expect([rig.drops('exception'), rig.drops('port_mtu_exceeded')]).toEqual([0, 4])
+})
+
+test('a controller action whose userdata fills the message is a drop by name', async () => {
+  const { controller } = rig
+  await controller.ask({ type: 'set_packet_in_format', format: 2 })
+  const properties = [{ kind: 'userdata', userdata: new Uint8Array(65_412) }] as const
+  const set = (['reg0', 'reg1', 'reg2'] as const).map(
+    (field) => ({ kind: 'set_field', field, value: 1 }) as const,
+  )
+  expect(
+    await controller.answers(
+      addFlow({ instructions: [apply(...set), { kind: 'goto_table', table_id: 1 }] }),
+      addFlow({
+        table_id: 1,
+        instructions: [apply({ kind: 'controller2', properties }, output(2))],
+      }),
+    ),
+  ).toEqual([])
+  rig.p1.send(udp())
+  expect((await controller.take('packet_in2')).length).toBe(0)
+  expect([rig.drops('no_controller'), rig.p2.received.length]).toEqual([1, 1])
+})
+
+test('who takes no packet-in is not offered one', async () => {
+  const { controller, bridge } = rig
+  await controller.ask(async({ packet_in: 0 }), toController)
+  const [session] = bridge.sessions
+  let offered = 0
+  session!.packetIn = () => ++offered > 0
+  rig.p1.send(udp())
+  expect([offered, rig.drops('no_controller')]).toEqual([0, 1])
+  await controller.ask(async({ packet_in: 2 }))
+  rig.p1.send(udp())
+  expect(offered).toBe(1)
+})
+
+test('a session that fails when it is told of a flow keeps neither others nor timeouts from it', async () => {
+  const { bridge, clock } = rig
+  const warned: string[] = []
+  bridge.log.warn = (_fields, event) => void warned.push(event)
+  const [session] = bridge.sessions
+  const failing = {
+    ...session!,
+    takesPacketIn: () => false,
+    flowsChanged() {
+      throw new Error('broken')
+    },
+  }
+  bridge.sessions.clear()
+  for (const one of [failing, session!]) bridge.sessions.add(one)
+  const flags = flowFlags.send_flow_rem
+  expect(await rig.controller.answers(addFlow({}, { hard_timeout: 2, flags }))).toEqual([])
+  clock.advance(3000)
+  expect(await rig.controller.take('flow_removed')).toHaveLength(1)
+  expect([...bridge.flows.all()]).toEqual([])
+  expect(warned).toEqual(['a controller could not be told', 'a controller could not be told'])
+})

@@ -24,6 +24,8 @@ export interface Supported {
   readonly name: string
   /** `FILE: TEST`; or, after a dash, why there is nothing to show. */
   readonly shown: string
+  /** What a test shows that a running switch does not have. */
+  readonly note?: string
 }
 
 const answers = (name: string) => `openflow/answers.test.ts: ${name}`
@@ -214,12 +216,26 @@ const named: Readonly<Record<string, string>> = {
   ),
 }
 
+const NO_QUEUES = 'a running switch has no queues: only a process that makes them itself has'
+const notes: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    'message queue_get_config_request',
+    'message queue_get_config_reply',
+    'multipart queue',
+    'action set_queue',
+  ].map((row) => [row, NO_QUEUES]),
+)
+
 const rowsOf = (
   kind: string,
   names: readonly string[],
   shownBy: (name: string) => string | undefined,
 ): Supported[] =>
-  names.map((name) => ({ kind, name, shown: named[`${kind} ${name}`] ?? shownBy(name) ?? '' }))
+  names.map((name) => {
+    const row = `${kind} ${name}`
+    const note = notes[row]
+    return { kind, name, shown: named[row] ?? shownBy(name) ?? '', ...(note && { note }) }
+  })
 
 const OPENFLOW_FIELDS = fieldNames.filter((name) => fieldOf[name].header >>> 16 === 0x8000)
 /** Open vSwitch's own are in the tables of southbound/openflow/README.md. */

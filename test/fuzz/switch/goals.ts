@@ -16,8 +16,9 @@ export interface Absent {
   readonly theirs: readonly string[]
 }
 
-/** Runs from here on are held to the goals. */
+/** Runs from here on are held to the shares, and from there on to the counts of rows. */
 const LONG = 10_000
+const VERY_LONG = 200_000
 const SHARE = 0.2
 const PER_FRAME = 100 / 1_000_000
 
@@ -65,6 +66,7 @@ export function missedGoals(result: Result, absent: Absent): string[] {
   if (frames < LONG) return []
   const wanted = Math.floor(frames * PER_FRAME)
   const rare = (title: string, names: readonly string[], counts: ReadonlyMap<string, number>) => {
+    if (frames < VERY_LONG) return []
     const few = names.filter((name) => (counts.get(name) ?? 0) < wanted)
     const told = few.map((name) => `${name} ${counts.get(name) ?? 0}`).join(', ')
     return few.length === 0 ? [] : [`${title} met less than ${wanted} times: ${told}`]

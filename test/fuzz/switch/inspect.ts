@@ -9,6 +9,9 @@ import { vlan } from '../../../southbound/wire/vlan.ts'
 const isTag = (type: number) => type === ETH_TYPE.vlan || type === ETH_TYPE.serviceVlan
 const isMpls = (type: number) => type === ETH_TYPE.mpls || type === ETH_TYPE.mplsMulticast
 
+/** LLC and an organisation of 0: an EtherType follows (RFC 1042). */
+const SNAP = [0xaa, 0xaa, 3, 0, 0, 0]
+
 export interface Inspected {
   /** VLAN tags that the frame begins with. */
   readonly tags: number
@@ -18,9 +21,9 @@ export interface Inspected {
   readonly isEligible: boolean
   /** ICMPv6 of less than eight bytes. */
   readonly isShortIcmp: boolean
-  /** A header of IP or ARP that is cut short or lies about its length. */
+  /** A header of IP, ARP or MPLS that is cut short or lies about its length. */
   readonly isCut: boolean
-  /** Neighbour discovery right behind IPv6, with options that are none or there twice. */
+  /** Neighbour discovery with options that are none or there twice. */
   readonly isNdWrong: boolean
   /** IPv6 with a routing or a fragment header. */
   readonly isRouted: boolean
@@ -43,6 +46,11 @@ export function inspect(frame: Uint8Array): Inspected {
     type = vlan.get.type(frame, o)
     tags++
   }
+  const isLength = type < 0x600
+  if (isLength && SNAP.every((byte, i) => frame[o + i] === byte)) {
+    type = ((frame[o + 6] ?? 0) << 8) | (frame[o + 7] ?? 0)
+    o += SNAP.length + 2
+  }
   if (isMpls(type)) {
     for (let at = o, bos = 0; bos === 0; at += mpls.size) {
       labels = at + mpls.size <= frame.length ? labels + 1 : Number.POSITIVE_INFINITY
@@ -54,15 +62,14 @@ export function inspect(frame: Uint8Array): Inspected {
   const isIpv4 = type === ETH_TYPE.ipv4 && o + ipv4.size <= frame.length
   const protocol = isIpv4 ? ipv4.get.protocol(frame, o) : 1
   const isZero = operation === 0 || operation > 255 || protocol === 0
-  const none = { isLater: false, isFirst: false, isRouted: false }
+  const none = { isLater: false, isFirst: false, isRouted: false, at: o }
   const chain = type === ETH_TYPE.ipv6 ? ipv6Chain(frame, o) : none
   const isLater = isIpv4 ? ipv4.get.fragmentOffset(frame, o) !== 0 : chain.isLater
   const isMore = isIpv4 && ipv4.get.moreFragments(frame, o) === 1
   const isFirst = chain.isFirst || (isMore && !isLater)
   const { isRouted } = chain
-  const isLength = type < 0x600
   const isCut = isCutShort(frame, type, o)
-  const isNdWrong = type === ETH_TYPE.ipv6 && !isCut && hasWrongOptions(frame, o + ipv6.size)
+  const isNdWrong = type === ETH_TYPE.ipv6 && !isCut && hasWrongOptions(frame, chain.at)
   const isShortIcmp =
     type === ETH_TYPE.ipv6 &&
     !isCut &&
@@ -88,15 +95,16 @@ export function inspect(frame: Uint8Array): Inspected {
 function ipv6Chain(
   frame: Uint8Array,
   start: number,
-): { isLater: boolean; isFirst: boolean; isRouted: boolean } {
+): { isLater: boolean; isFirst: boolean; isRouted: boolean; at: number } {
   let isRouted = false
   let isFirst = false
   let next = frame[start + 6]
-  for (let o = start + ipv6.size; o + 8 <= frame.length; ) {
+  let o = start + ipv6.size
+  while (o + 8 <= frame.length) {
     const size = frame[o + 1]!
     const isFragment = next === 44
     const isLater = ((frame[o + 2]! << 8) | (frame[o + 3]! & 0xf8)) !== 0
-    if (isFragment && isLater) return { isLater, isFirst: false, isRouted: true }
+    if (isFragment && isLater) return { isLater, isFirst: false, isRouted: true, at: o }
     isRouted ||= next === 43 || next === 44
     isFirst ||= isFragment && (frame[o + 3]! & 1) === 1
     const isOptions = next === 0 || next === 43 || next === 60 || next === 135
@@ -104,12 +112,13 @@ function ipv6Chain(
     next = frame[o]
     o += isFragment ? 8 : 8 + (isOptions ? 8 : 4) * size
   }
-  return { isLater: false, isFirst, isRouted }
+  return { isLater: false, isFirst, isRouted, at: o }
 }
 
 function isCutShort(frame: Uint8Array, type: number, o: number): boolean {
   const left = frame.length - o
   if (type === ETH_TYPE.arp || type === 0x8035) return left < arp.size
+  if (isMpls(type)) return left < mpls.size
   if (type === ETH_TYPE.ipv6)
     return left < ipv6.size || left < ipv6.size + ipv6.get.payloadLength(frame, o)
   if (type !== ETH_TYPE.ipv4) return false

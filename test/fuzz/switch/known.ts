@@ -4,6 +4,7 @@
  * a test. Neighbours: campaign.ts asks, report.ts counts.
  */
 import type { Action } from '../../../southbound/openflow/action.ts'
+import { groupType } from '../../../southbound/openflow/group.ts'
 import type { Instruction } from '../../../southbound/openflow/instruction.ts'
 import { inspect } from './inspect.ts'
 import type { Input, Outcome } from './peer.ts'
@@ -42,8 +43,9 @@ export function actionsOf(line: Line): readonly Action[] {
   )
 }
 /** All names in a line, in quotes. */
-const textOf = (line: Line): string =>
-  JSON.stringify(line, (_, value) => (typeof value === 'bigint' ? `${value}` : value))
+const jsonOf = (value: unknown): string =>
+  JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? `${part}` : part))
+const textOf = (line: Line): string => jsonOf(line)
 const hasAction = (line: Line, kinds: readonly string[]) =>
   actionsOf(line).some(({ kind }) => kinds.includes(kind))
 const someAction = (lines: readonly Line[], kinds: readonly string[]) =>
@@ -211,8 +213,13 @@ export const known: Readonly<Record<string, Known>> = {
     },
   },
   push_mpls_place: {
-    what: 'pushes a label behind the tags of a frame; here in front of them',
+    what: 'pushes a label behind the tags of a frame, which can still be written then; here in front of them',
     why: '§5.12: a new tag is the outermost, immediately after the Ethernet header and before other tags',
+    error: ({ line, ours, theirs }) =>
+      (ours ?? theirs) === 'bad_action.match_inconsistent' &&
+      (ours === undefined || theirs === undefined) &&
+      hasAction(line, ['push_mpls', 'pop_mpls']) &&
+      /"vlan_/.test(textOf(line)),
     outcome: ({ lines, input }) =>
       someAction(lines, ['push_mpls']) &&
       inspect(input.bytes).tags + countActions(lines, 'push_vlan') > 0,
@@ -247,18 +254,19 @@ export const known: Readonly<Record<string, Known>> = {
     what: 'writes no field into reverse ARP, and none into a packet whose ip_proto or arp_op is 0 (or whose arp_op is over 255, which it reads as 0); here as into any other',
     why: '§7.2.5: set_field has its prerequisites, and these are met',
     outcome: ({ lines, input }) =>
-      inspect(input.bytes).isUnwritten ||
+      (inspect(input.bytes).isUnwritten && writes(lines, /"(arp|ipv4|ip|nw)_|"dec_|ttl/)) ||
       lines.some((line) => actionsOf(line).some(writesOperation)),
   },
   later_fragments: {
     what: 'changes the bytes where TCP or UDP would have its checksum when an address of a later fragment is written; here a fragment without that header is left alone',
     why: 'RFC 791: that is payload',
-    outcome: ({ input }) => inspect(input.bytes).isLater,
+    outcome: ({ lines, input }) => inspect(input.bytes).isLater && writes(lines, ADDRESS),
   },
   first_fragment: {
     what: 'matches the ports of a first fragment as 0; here they are matched as they are',
     why: '§7.3.2: OFPC_FRAG_NORMAL is no special handling of fragments',
-    outcome: ({ input }) => inspect(input.bytes).isFirst,
+    outcome: ({ lines, input }) =>
+      inspect(input.bytes).isFirst && lines.some((line) => PORT.test(textOf(line))),
   },
   arp_operations: {
     what: 'refuses an arp_op over 255 in a match and in a set_field; here it has 16 bits',
@@ -269,16 +277,24 @@ export const known: Readonly<Record<string, Known>> = {
       textOf(line).includes('"arp_op"'),
   },
   drop_eligible: {
-    what: 'clears the drop eligible bit of a tag whose VID or priority is written; here it stays',
+    what: 'clears the drop eligible bit of a tag whose VID or priority is written, or that was gone for a bucket or a clone; here it stays',
     why: '§7.2.5: set_field sets one field',
     outcome: ({ lines, input }) =>
       inspect(input.bytes).isEligible &&
-      lines.some((line) => /"vlan_(vid|pcp)"/.test(textOf(line)) && actionsOf(line).length > 0),
+      (someAction(lines, ['pop_vlan', 'push_vlan', 'push_mpls', 'pop_mpls']) ||
+        lines.some((line) => /"vlan_(vid|pcp)"/.test(textOf(line)) && actionsOf(line).length > 0)),
+  },
+  clone_select: {
+    what: 'does nothing behind a clone in which a select group is; here the next action follows',
+    why: 'silent: an extension; ovs-actions(7) says that a clone has no effect on what follows',
+    outcome: ({ lines }) =>
+      someAction(lines, ['clone']) &&
+      lines.some((line) => line.is === 'group' && line.group.group_type === groupType.select),
   },
   icmpv6_short: {
     what: 'brings the checksum of ICMPv6 in line where the message has less than 8 bytes, of which it reads no type; here such a header is not there',
     why: 'silent: RFC 4443 has no such message',
-    outcome: ({ input }) => inspect(input.bytes).isShortIcmp,
+    outcome: ({ lines, input }) => inspect(input.bytes).isShortIcmp && writes(lines, ADDRESS),
   },
   later_ports: {
     what: 'refuses a set_field of a port or type where the match says that it is a later fragment; here it has no effect',
@@ -290,22 +306,22 @@ export const known: Readonly<Record<string, Known>> = {
       line.flow.match.ip_frag !== undefined,
   },
   cut_short: {
-    what: 'remembers what was set in a header that is cut short over a push or pop, and writes into ARP that is cut short; here such a header is not there',
+    what: 'remembers what was set in a header that is cut short over a push or pop, and writes into ARP and MPLS that are cut short (or makes a label where there is none); here such a header is not there',
     why: 'silent',
     outcome: ({ lines, input }) =>
       inspect(input.bytes).isCut &&
       (someAction(lines, ['push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls']) ||
-        lines.some((line) => actionsOf(line).length > 0 && textOf(line).includes('"arp_'))),
+        lines.some((line) => actionsOf(line).length > 0 && /"arp_|mpls_/.test(textOf(line)))),
   },
   nd_options: {
     what: 'writes single bits into the target of neighbour discovery whose options are malformed; here the whole field, of which nothing was read',
     why: 'silent',
-    outcome: ({ input }) => inspect(input.bytes).isNdWrong,
+    outcome: ({ lines, input }) => inspect(input.bytes).isNdWrong && writes(lines, /"(ipv6_)?nd_/),
   },
   routing_header: {
     what: 'leaves the checksum of TCP, UDP and ICMPv6 behind a routing or fragment header as it is when an address is written; here it is brought in line',
     why: 'RFC 8200 §8.1: the addresses are in the pseudo header',
-    outcome: ({ input }) => inspect(input.bytes).isRouted,
+    outcome: ({ lines, input }) => inspect(input.bytes).isRouted && writes(lines, ADDRESS),
   },
   length_mpls: {
     what: 'pushes a label behind the LLC header of an IEEE 802.3 frame; here behind the addresses',
@@ -319,9 +335,13 @@ export const known: Readonly<Record<string, Known>> = {
     outcome: ({ lines }) => someAction(lines, ['check_pkt_larger']),
   },
   many_tags: {
-    what: 'sees two VLAN tags at most, and the third as the EtherType; here all tags are passed',
+    what: 'sees two VLAN tags at most, and the third as the EtherType, and loses one of three; here any number',
     why: '§7.2.3.7: eth_type is the type behind all tags',
-    outcome: ({ lines, input }) => inspect(input.bytes).tags + countActions(lines, 'push_vlan') > 2,
+    outcome: ({ lines, input }) => {
+      const pushes = countActions(lines, 'push_vlan')
+      const twice = someAction(lines, ['resubmit', 'resubmit_ct', 'group', 'clone']) ? 2 : 1
+      return inspect(input.bytes).tags + twice * pushes > 2
+    },
   },
 }
 
@@ -329,6 +349,12 @@ export const known: Readonly<Record<string, Known>> = {
 const writesOperation = (action: Action) =>
   ('dst' in action && typeof action.dst === 'object' && action.dst.field === 'arp_op') ||
   (action.kind === 'load2' && action.field === 'arp_op')
+
+const ADDRESS = /"ipv[46]_(src|dst)"/
+const PORT = /"(tcp|udp|sctp)_(src|dst)"|"icmpv[46]_(type|code)"/
+/** Whether an action has such a name in it. */
+const writes = (lines: readonly Line[], names: RegExp) =>
+  lines.some((line) => actionsOf(line).some((action) => names.test(jsonOf(action))))
 
 const DECREMENTS = ['dec_nw_ttl', 'dec_mpls_ttl', 'dec_ttl_cnt_ids'] as const
 /** Whether a TTL may be over between a push in the action set and the fields that are set after it. */

@@ -51,7 +51,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'later fragments have ports': {
     file: 'dataplane/packet/flow-key.ts',
     find: 'if (ipv4.get.fragmentOffset(bytes, o) !== 0) key',
-    replace: 'if (ipv4.get.fragmentOffset(bytes, o) > 9000) key',
+    replace: 'if (ipv4.get.fragmentOffset(bytes, o) > 4000) key',
   },
   'IPv4 options are not passed': {
     file: 'dataplane/packet/flow-key.ts',
