@@ -51,8 +51,8 @@ export interface NatRequest {
 
 export interface Nat {
   /**
-   * Completes a pair of tuples by one for answers that is free; false when none was found, now or for
-   * a connection with the same choice within FULL_MS.
+   * Completes a pair of tuples by one for answers that is free; false when none was found, now or,
+   * FULL_AFTER times in a row, for connections with the same choice within FULL_MS.
    */
   choose(pair: Uint32Array, request: NatRequest, now: number): boolean
 }
@@ -63,8 +63,9 @@ const LEAST_ATTEMPTS = 16
 const MAX_ADDRESSES = 16
 /** Ports tried for one connection, an equal share at each address. */
 const MAX_ATTEMPTS = 256
-/** How long nothing is tried again where nothing was found, milliseconds. */
+/** How long nothing is tried again where nothing was found, milliseconds, and how often before. */
 const FULL_MS = 100
+const FULL_AFTER = 8
 /** Choices that are remembered to be without a free tuple. */
 const FULL_PLACES = 64
 /** Where no range is given a port stays among its like (RFC 4787 REQ-3). */
@@ -80,6 +81,7 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
   const full = Array.from({ length: FULL_PLACES }, () => ({
     request: undefined as NatRequest | undefined,
     choice: new Uint32Array(TUPLE_WORDS),
+    failures: 0,
     until: 0,
   }))
   let attemptsLeft = 0
@@ -181,11 +183,14 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
         if (!fixed && address) addOffset(pair, to, address, (hash + i) % (more + 1))
         pair[REPLY + SRC_PORT] = ports[0]
         pair[REPLY + DST_PORT] = ports[1]
-        if (choosePorts(pair, request, offset, now)) return true
+        if (!choosePorts(pair, request, offset, now)) continue
+        if (isSame) known.failures = 0
+        return true
       }
+      known.failures = isSame ? known.failures + 1 : 1
       known.request = request
       known.choice.set(choice)
-      known.until = now + FULL_MS
+      known.until = known.failures < FULL_AFTER ? 0 : now + FULL_MS
       return false
     },
   }

@@ -32,14 +32,21 @@ const CONTEXT: readonly FieldName[] = (
   ] as FieldName[]
 ).filter((name) => name in keyField)
 
+/** Bits of tun_flags that there are: OAM. */
+const TUNNEL_FLAGS = 1
+
 /** The message with the whole frame; `reason` is one of OFPR_*. */
 export function packetIn(run: Run, reason: number): PacketIn {
   const { bytes, start, end } = run.packet
-  const match: Record<string, number | bigint> = { in_port: read(run.key, 'in_port') }
+  const match: Record<string, number | bigint | readonly [number, number]> = {
+    in_port: read(run.key, 'in_port'),
+  }
   for (const name of CONTEXT) {
     const value = read(run.key, name)
     if (Number(value) !== 0) match[name] = value
   }
+  const flags = Number(read(run.key, 'tun_flags')) & TUNNEL_FLAGS
+  if (flags !== 0) match.tun_flags = [flags, TUNNEL_FLAGS]
   return {
     type: 'packet_in',
     buffer_id: OFP_NO_BUFFER,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatEntry } from '../../../dataplane/conntrack/entry.ts'
 import { echo, other, sctp, tcp, udp, unframed, unreachable } from './packets.ts'
-import { type Tracker, tracker } from './tracker.ts'
+import { natRequest, type Tracker, tracker } from './tracker.ts'
 
 const A = '10.0.0.1'
 const B = '10.0.0.2'
@@ -59,6 +59,21 @@ describe('source translation', () => {
     expect(t.conntrack.statistics).toMatchObject({ connections: 100, untranslatable: 1 })
     // Another destination is another matter.
     expect(t.see(udp({ ...out, src: '10.0.2.1', dst: '10.0.0.3' }), ask)).toBe('new|snat')
+  })
+
+  test('a range that is full is tried at all its addresses, then not again for 100 ms', () => {
+    const t = tracker()
+    const ask = { commit: true, request: natRequest('src=192.0.2.1-192.0.2.16:4000-4001') }
+    const see = (i: number, of = {}) => t.see(udp({ ...out, src: `10.0.3.${i}`, ...of }), ask)
+    for (let i = 0; i < 32; i++) expect(see(i)).toBe('new|snat')
+    for (let i = 32; i < 40; i++) expect(see(i)).toBe('inv')
+    // Another destination has all of the range.
+    expect(see(40, { dst: '10.0.0.3' })).toBe('new|snat')
+    expect(see(40, { dport: 81 })).toBe('new|snat')
+    t.conntrack.flush()
+    expect(see(41)).toBe('inv')
+    t.advance(100)
+    expect(see(41)).toBe('new|snat')
   })
 
   test('the addresses of a range are all used', () => {

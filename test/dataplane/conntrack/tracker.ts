@@ -22,6 +22,8 @@ export interface Ask {
   readonly force?: boolean
   /** '' = nat alone; 'src=10.0.0.1-10.0.0.9:80-90'. */
   readonly nat?: string
+  /** The same object at every look, as a flow has it; instead of `nat`. */
+  readonly request?: NatRequest
   readonly mark?: number
   readonly label?: bigint
   /** Looks before this one, of the same packet. */
@@ -102,7 +104,7 @@ export function tracker(options: Partial<ConntrackOptions> = {}): Tracker {
           label: fieldWords('ct_label', of.label ?? 0n),
           labelMask: fieldWords('ct_label', of.label === undefined ? 0n : 2n ** 128n - 1n),
         }
-        const nat = of.nat === undefined ? undefined : natRequest(of.nat)
+        const nat = of.request ?? (of.nat === undefined ? undefined : natRequest(of.nat))
         const tracking = { commit: of.commit ?? false, force: of.force ?? false, nat }
         own.execute(packet, key, of.zone ?? 0, tracking, writes, now)
       }

@@ -173,3 +173,59 @@ test('a group whose counters no reply could hold is refused; the largest that fi
   const described = await rig.controller.connection.multipart({ kind: 'group_desc', body: {} })
   expect(described.map(({ buckets }) => buckets.length)).toEqual([0, 16 * 4092])
 })
+
+const watching = (watch_group: number) => bucket([output(2)], { watch_group })
+
+test('a group that watches itself, by others or directly, is a loop', async () => {
+  await silently(group('add', 2, groupType.ff, watching(1)))
+  expect(
+    await rig.controller.answers(
+      group('modify', 1, groupType.ff, watching(2)),
+      group('modify', 1, groupType.select, watching(1)),
+      group('modify', 1, groupType.all, bucket([toGroup(2)])),
+    ),
+  ).toEqual(['group_mod_failed.loop', 'group_mod_failed.loop', 'group_mod_failed.loop'])
+})
+
+test('a group is looked at once for a packet, however many buckets watch it', async () => {
+  await silently(group('add', 100, groupType.ff, bucket([output(2)], { watch_port: 77 })))
+  // 4^20 ways to port 77, which is not there.
+  for (let id = 101; id <= 120; id++) {
+    const one = watching(id - 1)
+    await silently(group('add', id, groupType.ff, one, one, one, one))
+  }
+  await silently(group('modify', 1, groupType.ff, watching(120)))
+  rig.p1.send(udp())
+  expect(rig.drops('group_no_bucket')).toBe(1)
+  rig.plug(77)
+  rig.p1.send(udp())
+  expect(rig.p2.received).toHaveLength(1)
+})
+
+test('a chain of groups is as long as a packet can go, from whichever end it is made', async () => {
+  const to = (id: number) => bucket([toGroup(id)])
+  for (let id = 2; id <= 17; id++) await silently(group('add', id, 0, to(id - 1)))
+  for (let id = 32; id >= 18; id--) await silently(group('add', id, 0, to(id - 1)))
+  const tooLong = ['group_mod_failed.chaining_unsupported']
+  expect(await rig.controller.answers(group('add', 33, 0, to(32)))).toEqual(tooLong)
+  expect(await rig.controller.answers(group('modify', 1, 0, to(50)))).toEqual(tooLong)
+  await silently(
+    group('modify', 1, 0, bucket([output(2)])),
+    addFlow({ instructions: [apply(toGroup(32))] }),
+  )
+  rig.p1.send(udp())
+  expect(rig.p2.received).toHaveLength(1)
+})
+
+test('the fragments of a datagram leave by one bucket of a select group', async () => {
+  const one = bucket([output(2)], { weight: 1 })
+  await silently(group('modify', 1, groupType.select, one, one, one, one))
+  for (let source = 0; source < 20; source++) {
+    const [first, later] = [udp({ source }), udp({ source })]
+    first[20] = 0x20
+    later[21] = 8
+    rig.p1.send(first)
+    rig.p1.send(later)
+  }
+  expect((await counts()).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 40])
+})

@@ -46,3 +46,30 @@ test('a frame crosses from bridge to bridge; a loop of bridges ends as recursion
   expect(h1.host.drops.read()).toEqual({ recursion_limit: 1 })
   h1.host.close()
 })
+
+test('what one frame causes through patch ports is bounded in all, not by depth alone', async () => {
+  const h1 = await startHost('h1')
+  addBridge(h1.host, 'br-ext')
+  const patch = (peer: string, ofport_request: number) =>
+    ({ type: 'patch', options: { peer }, ofport_request }) as const
+  for (let i = 1; i <= 4; i++) {
+    addPort(h1.host, 'br-int', `a${i}`, patch(`b${i}`, i))
+    addPort(h1.host, 'br-ext', `b${i}`, patch(`a${i}`, i))
+  }
+  const ext = await h1.host.whenBridge('br-ext', AbortSignal.timeout(1000))
+  const external = await connect(ext)
+  const vm = h1.plug('vm', 99)
+  await quiet(5)
+  const flood = [apply(output(0xfffffffb))]
+  void external.send(addFlow(0, 1, {}, flood))
+  await external.barrier()
+  await h1.flow(0, 1, {}, flood)
+  const lookups = () => h1.bridge.flows.counts[0]!.lookups + ext.flows.counts[0]!.lookups
+  for (const frames of [1, 2]) {
+    vm.send(new Uint8Array(60).fill(0xff))
+    await quiet()
+    expect(lookups()).toBe(frames * 4096)
+  }
+  expect(h1.host.drops.read().recursion_limit).toBeGreaterThan(0)
+  h1.host.close()
+})

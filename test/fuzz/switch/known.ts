@@ -248,7 +248,8 @@ export const known: Readonly<Record<string, Known>> = {
       someAction(lines, ['pop_mpls']) &&
       (inspect(input.bytes).labels > 1 ||
         someAction(lines, ['push_mpls']) ||
-        countActions(lines, 'pop_mpls') > 1),
+        countActions(lines, 'pop_mpls') > 1 ||
+        writes(lines, /"ethertype":3488[78]/)),
   },
   unwritten: {
     what: 'writes no field into reverse ARP, and none into a packet whose ip_proto or arp_op is 0 (or whose arp_op is over 255, which it reads as 0); here as into any other',
@@ -258,9 +259,10 @@ export const known: Readonly<Record<string, Known>> = {
       lines.some((line) => actionsOf(line).some(writesOperation)),
   },
   later_fragments: {
-    what: 'changes the bytes where TCP or UDP would have its checksum when an address of a later fragment is written; here a fragment without that header is left alone',
+    what: 'takes the beginning of a later fragment for a header: brings its checksum in line with addresses, writes its type and code, reads its ports and types as 0; here a fragment without that header is left alone',
     why: 'RFC 791: that is payload',
-    outcome: ({ lines, input }) => inspect(input.bytes).isLater && writes(lines, ADDRESS),
+    outcome: ({ lines, input }) =>
+      inspect(input.bytes).isLater && (writes(lines, ADDRESS) || writes(lines, PORT)),
   },
   first_fragment: {
     what: 'matches the ports of a first fragment as 0; here they are matched as they are',
@@ -282,13 +284,16 @@ export const known: Readonly<Record<string, Known>> = {
     outcome: ({ lines, input }) =>
       inspect(input.bytes).isEligible &&
       (someAction(lines, ['pop_vlan', 'push_vlan', 'push_mpls', 'pop_mpls']) ||
-        lines.some((line) => /"vlan_(vid|pcp)"/.test(textOf(line)) && actionsOf(line).length > 0)),
+        lines.some(
+          (line) => /"vlan_(vid|pcp|tci)"/.test(textOf(line)) && actionsOf(line).length > 0,
+        )),
   },
-  clone_select: {
-    what: 'does nothing behind a clone in which a select group is; here the next action follows',
-    why: 'silent: an extension; ovs-actions(7) says that a clone has no effect on what follows',
+  nested_select: {
+    what: 'does nothing behind a clone in which a select group is, and runs the action set twice where one is in another group; here the next action follows, and the set runs once',
+    why: '§5.6, §5.10: what a bucket does ends with it, and the action set is executed at the end; of clone ovs-actions(7) says the same',
     outcome: ({ lines }) =>
-      someAction(lines, ['clone']) &&
+      (someAction(lines, ['clone']) ||
+        lines.some((line) => line.is === 'group' && hasAction(line, ['group']))) &&
       lines.some((line) => line.is === 'group' && line.group.group_type === groupType.select),
   },
   icmpv6_short: {
@@ -312,6 +317,11 @@ export const known: Readonly<Record<string, Known>> = {
       inspect(input.bytes).isCut &&
       (someAction(lines, ['push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls']) ||
         lines.some((line) => actionsOf(line).length > 0 && /"arp_|mpls_/.test(textOf(line)))),
+  },
+  nd_type_read: {
+    what: 'reads nd_options_type as 0 in a move, though it matches it; here what is matched is what is moved',
+    why: 'silent: a field of Open vSwitch',
+    outcome: ({ lines }) => writes(lines, /"src":\{"field":"nd_options_type"/),
   },
   nd_options: {
     what: 'writes single bits into the target of neighbour discovery whose options are malformed; here the whole field, of which nothing was read',

@@ -55,6 +55,10 @@ async function run(): Promise<boolean> {
   const linear = await ourSwitch('linear', linearMatcher)
   const tuples = await ourSwitch('tuple space', tupleSpace)
   const theirs = values['no-ovs'] ? undefined : await lastingPeer(openVswitch)
+  // Daemons outlive whoever started them: an interrupted run takes them along.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void theirs?.close().finally(() => process.exit(1)))
+  }
   try {
     const absent = {
       ours: await missingActions(linear),
