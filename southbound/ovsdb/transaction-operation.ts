@@ -25,6 +25,7 @@ export function insert(run: Run, members: Members): WireResult {
   const uuid = uuidOf(run, table, members)
   const row = table.codec.make()
   row._uuid = uuid
+  row._version = run.context.newUuid()
   for (const [codec, value] of decodeRow(table, members.row, names)) {
     if (codec.name.startsWith('_')) checkMutable(table, codec, 'insert')
     row[codec.name] = value

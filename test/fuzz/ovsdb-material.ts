@@ -136,6 +136,9 @@ export const phrases: readonly object[] = [
     mutateFox(['integer_optional', mutator, 2]),
   ]),
   mutateFox(['integer_set', '*=', 0]),
+  mutateFox(['integer', '+=', '@raw:-1e17']),
+  // More than one answer may hold.
+  onFox(...Array.from({ length: 64 }, () => ({ op: 'select' }))),
   mutateFox(['integer', 'delete', 1]),
   mutateFox(['integer', 'insert', 1]),
   mutateFox([

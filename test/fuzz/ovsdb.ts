@@ -35,6 +35,8 @@ interface Peer {
 const EACH = 300
 /** Of monitors, locks and waiting transactions, so that there are too many now and then. */
 const MAX_PENDING = 3
+/** Bytes of an answer, which a phrase goes beyond. */
+const MAX_RESULT = 8_000
 /** A session is left after this many inputs, and the database emptied. */
 const SESSION = 200
 
@@ -56,7 +58,9 @@ export function ovsdbTarget(seed: number): Target {
       .padStart(8, '0')
   const newUuid = () => `${hex()}-0000-4000-8000-${hex()}${hex().slice(4)}`
   const schema = parseSchema(zooSchema)
-  const server = new OvsdbServer(schema, { newUuid, maxPending: MAX_PENDING })
+  const server = new OvsdbServer(schema, {
+    ...{ newUuid, maxPending: MAX_PENDING, maxResultBytes: MAX_RESULT },
+  })
   const client = clientSides(schema)
   let crash: unknown
   const onCrash = (error: unknown) => {

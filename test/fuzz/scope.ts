@@ -79,11 +79,14 @@ export const scopes: Readonly<Record<string, Scope>> = {
       [all('encode\\w*|format\\w*|valueDifference|explained|tooLong|show'), 'encoders'],
       [
         all(
-          'JsonRpc>(constructor|request|receive|close|open|onProbe|congested|onEnd|send|queuedBytes|resolveClosed)',
+          'JsonRpc>(constructor|request|receive|close|open|onProbe|congested|onEnd|send|queuedBytes|resolveClosed|isOpen|progress|#?guard)',
         ),
         'the life of a connection: test/southbound/ovsdb',
       ],
-      [all('openSession>(onLock|isChangeAware|close|drop|tell|retry)'), 'the life of a session'],
+      [
+        all('openSession>(onLock|isChangeAware|close|drop|tell|retry|guarded)'),
+        'the life of a session',
+      ],
       [all('equalSets|equalMaps|replicaStore>index|tableCodec'), 'compare rows, find columns'],
     ],
   },

@@ -20,8 +20,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
   'linear matcher takes the lowest priority first': {
     file: 'dataplane/classifier/linear.ts',
-    find: 'levels[middle]!.priority > priority',
-    replace: 'levels[middle]!.priority < priority',
+    find: 'if (isBefore(flows[middle]!, flow)) low',
+    replace: 'if (!isBefore(flows[middle]!, flow)) low',
   },
   'tuple space stops one tuple early': {
     file: 'dataplane/classifier/tuple-space.ts',
@@ -39,9 +39,9 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     replace: 'tuples.length',
   },
   'tuple space hashes without masks': {
-    file: 'dataplane/classifier/tuple-space.ts',
-    find: 'mix(hash, key[slots[i]!]! & masks[i]!)',
-    replace: 'mix(hash, key[slots[i]!]!)',
+    file: 'dataplane/classifier/secret-hash.ts',
+    find: 'key[slots[i]!]! & masks[i]!',
+    replace: 'key[slots[i]!]!',
   },
   'second tag is not passed': {
     file: 'dataplane/packet/flow-key.ts',

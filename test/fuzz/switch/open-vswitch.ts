@@ -91,11 +91,13 @@ export class PeerDied extends Error {}
 /** A peer that is started again when it dies; what was under way rejects with PeerDied all the same. */
 export async function lastingPeer(start: () => Promise<OpenVswitchPeer>): Promise<OpenVswitchPeer> {
   let peer = await start()
+  let isClosed = false
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof PeerDied) && !(error instanceof ConnectionError)) throw error
+      const died = error instanceof PeerDied || error instanceof ConnectionError
+      if (!died || isClosed) throw error
       const old = peer
       peer = await start()
       await old.close()
@@ -109,7 +111,10 @@ export async function lastingPeer(start: () => Promise<OpenVswitchPeer>): Promis
     runTogether: (inputs) => guard(() => peer.runTogether(inputs)),
     trace: (input) => guard(() => peer.trace(input)),
     appctl: (...args) => guard(() => peer.appctl(...args)),
-    close: () => peer.close(),
+    close() {
+      isClosed = true
+      return peer.close()
+    },
   }
 }
 

@@ -17,6 +17,10 @@ import {
 const OVS = 'Open_vSwitch'
 
 alike('operations', {
+  'all columns of a row that the transaction itself inserted': [
+    transact(insert('Queue', {}), op('select', 'Queue', { where: [] }), op('abort', 'Queue', {})),
+    transact(insert('Queue', { dscp: 3 }), op('select', 'Queue', { where: [] })),
+  ],
   'errors of operations': [
     root,
     root,
