@@ -1,16 +1,21 @@
 /**
  * The Manager rows of an agent's database: dialled, or listened at, for as long as they are there, and
- * the columns that tell how that goes. Neighbours: agent.ts; dataplane/switch/remote.ts does the same
- * for a switch.
+ * the columns that tell how that goes. Neighbours: agent.ts; dataplane/switch/managers.ts does the
+ * same for a switch.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { systemClock } from '../../dataplane/switch/clock.ts'
-import { DEFAULT_BACKOFF_MS } from '../../dataplane/switch/controllers.ts'
-import { keepAll, keepRemote, type Network, type Remote } from '../../dataplane/switch/remote.ts'
 import type { Agent, AgentLog } from '../../southbound/agent/agent.ts'
 import { operations } from '../../southbound/ovsdb/operation.ts'
 import { hardwareVtep, type VtepRow } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
+import { systemClock } from '../../southbound/wire/clock.ts'
 import { OVSDB_PORT } from '../../southbound/wire/endpoint.ts'
+import {
+  DEFAULT_BACKOFF_MS,
+  keepAll,
+  keepRemote,
+  type Network,
+  type Remote,
+} from '../../southbound/wire/remote.ts'
 
 const { update } = operations(hardwareVtep)
 /** `sec_since_connect` and others go on by themselves. */

@@ -7,20 +7,16 @@ import { existsSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import pino from 'pino'
-import { systemClock } from '../../dataplane/switch/clock.ts'
-import { DEFAULT_BACKOFF_MS } from '../../dataplane/switch/controllers.ts'
-import { keepRemote, type Network } from '../../dataplane/switch/remote.ts'
 import { openRundir } from '../../dataplane/switch/rundir.ts'
-import { readTls, socketNetwork, type TlsFiles } from '../../dataplane/switch/sockets.ts'
-import { Agent, type AgentLog } from '../../southbound/agent/agent.ts'
+import { socketNetwork } from '../../dataplane/switch/sockets.ts'
+import { Agent } from '../../southbound/agent/agent.ts'
 import { openIproute2 } from '../../southbound/agent/iproute2/backend.ts'
 import { openStorage } from '../../southbound/ovsdb/journal-storage.ts'
 import { hardwareVtep } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
-import { OVSDB_PORT, parseEndpoint } from '../../southbound/wire/endpoint.ts'
 import { keepManagers } from './agent-managers.ts'
-import { SwitchError } from './switch-error.ts'
+import { remoteTarget, serveAt, type TlsSettings, tlsFiles } from './remotes.ts'
 
-export interface AgentSettings {
+export interface AgentSettings extends TlsSettings {
   readonly name?: string
   readonly rundir: string
   /** Journal file; absent: in the rundir. */
@@ -31,10 +27,6 @@ export interface AgentSettings {
   readonly audit: number
   /** Remove what agents have made, and end. */
   readonly remove: boolean
-  /** All three or none. */
-  readonly tlsKey?: string
-  readonly tlsCert?: string
-  readonly tlsCa?: string
   /** Ends the agent in order. */
   readonly signal: AbortSignal
 }
@@ -43,7 +35,7 @@ export interface AgentSettings {
 export async function runAgent(settings: AgentSettings): Promise<number> {
   const { tunnelIp, signal } = settings
   const log = pino({ level: process.env.WEFT_LOG ?? 'info' }, pino.destination(2))
-  for (const target of settings.remote) parseEndpoint(target, OVSDB_PORT)
+  const remotes = settings.remote.map(remoteTarget)
   const tls = tlsFiles(settings)
   const network = socketNetwork(() => tls)
   const rundir = openRundir(settings.rundir)
@@ -80,7 +72,8 @@ export async function runAgent(settings: AgentSettings): Promise<number> {
     })
     taken.unshift(() => agent?.close())
     taken.unshift(keepManagers(agent, network, log))
-    for (const target of settings.remote) taken.unshift(serveAt(target, agent, network, log))
+    const { database } = agent
+    for (const target of remotes) taken.unshift(await serveAt(target, database, network, log))
     await agent.start()
     process.stdout.write(nextSteps(settings, db))
     if (!signal.aborted) await once(signal, 'abort')
@@ -88,35 +81,6 @@ export async function runAgent(settings: AgentSettings): Promise<number> {
   } finally {
     for (const release of taken) await release()
   }
-}
-
-/** Serves the database at a target that no row names. @returns how to stop */
-function serveAt(target: string, agent: Agent, network: Network, log: AgentLog): () => void {
-  const { stop } = keepRemote({
-    ...{ target, network, defaultPort: OVSDB_PORT, clock: systemClock },
-    maxBackoffMs: () => DEFAULT_BACKOFF_MS,
-    serve: async (stream) => {
-      const session = agent.accept(stream, target)
-      return { ended: session.closed, close: () => session.close() }
-    },
-    changed() {},
-    log: (connected, error) =>
-      log.info({ remote: target, error: error?.message }, connected ? 'connected' : 'disconnected'),
-  })
-  return stop
-}
-
-function tlsFiles({ tlsKey, tlsCert, tlsCa }: AgentSettings): TlsFiles | undefined {
-  const [one] = [tlsKey, tlsCert, tlsCa].filter((file) => file !== undefined)
-  if (one === undefined) return undefined
-  if (tlsKey === undefined || tlsCert === undefined || tlsCa === undefined) {
-    throw new SwitchError(
-      `${one} alone is not enough: TLS wants --tls-key, --tls-cert and --tls-ca`,
-    )
-  }
-  const files = { private_key: tlsKey, certificate: tlsCert, ca_cert: tlsCa }
-  readTls(files)
-  return files
 }
 
 /** What to type next, as it works when copied. */

@@ -8,30 +8,22 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Duplex } from 'node:stream'
 import pino from 'pino'
-import type { SwitchLog } from '../../dataplane/switch/bridge.ts'
-import { systemClock } from '../../dataplane/switch/clock.ts'
-import { DEFAULT_BACKOFF_MS } from '../../dataplane/switch/controllers.ts'
-import { keepRemote, type Network } from '../../dataplane/switch/remote.ts'
 import { openRundir, type Rundir, RundirError } from '../../dataplane/switch/rundir.ts'
-import { readTls, socketNetwork, type TlsFiles } from '../../dataplane/switch/sockets.ts'
+import { socketNetwork, type TlsFiles } from '../../dataplane/switch/sockets.ts'
 import { Switch } from '../../dataplane/switch/switch.ts'
 import { openStorage } from '../../southbound/ovsdb/journal-storage.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
-import { OVSDB_PORT, parseEndpoint } from '../../southbound/wire/endpoint.ts'
+import { remoteTarget, serveAt, type TlsSettings, tlsFiles } from './remotes.ts'
 import { SwitchError } from './switch-error.ts'
 import { openUnderlay } from './underlay.ts'
 
-export interface SwitchSettings {
+export interface SwitchSettings extends TlsSettings {
   readonly rundir: string
   /** Journal file; absent: in memory. */
   readonly db?: string
   readonly systemId?: string
   readonly remote: readonly string[]
   readonly underlay?: string
-  /** All three or none. */
-  readonly tlsKey?: string
-  readonly tlsCert?: string
-  readonly tlsCa?: string
   /** Ends the switch in order. */
   readonly signal: AbortSignal
 }
@@ -40,7 +32,7 @@ export interface SwitchSettings {
 export async function runSwitch(settings: SwitchSettings): Promise<number> {
   const { db, signal } = settings
   const log = pino({ level: process.env.WEFT_LOG ?? 'info' }, pino.destination(2))
-  for (const target of settings.remote) parseEndpoint(target, OVSDB_PORT)
+  const remotes = settings.remote.map(remoteTarget)
   const given = tlsFiles(settings)
   let device: Switch | undefined
   const network = socketNetwork(() => sslRow(device) ?? given)
@@ -59,7 +51,7 @@ export async function runSwitch(settings: SwitchSettings): Promise<number> {
       log,
       systemId: settings.systemId ?? hostname(),
       systemDevices: true,
-      ...(db !== undefined && { storage: openStorage(openVSwitch, db) }),
+      ...(db !== undefined && { storage: named('--db', db, () => openStorage(openVSwitch, db)) }),
       ...(underlay && { underlay: underlay.options }),
       bridgeOpened: (name, serve) =>
         rundir.listen(`${name}.mgmt`, (stream) => {
@@ -69,7 +61,8 @@ export async function runSwitch(settings: SwitchSettings): Promise<number> {
         }),
     })
     taken.unshift(() => device?.close())
-    for (const target of settings.remote) taken.unshift(serveAt(target, device, network, log))
+    const { database } = device
+    for (const target of remotes) taken.unshift(await serveAt(target, database, network, log))
     await device.whenSettled(signal)
     const pidFile = `${rundir.path}/weft-switch.pid`
     writeFileSync(pidFile, `${process.pid}\n`)
@@ -82,38 +75,18 @@ export async function runSwitch(settings: SwitchSettings): Promise<number> {
   }
 }
 
-/** Serves the database at a target that no row names. @returns how to stop */
-function serveAt(target: string, device: Switch, network: Network, log: SwitchLog): () => void {
-  const { stop } = keepRemote({
-    ...{ target, network, defaultPort: OVSDB_PORT, clock: systemClock },
-    maxBackoffMs: () => DEFAULT_BACKOFF_MS,
-    serve: async (stream) => {
-      const session = device.database.accept(stream, target)
-      return { ended: session.closed, close: () => session.close() }
-    },
-    changed() {},
-    log: (connected, error) =>
-      log.info({ remote: target, error: error?.message }, connected ? 'connected' : 'disconnected'),
-  })
-  return stop
-}
-
 function sslRow(device: Switch | undefined): TlsFiles | undefined {
   const [row] = device?.database.table('SSL').values() ?? []
   return row
 }
 
-function tlsFiles({ tlsKey, tlsCert, tlsCa }: SwitchSettings): TlsFiles | undefined {
-  const [one] = [tlsKey, tlsCert, tlsCa].filter((file) => file !== undefined)
-  if (one === undefined) return undefined
-  if (tlsKey === undefined || tlsCert === undefined || tlsCa === undefined) {
-    throw new SwitchError(
-      `${one} alone is not enough: TLS wants --tls-key, --tls-cert and --tls-ca`,
-    )
+/** Does what the option asks; an error says which option it was. */
+function named<T>(option: string, value: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw new SwitchError(`${option} ${value}: ${(error as Error).message}`, { cause: error })
   }
-  const files = { private_key: tlsKey, certificate: tlsCert, ca_cert: tlsCa }
-  readTls(files)
-  return files
 }
 
 function openFolder(path: string): Rundir {

@@ -3,6 +3,9 @@
  * Neighbours: switch.ts; ../../dataplane/tunnel/underlay.ts says what there is.
  */
 import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { isIP } from 'node:net'
 import { openPacketPort } from '../../dataplane/ports/packet-socket.ts'
 import type { UnderlayOptions } from '../../dataplane/tunnel/underlay.ts'
 import { SwitchError } from './switch-error.ts'
@@ -26,15 +29,45 @@ export async function openUnderlay(text: string): Promise<OpenUnderlay> {
   const size = mtuBytes !== undefined && { mtuBytes }
   if (kind === 'udp') {
     if (via !== undefined) throw badUnderlay(text)
+    for (const address of words) await checkAddress(text, address)
     return { options: { kind, ...(words.length > 0 && { addresses: words }), ...size }, close() {} }
   }
   const [device, ...addresses] = words
   if (device === undefined || addresses.length === 0) throw badUnderlay(text)
-  const port = await openPacketPort(device)
+  for (const address of addresses) {
+    const [, host = '', prefix = ''] = /^(.+)\/(\d+)$/.exec(address) ?? []
+    if (Number(prefix) > (isIP(host) === 6 ? 128 : 32) || isIP(host) === 0) {
+      throw new SwitchError(`--underlay ${text}: '${address}' would be ADDRESS/PREFIX`)
+    }
+  }
+  const port = await openPacketPort(device).catch((error: Error) => {
+    throw new SwitchError(`--underlay ${text}: ${error.message}`, { cause: error })
+  })
   // Locally administered, unicast: the device's own address is its owner's.
   const mac = 0x02_00_00_00_00_00 + randomInt(2 ** 40)
   const routes = via === undefined ? [] : [{ to: 'default', via }]
   return { options: { port, mac, addresses, routes, ...size }, close: () => port.close() }
+}
+
+/** Tunnels could not send from there: said at once, not to the log alone. */
+async function checkAddress(text: string, address: string): Promise<void> {
+  const version = isIP(address)
+  if (version === 0) {
+    throw new SwitchError(`--underlay ${text}: '${address}' is no address; it would be ${FORM}`)
+  }
+  const socket = createSocket(version === 4 ? 'udp4' : 'udp6')
+  try {
+    socket.bind(0, address)
+    await once(socket, 'listening')
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+    throw new SwitchError(
+      `--underlay ${text}: ${address} is no address of this machine (${why}); ` +
+        'it wants one that `ip address` shows, or none for all of them',
+    )
+  } finally {
+    socket.close()
+  }
 }
 
 /** Removes the word that begins so, and gives what follows. */

@@ -3,18 +3,10 @@
  * state that is in, and what is translated. It writes `ct_state`, `ct_zone`, `ct_mark`, `ct_label` and
  * the original tuple into the flow key. What Open vSwitch's userspace datapath does is followed, but
  * where README.md says so. No timer: packets that come sweep out a few connections that expired.
- * Neighbours: actions-ct.ts (who calls), parse.ts, table.ts, the protocols, nat.ts, fragments.ts.
+ * Neighbours: actions-ct.ts (who calls), parse.ts, table.ts, protocol.ts, nat.ts, translate.ts,
+ * fragments.ts.
  */
-import { IP_PROTO } from '../../southbound/wire/ipv4.ts'
 import type { Packet } from '../packet/packet.ts'
-import {
-  beginsIcmp,
-  ICMP_TIMEOUT,
-  isIcmp,
-  OTHER_TIMEOUT,
-  updateIcmp,
-  updateOther,
-} from './datagram.ts'
 import { type Entry, entryOf } from './entry.ts'
 import {
   CT_LABEL,
@@ -26,12 +18,12 @@ import {
   writeTuple,
 } from './fields.ts'
 import { type Fate, fragments } from './fragments.ts'
-import { type NatRequest, natChooser, translate } from './nat.ts'
+import { type NatRequest, natChooser } from './nat.ts'
 import { FIRST_FRAGMENT, LATER_FRAGMENT, parser } from './parse.ts'
-import { beginSctp, beginsSctp, SCTP_TIMEOUT, updateSctp } from './sctp.ts'
+import { protocolFor } from './protocol.ts'
 import { connectionTable, LABEL, MARK, NAT } from './table.ts'
-import { beginsTcp, beginTcp, TCP_TIMEOUT, updateTcp } from './tcp.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
+import { translate } from './translate.ts'
 import { HEAD, reverse, TUPLE_WORDS, zoneOf } from './tuple.ts'
 import { ANEW, CT, CT_NAT, STILL_NEW, VALID } from './verdict.ts'
 
@@ -85,6 +77,13 @@ export interface ConntrackStatistics {
   readonly invalid: number
 }
 
+/** Of a connection's record: the word under the mask is the value. */
+export interface WordTest {
+  readonly word: number
+  readonly mask: number
+  readonly value: number
+}
+
 export interface Conntrack {
   /** Looks at the packet, translates it, and writes the fields of its connection into the key. */
   execute(
@@ -97,8 +96,8 @@ export interface Conntrack {
   ): void
   /** Forgets what was found of the packet. */
   clear(packet: Packet, key: Uint32Array): void
-  /** Ends all connections, or those of one zone. */
-  flush(zone?: number): void
+  /** Ends all connections, or those of one zone, that pass all tests. */
+  flush(zone?: number, tests?: readonly WordTest[]): void
   entries(now: number, zone?: number): Entry[]
   /** Undefined: without a limit of its own, as `ovs-appctl dpctl/ct-del-limits`. */
   setLimit(zone: number | 'default', limit: number | undefined): void
@@ -142,36 +141,13 @@ export function conntrack(options: ConntrackOptions): Conntrack {
   let reply = false
   let state = 0
 
-  const begins = (): boolean => {
-    const { version, protocol } = reading
-    if (protocol === IP_PROTO.tcp) return beginsTcp(reading)
-    if (protocol === IP_PROTO.sctp) return beginsSctp(reading)
-    return !isIcmp(version, protocol) || beginsIcmp(reading)
-  }
-
-  const timeoutOf = (): number => {
-    const { version, protocol } = reading
-    if (protocol === IP_PROTO.tcp) return TCP_TIMEOUT
-    if (protocol === IP_PROTO.sctp) return SCTP_TIMEOUT
-    return isIcmp(version, protocol) ? ICMP_TIMEOUT : OTHER_TIMEOUT
-  }
-
-  const update = (now: number): number => {
-    const { version, protocol } = reading
-    if (protocol === IP_PROTO.tcp) return updateTcp(table, record, reading, reply, now)
-    if (protocol === IP_PROTO.sctp) return updateSctp(table, record, reading, reply, now)
-    return isIcmp(version, protocol)
-      ? updateIcmp(table, record, reply, now)
-      : updateOther(table, record, reply, now)
-  }
-
   /** True: the connection was over and a new one begins. */
   const updateState = (now: number): boolean => {
     if (reading.related) {
       state |= CT.rel | (reply ? CT.rpl : 0)
       return false
     }
-    switch (update(now)) {
+    switch (protocolFor(reading).update(table, record, reading, reply, now)) {
       case VALID:
         state = (state & ~CT.new) | CT.est | (reply ? CT.rpl : 0)
         return false
@@ -203,7 +179,8 @@ export function conntrack(options: ConntrackOptions): Conntrack {
       state = CT.inv
       return
     }
-    record = table.add(pair, timeoutOf(), now)
+    const protocol = protocolFor(reading)
+    record = table.add(pair, protocol.timeout, now)
     if (record < 0) {
       statistics.refused++
       return
@@ -211,8 +188,7 @@ export function conntrack(options: ConntrackOptions): Conntrack {
     statistics.created++
     reply = false
     table.words[record + NAT] = request?.side ?? 0
-    if (reading.protocol === IP_PROTO.tcp) beginTcp(table.words, record, reading)
-    else if (reading.protocol === IP_PROTO.sctp) beginSctp(table.words, record, reading)
+    protocol.begin(table.words, record, reading)
   }
 
   /** Translates, once for each zone, and says so in the state. */
@@ -251,7 +227,7 @@ export function conntrack(options: ConntrackOptions): Conntrack {
     else isNew = true
     if (isNew) {
       reply = false
-      state = begins() ? CT.new : CT.inv
+      state = protocolFor(reading).begins(reading) ? CT.new : CT.inv
       if (state === CT.new && tracking.commit) commit(tracking, zone, now)
     }
     if (tracking.nat) applyNat(packet, key)
@@ -333,9 +309,13 @@ export function conntrack(options: ConntrackOptions): Conntrack {
       packet.tracked.fill(0)
       clearFields(key)
     },
-    flush(zone) {
+    flush(zone, tests = []) {
+      const { words } = table
+      const passes = (one: number) =>
+        tests.every(({ word, mask, value }) => ((words[one + word]! & mask) ^ value) === 0)
       for (const one of [...table.records()]) {
-        if (zone === undefined || zoneOf(table.words[one + HEAD]!) === zone) table.remove(one)
+        const isIn = zone === undefined || zoneOf(words[one + HEAD]!) === zone
+        if (isIn && passes(one)) table.remove(one)
       }
     },
     entries: (now, zone) =>

@@ -26,6 +26,15 @@ interface Monitor extends FlowMonitorRequest {
   readonly compiled: CompiledMatch
 }
 
+/** What a controller that does not read is to hear of a flow later. */
+interface Missed {
+  readonly event: 'added' | 'modified'
+  /** It has heard of the flow, or of the one in whose place it is. */
+  isKnown: boolean
+  /** What that did when it heard of it. */
+  readonly before: Flow['program'] | undefined
+}
+
 export interface FlowMonitors {
   /** Throws a Refusal, and then none of the requests holds. */
   add(requests: readonly FlowMonitorRequest[], xid: number): void
@@ -49,15 +58,12 @@ const flagOf = {
 export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
   const monitors = new Map<number, Monitor>()
   /** Present while the controller leaves too much unread: flows it has not been told of. */
-  let missed:
-    | Map<Flow, { readonly event: 'added' | 'modified'; readonly isKnown: boolean }>
-    | undefined
+  let missed: Map<Flow, Missed> | undefined
 
   const sendUpdates = (updates: readonly FlowUpdate[], xid: number, always: boolean) => {
     const parts: { body: FlowUpdate[]; size: number }[] = [{ body: [], size: 0 }]
     for (const update of updates) {
-      const size =
-        update.event === 'abbrev' ? 8 : 40 + update.match.length + update.instructions.length
+      const size = sizeOf(update)
       if (parts.at(-1)!.size + size > BUDGET && parts.at(-1)!.body.length > 0) {
         parts.push({ body: [], size: 0 })
       }
@@ -74,10 +80,11 @@ export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
   }
 
   /** The flags of the monitors that are to hear of it; 0 = none. */
-  const flagsFor = ({ event, flow }: Pick<FlowEvent, 'event' | 'flow'>): number => {
+  const flagsFor = (event: FlowEvent['event'], flow: Flow, before: Missed['before']): number => {
     let flags = 0
     for (const monitor of monitors.values()) {
-      if ((monitor.flags & flagOf[event]) !== 0 && watches(monitor, flow)) flags |= monitor.flags
+      if ((monitor.flags & flagOf[event]) === 0) continue
+      if (watches(monitor, flow, before)) flags |= monitor.flags
     }
     return flags
   }
@@ -88,20 +95,22 @@ export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
     post.send({ type: 'flow_monitor_paused', xid: 0 }, 0)
   }
 
-  /** While paused: notes what is to be told later; true when it is to be told at once. */
-  const missedOut = ({ event, flow, replaced }: FlowEvent): boolean => {
+  /** While paused: notes what is to be told later; true when it is not to be told now. */
+  const missedOut = (
+    { event, flow, replaced, before = replaced?.program }: FlowEvent,
+    isWatched: boolean,
+  ): boolean => {
     if (!missed) return false
-    const noted = missed.get(flow)
-    if (event === 'added') {
-      const before = replaced && missed.get(replaced)
-      if (replaced) missed.delete(replaced)
-      missed.set(flow, { event, isKnown: replaced !== undefined && (before?.isKnown ?? true) })
-    } else if (event === 'modified') {
-      if (!noted) missed.set(flow, { event, isKnown: true })
-    } else {
+    const noted = missed.get(replaced ?? flow)
+    if (event === 'deleted') {
       missed.delete(flow)
       return noted !== undefined && !noted.isKnown
     }
+    if (event === 'modified' && noted) return true
+    if (replaced) missed.delete(replaced)
+    const isKnown = event === 'modified' || replaced !== undefined
+    if (noted) missed.set(flow, { ...noted, event })
+    else if (isWatched) missed.set(flow, { event, isKnown, before })
     return true
   }
 
@@ -127,6 +136,10 @@ export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
           initial.set(flow, (initial.get(flow) ?? 0) | monitor.flags)
         }
       }
+      for (const flow of initial.keys()) {
+        const noted = missed?.get(flow)
+        if (noted) noted.isKnown = true
+      }
       // Each flow once, however many monitors take it.
       const updates = [...initial].map(([flow, flags]) =>
         update({ event: 'added', flow, reason: 0 }, flags),
@@ -135,7 +148,8 @@ export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
     },
     cancel(id) {
       if (!monitors.delete(id)) refuse('flow_monitor_failed.unknown_monitor', `${id}`)
-      if (monitors.size === 0) missed = undefined
+      // Who was told of a pause is told of its end, all the same.
+      if (monitors.size === 0) missed?.clear()
     },
     tell(events, ownXid) {
       if (monitors.size === 0) return
@@ -143,12 +157,13 @@ export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
       let size = 0
       let abbreviated = false
       for (const event of events) {
-        const flags = flagsFor(event)
-        if (flags === 0 || missedOut(event)) continue
+        const { replaced, before = replaced?.program ?? missed?.get(event.flow)?.before } = event
+        const flags = flagsFor(event.event, event.flow, before)
+        if (missedOut(event, flags !== 0) || flags === 0) continue
         if (ownXid === undefined || (flags & monitorFlags.own) !== 0) {
           const told = update(event, flags)
           updates.push(told)
-          size += 40 + told.match.length + told.instructions.length
+          size += sizeOf(told)
           if (size < BUDGET) continue
           sendUpdates(updates, 0, false)
           updates = []
@@ -167,8 +182,8 @@ export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
       const later = missed
       missed = undefined
       const updates: FlowUpdate[] = []
-      for (const [flow, { event }] of later) {
-        const flags = flagsFor({ event, flow })
+      for (const [flow, { event, before }] of later) {
+        const flags = flagsFor(event, flow, before)
         if (flags !== 0) updates.push(update({ event, flow, reason: 0 }, flags))
       }
       sendUpdates(updates, 0, false)
@@ -179,12 +194,18 @@ export function flowMonitors(bridge: Bridge, post: Post): FlowMonitors {
 
 const EVERY_FLOW = { out_group: ANY_GROUP, cookie: 0n, cookie_mask: 0n }
 
-function watches(monitor: Monitor, flow: Flow): boolean {
+/** `before`: what the flow did, if it was another thing: one that leaves a port is told of too. */
+function watches(monitor: Monitor, flow: Flow, before: Missed['before']): boolean {
   const { table_id, out_port, compiled } = monitor
   if (table_id !== 0xff && table_id !== flow.table_id) return false
-  if (out_port !== ANY && !flow.program.ports.includes(out_port)) return false
+  const goes = flow.program.ports.includes(out_port) || before?.ports.includes(out_port)
+  if (out_port !== ANY && !goes) return false
   return isWithin(flow.compiled, compiled)
 }
+
+/** Bytes at least. */
+const sizeOf = (update: FlowUpdate): number =>
+  update.event === 'abbrev' ? 8 : 40 + update.match.length + update.instructions.length
 
 function update({ event, flow, reason }: FlowEvent, flags: number): FlowChange {
   return {

@@ -6,6 +6,7 @@
 import { NICIRA, ONF } from '../../southbound/openflow/experimenter.ts'
 import {
   controllerRole,
+  fragmentHandling,
   type Message,
   type MessageOf,
   OFP_NO_BUFFER,
@@ -19,6 +20,7 @@ import type { Bridge } from '../switch/bridge.ts'
 import type { Cause } from '../switch/session.ts'
 import type { AsyncConfig } from './async.ts'
 import type { Bundles } from './bundles.ts'
+import { flushed } from './ct-flush.ts'
 import type { FlowMonitors } from './flow-monitors.ts'
 import { answerMultipart, type multipartAssembler } from './multipart.ts'
 import type { Send } from './post.ts'
@@ -50,8 +52,8 @@ type Requests = {
 
 /** OFPC_*: statistics of flows, tables, ports, groups and queues; fragments are not put together. */
 const CAPABILITIES = 0x4f
-/** OFPC_FRAG_*; the mask has room for reassembly, which there is none of. */
-const FRAGMENTS = { normal: 0, drop: 1 } as const
+/** Of reassembly there is none; nx_match is what normal is here. */
+const fragmentFlags: ReadonlySet<number> = new Set(Object.values(fragmentHandling))
 /** OFPCML_MAX: beyond it there is only OFPCML_NO_BUFFER. */
 const MAX_MISS_SEND_LEN = 0xffe5
 const NO_BUFFER = 0xffff
@@ -72,13 +74,14 @@ const NOT_FOR_SLAVES: ReadonlySet<Message['type']> = new Set<Message['type']>([
   'bundle_add',
   'tlv_table_mod',
   'ct_flush_zone',
+  'ct_flush',
   'resume',
 ])
 
 export function isForSlaves(bridge: Bridge, message: Message): boolean {
   if (NOT_FOR_SLAVES.has(message.type)) return false
   // These two are read or told by everybody; a slave may not change the switch by them.
-  if (message.type === 'set_config') return (message.flags === 1) === bridge.dropsFragments
+  if (message.type === 'set_config') return message.flags === bridge.fragments
   const orders = message.type === 'multipart_request' && message.kind === 'table_features'
   return !orders || message.body.length === 0
 }
@@ -97,15 +100,15 @@ export const requests: Requests = {
       reserved: 0,
     }),
   get_config_request(bridge, { missSendLen, send }, { xid }) {
-    const flags = bridge.dropsFragments ? FRAGMENTS.drop : FRAGMENTS.normal
+    const flags = bridge.fragments
     send({ type: 'get_config_reply', xid, flags, miss_send_len: missSendLen })
   },
   set_config(bridge, peer, { flags, miss_send_len }) {
-    if (flags > FRAGMENTS.drop) refuse('switch_config_failed.bad_flags', `${flags}`)
+    if (!fragmentFlags.has(flags)) refuse('switch_config_failed.bad_flags', `${flags}`)
     if (miss_send_len > MAX_MISS_SEND_LEN && miss_send_len !== NO_BUFFER) {
       refuse('switch_config_failed.bad_len', `${miss_send_len}`)
     }
-    bridge.dropsFragments = flags === FRAGMENTS.drop
+    bridge.fragments = flags
     peer.missSendLen = miss_send_len
   },
   flow_mod: (bridge, { cause }, mod) =>
@@ -186,6 +189,7 @@ export const requests: Requests = {
     send({ type: 'tlv_table_reply', xid, max_option_space: 0, max_fields: 0, maps: [] }),
   resume: () => refuse('resume_failed.not_supported'),
   ct_flush_zone: (bridge, _peer, { zone_id }) => bridge.conntrack.flush(zone_id),
+  ct_flush: (bridge, _peer, message) => bridge.conntrack.flush(...flushed(message)),
 
   experimenter: (_bridge, _peer, { experimenter, exp_type }) =>
     refuse(

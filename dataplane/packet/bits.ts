@@ -3,7 +3,7 @@
  * Neighbours: key-layout.ts (slots); the actions that load, move, push and learn.
  */
 import { fieldOf } from '../../southbound/openflow/oxm.ts'
-import type { KeyField } from './key-layout.ts'
+import { type KeyField, keyField } from './key-layout.ts'
 
 /** Copies n bits that begin at bit `a` of the number whose last word is source[last]. */
 function copyBits(
@@ -27,6 +27,10 @@ function copyBits(
   }
 }
 
+/** nw_tos is the DSCP in its place, as in Open vSwitch: the two bits of ECN below it read as 0, and stay. */
+const NW_TOS = keyField.nw_tos
+const ECN = 3
+
 const lastOf = (field: KeyField) => field.slot + field.words - 1
 
 /** Bits on their way: source and target may overlap. */
@@ -41,8 +45,17 @@ export function moveBits(
   toBit: number,
   n: number,
 ): void {
-  copyBits(key, lastOf(from), fromBit + from.shift, moved, moved.length - 1, 0, n)
-  copyBits(moved, moved.length - 1, 0, key, lastOf(to), toBit + to.shift, n)
+  const last = moved.length - 1
+  const tos = key[NW_TOS.slot]!
+  if (from === NW_TOS) key[NW_TOS.slot] = tos & ~ECN
+  copyBits(key, lastOf(from), fromBit + from.shift, moved, last, 0, n)
+  if (from === NW_TOS) key[NW_TOS.slot] = tos
+  copyBits(moved, last, 0, key, lastOf(to), toBit + to.shift, n)
+  if (to === NW_TOS) keepEcn(key, tos)
+}
+
+function keepEcn(key: Uint32Array, tos: number): void {
+  key[NW_TOS.slot] = (key[NW_TOS.slot]! & ~ECN) | (tos & ECN)
 }
 
 /** Reads n bits of a field into words, whose bits above n are 0; out[0] is most significant. */
@@ -54,7 +67,10 @@ export function readBits(
   out: Uint32Array,
 ): void {
   out.fill(0)
+  const tos = key[NW_TOS.slot]!
+  if (field === NW_TOS) key[NW_TOS.slot] = tos & ~ECN
   copyBits(key, lastOf(field), bit + field.shift, out, out.length - 1, 0, n)
+  if (field === NW_TOS) key[NW_TOS.slot] = tos
 }
 
 /** Writes the low n bits of words into a field. */
@@ -65,13 +81,14 @@ export function writeBits(
   n: number,
   from: Uint32Array,
 ): void {
+  const tos = key[NW_TOS.slot]!
   copyBits(from, from.length - 1, 0, key, lastOf(field), bit + field.shift, n)
+  if (field === NW_TOS) keepEcn(key, tos)
 }
 
 /** Up to 32 bits of a field as a number. */
 export function readNumber(key: Uint32Array, field: KeyField, bit: number, n: number): number {
-  scratch[0] = 0
-  copyBits(key, lastOf(field), bit + field.shift, scratch, 0, 0, n)
+  readBits(key, field, bit, n, scratch)
   return scratch[0]!
 }
 const scratch = new Uint32Array(1)
@@ -80,6 +97,7 @@ const scratch = new Uint32Array(1)
 export function readBigint(key: Uint32Array, field: KeyField, bit: number, n: number): bigint {
   let value = 0n
   for (let i = 0; i < field.words; i++) value = (value << 32n) | BigInt(key[field.slot + i]!)
+  if (field === NW_TOS) value &= ~BigInt(ECN)
   return (value >> BigInt(bit + field.shift)) & ((1n << BigInt(n)) - 1n)
 }
 

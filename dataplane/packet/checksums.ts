@@ -69,7 +69,7 @@ export function fixChecksums(
 function fixTransport({ bytes, at }: Packet, before: number, after: number): void {
   const tcpAt = Math.max(at[HEADER.tcp]!, at[HEADER.tcpMalformed]!)
   const udpAt = at[HEADER.udp]!
-  const icmpv6At = at[HEADER.icmpv6]!
+  const icmpv6At = Math.max(at[HEADER.icmpv6]!, at[HEADER.icmpv6Short]!)
   if (tcpAt >= 0) {
     tcp.set.checksum(bytes, tcpAt, updateChecksum(tcp.get.checksum(bytes, tcpAt), before, after))
   } else if (udpAt >= 0) {

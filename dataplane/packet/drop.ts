@@ -17,6 +17,8 @@ export const dropReasons = {
   port_no_packet_in: 'the frame came in by a port that the controller has set to no_packet_in',
   link_local: 'a frame for the bridge next door (01:80:c2:00:00:0x) went to NORMAL',
   port_mtu_exceeded: 'the frame is longer than the MTU of its output port',
+  queue_full: 'so much waits in the queue of the output port that there is no room for more',
+  policer_exceeded: 'the output port has a policer, and was over its rate',
   group_unknown: 'an action names a group that does not exist',
   group_no_bucket: 'no bucket of the group is live',
   recursion_limit: 'too many resubmits or groups within groups for one frame',

@@ -8,7 +8,7 @@
 import type { FieldName } from '../../southbound/openflow/oxm.ts'
 import { arp } from '../../southbound/wire/arp.ts'
 import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
-import { icmpEcho } from '../../southbound/wire/icmp.ts'
+import { icmp, icmpEcho } from '../../southbound/wire/icmp.ts'
 import { IP_PROTO, ipv4 } from '../../southbound/wire/ipv4.ts'
 import { ipv6 } from '../../southbound/wire/ipv6.ts'
 import { mpls } from '../../southbound/wire/mpls.ts'
@@ -180,6 +180,8 @@ function extractTransport(
     at[HEADER.icmpv6] = o
     load.icmpv6(key, bytes, o)
     extractDiscovery(key, packet, o, end)
+  } else if (protocol === IP_PROTO.icmpv6 && at[HEADER.ipv6]! >= 0 && size >= icmp.size) {
+    at[HEADER.icmpv6Short] = o
   }
 }
 

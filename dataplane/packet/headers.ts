@@ -32,6 +32,8 @@ const headers = {
   routing: ipv6Routing,
   icmp,
   icmpv6: icmp,
+  /** Of less than the 8 bytes that each message has: only its checksum counts. */
+  icmpv6Short: icmp,
   nd: neighbourDiscovery,
   /** The first option with a link-layer address; it is ndSource or ndTarget as well. */
   ndOption: linkLayerOption,

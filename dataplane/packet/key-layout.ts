@@ -126,3 +126,7 @@ export const TUN_DST = slotOf('tun_dst')
 export const VLAN_TCI = slotOf('vlan_tci')
 /** OFPVID_PRESENT, OpenFlow 1.3.5 §7.2.3.7. */
 export const VLAN_PRESENT = 0x1000
+
+/** Whether a write of the field may write to the frame. */
+export const isInFrame = (name: FieldName): boolean =>
+  (keyField[name]?.sources.length ?? 0) > 0 || name === 'vlan_tci'

@@ -59,6 +59,8 @@ export interface Place {
   readonly inSet: boolean
   /** In the list that ct executes, where connections are written. */
   readonly inCt: boolean
+  /** Nothing of the flow follows the action. */
+  readonly isLast: boolean
   /** Compiles the list of actions that an action holds. */
   list(actions: readonly Action[], inCt?: boolean): CompiledActions
 }
@@ -99,7 +101,10 @@ const READ_ONLY: ReadonlySet<FieldName> = new Set<FieldName>([
   'ct_tp_src',
   'ct_tp_dst',
 ])
-/** Fields of a connection, which only the actions inside of ct may write. */
+/**
+ * Fields of a connection, which only the actions inside of ct write there. In an action set they are
+ * written for the packet alone, and elsewhere not at all, as in Open vSwitch.
+ */
 const CONNECTION: ReadonlySet<FieldName> = new Set<FieldName>(['ct_mark', 'ct_label'])
 /** OpenFlow's set_field is for header fields (1.3.5 §7.2.5); load and move write these. */
 const NO_HEADER: ReadonlySet<FieldName> = new Set<FieldName>(['in_port', 'nxm_in_port', 'metadata'])
@@ -116,7 +121,7 @@ export function checkSettable(name: FieldName): void {
 
 export function writable(name: FieldName, place: Place): KeyField {
   if (READ_ONLY.has(name)) refuse('bad_action.bad_set_argument', `${name} is read-only`)
-  if (CONNECTION.has(name) && !place.inCt) {
+  if (CONNECTION.has(name) && !place.inCt && !place.inSet) {
     refuse('bad_action.bad_set_argument', `${name} is set within ct`)
   }
   const field = readable(name, place)

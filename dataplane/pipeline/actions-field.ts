@@ -8,7 +8,7 @@ import { moveBits, readBits, writeBits } from '../packet/bits.ts'
 import { packetEnd } from '../packet/checksums.ts'
 import { DROP } from '../packet/drop.ts'
 import { HEADER } from '../packet/headers.ts'
-import { fieldWords, type KeyField, keyField } from '../packet/key-layout.ts'
+import { fieldWords, isInFrame, type KeyField, keyField } from '../packet/key-layout.ts'
 import type { Packet } from '../packet/packet.ts'
 import { hasField, prerequisites } from '../packet/prerequisite.ts'
 import { setField, storeField } from '../packet/set-field.ts'
@@ -35,9 +35,6 @@ export function writeStep(field: KeyField, value: number | bigint, mask: number 
     if (hasField(run.key, needed)) setField(run.key, run.packet, field, values, masks)
   }
 }
-
-const isInFrame = (name: FieldName) =>
-  (keyField[name]?.sources.length ?? 0) > 0 || name === 'vlan_tci'
 
 function checkValue(name: FieldName, value: number | bigint): void {
   if (value > fieldOf[name].ones) refuse('bad_action.bad_set_argument', `${name} ${value}`)
@@ -151,8 +148,16 @@ export const fieldRows = {
     compile({ pkt_len, dst }, place) {
       checkRange({ ...dst, n_bits: 1 })
       const field = writable(dst.field, place)
-      return ({ key, packet }) => {
-        value[STACK_WORDS - 1] = sizeOf(packet) > pkt_len ? 1 : 0
+      const { isLast } = place
+      return (run) => {
+        // In Open vSwitch what follows is a branch of its own for each answer, the smaller one without the
+        // action set of before. Where nothing comes behind the branch, none is needed.
+        const isLarger = sizeOf(run.packet) > pkt_len
+        const isEnd = run.isTail && (isLast || run.set.length === 0)
+        if (isEnd ? isLast : !run.datapath.branch(run)) return
+        if (!isLarger) run.set.length = 0
+        const { key, packet } = run
+        value[STACK_WORDS - 1] = isLarger ? 1 : 0
         writeBits(key, field, dst.ofs, 1, value)
         storeField(key, packet, field)
       }

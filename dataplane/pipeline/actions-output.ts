@@ -4,6 +4,7 @@
  */
 
 import type { Subfield } from '../../southbound/openflow/action.ts'
+import type { Match } from '../../southbound/openflow/match.ts'
 import { packetInReason } from '../../southbound/openflow/message.ts'
 import {
   ANY,
@@ -19,7 +20,7 @@ import { IN_PORT } from '../packet/key-layout.ts'
 import { wholePort } from '../packet/set-field.ts'
 import { always, checkRange, RANK, type Row, type Rows, readable } from './action-row.ts'
 import { refuse } from './refusal.ts'
-import { type ControllerTarget, STOP, type Step } from './run.ts'
+import { type ControllerTarget, NO_QUEUE, STOP, type Step } from './run.ts'
 
 /** IN_PORT of OpenFlow 1.0: in a resubmit, the port stays. */
 const SAME_PORT = 0xfff8
@@ -27,7 +28,8 @@ const SAME_PORT = 0xfff8
 const SAME_TABLE = 0xff
 const WHOLE = 0xffff
 
-function checkedPort(port: number): number {
+/** The port; throws a Refusal for what is none. */
+export function checkedPort(port: number): number {
   const isNumber = port <= MAX_PORT || port >= PORT_OF_ARRIVAL
   if (port === 0 || port === ANY || !isNumber) refuse('bad_action.bad_out_port', `port ${port}`)
   return port
@@ -55,10 +57,11 @@ const outputRegister: Row<{ readonly src: Subfield; readonly max_len: number }> 
 }
 
 const resubmitStep =
-  (port: number, table: number, original: boolean): Step =>
+  (port: number, table: number, original: boolean, isLast: boolean): Step =>
   (run) => {
     const inPort = port === SAME_PORT ? run.key[IN_PORT]! : wholePort(port)
-    run.datapath.resubmit(run, inPort, table === SAME_TABLE ? run.tableId : table, original)
+    const to = table === SAME_TABLE ? run.tableId : table
+    run.datapath.resubmit(run, inPort, to, original, isLast)
   }
 
 const controllerStep =
@@ -68,6 +71,19 @@ const controllerStep =
       run.datapath.drop(run, DROP.no_controller)
     }
   }
+
+/** Bits of ct_state: any of those implies a connection; or tracked and not invalid. */
+const CONNECTED = 0xcf
+const INVALID = 0x10
+const TRACKED = 0x20
+
+/** Whether the match takes only packets of a connection, as Open vSwitch asks of resubmit with ct. */
+function isTracked({ ct_state = 0 }: Match): boolean {
+  const [value, mask] = typeof ct_state === 'object' ? ct_state : [ct_state, 0xff]
+  const known = Number(value) & Number(mask)
+  if ((known & CONNECTED) !== 0) return true
+  return (known & TRACKED) !== 0 && (Number(mask) & INVALID) !== 0 && (known & INVALID) === 0
+}
 
 export const outputRows = {
   output: {
@@ -107,19 +123,27 @@ export const outputRows = {
   resubmit: {
     rank: RANK.resubmit,
     frame: always,
-    compile: ({ in_port, table_id }) => resubmitStep(in_port, table_id, false),
+    compile: ({ in_port, table_id }, { isLast }) => resubmitStep(in_port, table_id, false, isLast),
   },
   resubmit_port: {
     rank: RANK.resubmit,
     frame: always,
     identity: () => 'resubmit',
-    compile: ({ in_port }) => resubmitStep(in_port, SAME_TABLE, false),
+    compile: ({ in_port }, { isLast }) => resubmitStep(in_port, SAME_TABLE, false, isLast),
   },
   resubmit_ct: {
     rank: RANK.resubmit,
     frame: always,
     identity: () => 'resubmit',
-    compile: ({ in_port, table_id }) => resubmitStep(in_port, table_id, true),
+    compile({ in_port, table_id }, { match, isLast }) {
+      if (match && !isTracked(match)) {
+        refuse(
+          'bad_action.match_inconsistent',
+          'resubmit by the tuple of a packet that may have none',
+        )
+      }
+      return resubmitStep(in_port, table_id, true, isLast)
+    },
   },
   controller: {
     rank: RANK.never,
@@ -160,7 +184,7 @@ export const outputRows = {
   pop_queue: {
     rank: RANK.never,
     compile: () => (run) => {
-      run.queue = 0
+      run.queue = NO_QUEUE
     },
   },
 } as const satisfies Rows

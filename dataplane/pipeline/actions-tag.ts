@@ -75,6 +75,12 @@ const needTtl = (place: Place, field: 'nw_ttl' | 'mpls_ttl') => {
 /** Controllers that are told of a packet whose TTL is over: those with the id 0. */
 const ANYBODY: readonly ControllerTarget[] = [{ controller_id: 0, userdata: undefined }]
 
+/** Open vSwitch goes on without a label no more than with one whose TTL is over. */
+function endTable(run: Run): void {
+  run.datapath.drop(run, DROP.action_invalid)
+  run.stop = STOP.table
+}
+
 function expired(run: Run, targets: readonly ControllerTarget[]): void {
   for (let i = 0; i < targets.length; i++) {
     run.datapath.controller(run, packetInReason.invalid_ttl, 0xffff, targets[i])
@@ -83,11 +89,16 @@ function expired(run: Run, targets: readonly ControllerTarget[]): void {
   run.stop = STOP.table
 }
 
-function decrement(field: KeyField, targets: readonly ControllerTarget[]): Step {
+/** `absent`: what to do with a packet that has no such TTL. */
+function decrement(
+  field: KeyField,
+  targets: readonly ControllerTarget[],
+  absent: Step = () => {},
+): Step {
   const needed = prerequisites(field)
   const { slot } = field
   return (run) => {
-    if (!hasField(run.key, needed)) return
+    if (!hasField(run.key, needed)) return absent(run)
     const ttl = run.key[slot]!
     if (ttl <= 1) return expired(run, targets)
     run.key[slot] = ttl - 1
@@ -154,7 +165,7 @@ export const tagRows = {
     frame: always,
     compile(_action, place) {
       needTtl(place, 'mpls_ttl')
-      return decrement(keyField.mpls_ttl, ANYBODY)
+      return decrement(keyField.mpls_ttl, ANYBODY, endTable)
     },
   },
   set_nw_ttl: {

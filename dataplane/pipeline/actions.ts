@@ -3,7 +3,7 @@
  * action is a new row in the file of its family; a kind without one is refused with bad_type.
  * Neighbours: southbound/openflow/action.ts (the same kinds as bytes), action-row.ts, actions-*.ts.
  */
-import { type Action, NICIRA } from '../../southbound/openflow/action.ts'
+import { type Action, actionRows, NICIRA } from '../../southbound/openflow/action.ts'
 import { ONF } from '../../southbound/openflow/experimenter.ts'
 import { type Match, tlvAt } from '../../southbound/openflow/match.ts'
 import {
@@ -17,6 +17,7 @@ import {
 } from './action-row.ts'
 import { ctRows } from './actions-ct.ts'
 import { fieldRows } from './actions-field.ts'
+import { hashRows } from './actions-hash.ts'
 import { otherRows } from './actions-other.ts'
 import { outputRows } from './actions-output.ts'
 import { tagRows } from './actions-tag.ts'
@@ -29,6 +30,7 @@ const rows: Rows = {
   ...fieldRows,
   ...tagRows,
   ...otherRows,
+  ...hashRows,
   ...ctRows,
 }
 
@@ -49,6 +51,8 @@ export interface Where {
   readonly inSet?: boolean
   /** Within ct. */
   readonly inCt?: boolean
+  /** Whether something of the flow follows the list. */
+  readonly goesOn?: boolean
 }
 
 /** Compiles actions in order. Throws a Refusal. */
@@ -70,8 +74,9 @@ export function compileActions(actions: readonly Action[], where: Where = {}): C
       tableId: where.tableId ?? 0,
       inSet,
       inCt: where.inCt ?? false,
+      isLast: !where.goesOn && action === ordered.at(-1),
       list: (inner, inCt = false) =>
-        compileActions(inner, { ...where, match: known, inSet: false, inCt }),
+        compileActions(inner, { ...where, match: known, inSet: false, inCt, goesOn: false }),
     }
     const step = row.compile(action, place)
     if (match && row.after) match = row.after(match, action)
@@ -90,7 +95,8 @@ function rowOf(action: Action): Row<Action> {
   const row = rows[action.kind] as Row<Action> | undefined
   if (row) return row
   if (action.kind === 'unknown') refuseUnknown(action.type, action.bytes)
-  return refuse('bad_action.bad_type', `no action ${action.kind}`)
+  const isTheirs = typeof actionRows[action.kind][0] !== 'number'
+  return refuse(`bad_action.${isTheirs ? 'bad_exp_type' : 'bad_type'}`, `no action ${action.kind}`)
 }
 
 const EXPERIMENTER = 0xffff

@@ -37,8 +37,8 @@ export interface Flow extends FlowBytes, Matchable {
   program: Program
   readonly flags: number
   /** Seconds; 0 = never. */
-  readonly idle_timeout: number
-  readonly hard_timeout: number
+  idle_timeout: number
+  hard_timeout: number
   packets: number
   bytes: number
   /** Milliseconds on the switch's clock. */
@@ -69,6 +69,8 @@ export interface FlowTables {
   remove(flow: Flow, reason: number, journal: Journal): void
   /** Adds a flow that a packet taught; the same flow again has all of its timeouts before it. */
   learn(mod: FlowMod, now: number, journal: Journal): void
+  /** As Datapath.shorten. */
+  shorten(flow: Flow, idle: number, hard: number): void
   /** Removes what has timed out; false = no flow has a timeout. */
   expire(now: number, journal: Journal): boolean
   all(): Iterable<Flow>
@@ -227,7 +229,7 @@ export function flowTables(
         become(flow, { instructions, program })
         Object.assign(flow, { packets, bytes })
       })
-      if (changed) journal.events.push({ event: 'modified', flow, reason: 0 })
+      if (changed) journal.events.push({ event: 'modified', flow, reason: 0, before: program })
     }
     // Of a flow-mod that takes no flow the instructions are looked at all the same.
     if (flows.length === 0) compile(mod.instructions, checkedMatch(mod.match), mod.table_id)
@@ -299,6 +301,12 @@ export function flowTables(
         }
       }
       return timed.size > 0
+    },
+    shorten(flow, idle, hard) {
+      if (idle > 0) flow.idle_timeout = Math.min(flow.idle_timeout || idle, idle)
+      if (hard > 0) flow.hard_timeout = Math.min(flow.hard_timeout || hard, hard)
+      // A packet may have run a flow that was taken out since.
+      if (idle + hard > 0 && index.find(flow) === flow) timed.add(flow)
     },
     all: index.all,
     inTable: index.inTable,

@@ -4,6 +4,7 @@
  * Neighbours: pipeline.ts runs buckets, flow-table.ts loses the flows of a deleted group.
  */
 import {
+  ADD_OR_MODIFY,
   ALL_GROUPS,
   ANY_GROUP,
   type Bucket as BucketValue,
@@ -141,7 +142,9 @@ export function groups(limits: Limits = defaultLimits): Groups {
     references: (id) => forwarding.of(id).size,
     apply(mod, now, journal) {
       const { command, group_id } = mod
-      if (command > groupCommand.delete) refuse('group_mod_failed.bad_command', `${command}`)
+      if (command > groupCommand.delete && command !== ADD_OR_MODIFY) {
+        refuse('group_mod_failed.bad_command', `${command}`)
+      }
       const everything = command === groupCommand.delete && group_id === ALL_GROUPS
       if (group_id > MAX_PORT && !everything)
         refuse('group_mod_failed.invalid_group', `${group_id}`)
@@ -154,7 +157,7 @@ export function groups(limits: Limits = defaultLimits): Groups {
         for (const id of ids) set(id, undefined, journal)
         return ids
       }
-      if (command === groupCommand.add) {
+      if (command === groupCommand.add || (command === ADD_OR_MODIFY && !old)) {
         if (old) refuse('group_mod_failed.group_exists', `${group_id}`)
         if (all.size >= limits.groups) refuse('group_mod_failed.out_of_groups', `${all.size}`)
         set(group_id, build(mod, now, undefined), journal)

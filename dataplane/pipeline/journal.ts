@@ -22,6 +22,8 @@ export interface FlowEvent {
   readonly reason: number
   /** Of an added flow: the identical one whose place it took. */
   readonly replaced?: Flow
+  /** Of a modified flow: what it did until then. */
+  readonly before?: Flow['program']
 }
 
 export interface Journal {

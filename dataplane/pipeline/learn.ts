@@ -9,8 +9,9 @@ import { encodeFlow } from '../../southbound/openflow/flow.ts'
 import { type Match, missingPrerequisite } from '../../southbound/openflow/match.ts'
 import { flowFlags, flowMod } from '../../southbound/openflow/message.ts'
 import { type FieldName, fieldOf } from '../../southbound/openflow/oxm.ts'
+import { WireError } from '../../southbound/wire/error.ts'
 import { readBigint } from '../packet/bits.ts'
-import { keyField } from '../packet/key-layout.ts'
+import { KEY_WORDS, keyField } from '../packet/key-layout.ts'
 import { wholePort } from '../packet/set-field.ts'
 import { checkRange, type Place, RANK, type Rows, readable, writable } from './action-row.ts'
 import { refuse } from './refusal.ts'
@@ -62,16 +63,30 @@ function loads(dst: FieldAt, n_bits: number, value: bigint): Action[] {
   return actions
 }
 
+/** What is learned of any packet is as long: a message holds it or not. */
+function checkSize(learn: (key: Uint32Array) => unknown): void {
+  try {
+    learn(new Uint32Array(KEY_WORDS))
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof WireError)) throw error
+    refuse('bad_action.too_many', `what is learned is longer than a message: ${error.message}`)
+  }
+}
+
 export const learnRows = {
   learn: {
     rank: RANK.never,
     compile(action, place) {
       const { table_id, specs, flags, priority, cookie, idle_timeout, hard_timeout } = action
       if (table_id === 0xff) refuse('bad_action.bad_argument', 'learn into all tables')
-      const fin = action.fin_idle_timeout + action.fin_hard_timeout
-      if ((flags & ~learnFlags.send_flow_rem) !== 0 || fin !== 0) {
-        refuse('bad_action.bad_argument', `learn with flags ${flags}, fin timeouts ${fin}`)
+      if ((flags & ~learnFlags.send_flow_rem) !== 0) {
+        refuse('bad_action.bad_argument', `learn with flags ${flags}`)
       }
+      const { fin_idle_timeout, fin_hard_timeout } = action
+      const isTimed = fin_idle_timeout + fin_hard_timeout > 0
+      const finTimeout: readonly Action[] = isTimed
+        ? [{ kind: 'fin_timeout', fin_idle_timeout, fin_hard_timeout }]
+        : []
       const matching: ((key: Uint32Array, draft: Draft) => void)[] = []
       const acting: ((key: Uint32Array) => Action[])[] = []
       // What the learned flow's packets are known to have, for its actions.
@@ -96,20 +111,23 @@ export const learnRows = {
         if (missing !== undefined) refuse('bad_action.match_inconsistent', `learn: ${missing}`)
         matching.push(matchSpec(spec, value))
       }
-      return (run) => {
+      const learn = (key: Uint32Array) => {
         const draft: Draft = new Map()
-        for (const add of matching) add(run.key, draft)
-        const actions = acting.flatMap((make) => make(run.key))
-        const flow = encodeFlow({
+        for (const add of matching) add(key, draft)
+        const actions = [...finTimeout, ...acting.flatMap((make) => make(key))]
+        return encodeFlow({
           table_id,
           priority,
           cookie,
           match: finished(draft),
           instructions: actions.length > 0 ? [{ kind: 'apply_actions', actions }] : [],
         })
+      }
+      checkSize(learn)
+      return (run) => {
         const removed = (flags & learnFlags.send_flow_rem) !== 0
         run.datapath.learn({
-          ...flowMod('add', flow),
+          ...flowMod('add', learn(run.key)),
           idle_timeout,
           hard_timeout,
           flags: removed ? flowFlags.send_flow_rem : 0,

@@ -15,14 +15,14 @@ import { copyPacket, type PacketPool } from '../packet/packet.ts'
 import { propagateEcn } from '../tunnel/ecn.ts'
 import type { Outer } from '../tunnel/outer.ts'
 import { loadTunnel } from '../tunnel/tunnel-key.ts'
-import { orderActions, setOutput, writeActions } from './actions.ts'
+import { type CompiledAction, orderActions, setOutput, writeActions } from './actions.ts'
 import { remark } from './dscp.ts'
 import type { Flow, FlowMod, FlowTables } from './flow-table.ts'
 import type { Bucket, Groups } from './groups.ts'
 import { METER, type Meters } from './meters.ts'
 import { swapTuple } from './original-tuple.ts'
 import { type ControllerTarget, type Datapath, type Run, STOP, type Step } from './run.ts'
-import { MAX_DEPTH, newRun, restart, restore, save } from './scratch.ts'
+import { copyList, MAX_DEPTH, newRun, restart, restore, save } from './scratch.ts'
 
 /**
  * Packets, resubmits and buckets in all that one packet may cause, in whatever bridges its copies come
@@ -35,6 +35,8 @@ const METADATA = keyField.metadata.slot
 const ACTSET_OUTPUT = keyField.actset_output.slot
 const IP_FRAG = keyField.ip_frag.slot
 
+const writesFrame = ({ frame }: CompiledAction) => frame
+
 /** What the pipeline asks of the bridge around it. */
 export interface PipelineHost {
   readonly tables: FlowTables
@@ -45,6 +47,8 @@ export interface PipelineHost {
   /** Hands the packet to a port, a real or a reserved one. */
   output(run: Run, port: number, maxLen: number): void
   controller(run: Run, reason: number, maxLen: number, to?: ControllerTarget): boolean
+  /** As Datapath.shorten. */
+  shorten(flow: Flow, idle: number, hard: number): void
   /** A packet taught a flow: it is added, or takes the place of one with its match. */
   learn(mod: FlowMod): void
   drop(reason: number): void
@@ -107,9 +111,9 @@ export function pipeline(host: PipelineHost): Pipeline {
       if (bucket) runBucket(run, bucket)
       else datapath.drop(run, DROP.group_no_bucket)
     },
-    resubmit(run, inPort, tableId, original) {
+    resubmit(run, inPort, tableId, original, isLast) {
       if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
-      const { flow, tableId: table, key } = run
+      const { flow, tableId: table, key, isTail } = run
       const before = key[IN_PORT]!
       // The port counts for the lookup alone, and so do the addresses before translation.
       key[IN_PORT] = inPort
@@ -118,26 +122,35 @@ export function pipeline(host: PipelineHost): Pipeline {
       if (original) swapTuple(key)
       key[IN_PORT] = before
       run.depth++
+      run.isTail = isTail && isLast
       runFlow(run, tableId, found)
+      run.isTail = isTail
       run.depth--
       if (run.stop === STOP.table) run.stop = STOP.none
       run.flow = flow
       run.tableId = table
     },
+    shorten: host.shorten,
+    isUp: host.isUp,
     learn: (mod) => void lessons.push(mod),
-    isolate(run, steps, frame) {
+    isolate(run, steps, frame, ownSet) {
       if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
-      const { packet, queue } = run
+      const { packet, queue, isTail, flow } = run
       const saved = run.saved[run.depth]!
       const stackSize = save(run, saved)
-      if (frame) {
+      if (frame || (ownSet && run.set.some(writesFrame))) {
         const copy = copyPacket(pool, packet)
         if (!copy) return datapath.drop(run, DROP.frame_too_long)
         run.packet = copy
       }
-      run.depth++
+      const depth = ++run.depth
+      run.isTail = ownSet
       runSteps(run, steps)
+      endBranches(run, depth)
+      if (ownSet) runSet(run)
       run.depth--
+      run.isTail = isTail
+      run.flow = flow
       // A drop or an expired TTL ends what was isolated, and nothing else.
       if (run.stop !== STOP.exit) run.stop = STOP.none
       if (run.packet !== packet) {
@@ -146,6 +159,21 @@ export function pipeline(host: PipelineHost): Pipeline {
       }
       run.queue = queue
       restore(run, saved, stackSize)
+    },
+    branch(run) {
+      const copy = isSpent(run) ? undefined : copyPacket(pool, run.packet)
+      if (!copy) {
+        datapath.drop(run, DROP.recursion_limit)
+        return false
+      }
+      const saved = run.saved[run.depth]!
+      saved.stackSize = save(run, saved)
+      saved.packet = run.packet
+      saved.queue = run.queue
+      run.packet = copy
+      run.isTail = true
+      run.depth++
+      return true
     },
     fork(run, change, tableId) {
       if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
@@ -181,7 +209,7 @@ export function pipeline(host: PipelineHost): Pipeline {
     // No one flow sends what a bucket sends (OpenFlow 1.3.5 §7.4.1, cookie).
     const { flow } = run
     run.flow = undefined
-    datapath.isolate(run, bucket.steps, bucket.frame)
+    datapath.isolate(run, bucket.steps, bucket.frame, false)
     run.flow = flow
     run.stop = STOP.none
   }
@@ -192,6 +220,24 @@ export function pipeline(host: PipelineHost): Pipeline {
 
   /** A table's flow and the tables behind it, without the action set. */
   const runFlow = (run: Run, first: number, found: Flow | undefined) => {
+    const { depth } = run
+    follow(run, first, found)
+    endBranches(run, depth)
+  }
+
+  const endBranches = (run: Run, depth: number) => {
+    while (run.depth > depth) {
+      runSet(run)
+      const saved = run.saved[--run.depth]!
+      pool.give(run.packet)
+      run.packet = saved.packet!
+      run.queue = saved.queue
+      restore(run, saved, saved.stackSize)
+      if (run.stop !== STOP.exit) run.stop = STOP.none
+    }
+  }
+
+  const follow = (run: Run, first: number, found: Flow | undefined) => {
     let flow = found
     for (let table = first; ; flow = tables.lookup(table, run.key)) {
       if (!flow) return datapath.drop(run, DROP.no_flow)
@@ -229,14 +275,27 @@ export function pipeline(host: PipelineHost): Pipeline {
   }
 
   const runAll = (run: Run, first: number) => {
+    const { isTail } = run
+    run.isTail = true
     runFlow(run, first, tables.lookup(first, run.key))
+    runSet(run)
+    run.isTail = isTail
+  }
+
+  /** The action set, which is empty while it is executed and from then on. */
+  const runSet = (run: Run) => {
     if (run.stop !== STOP.table && run.stop !== STOP.none) return
     run.stop = STOP.none
     // No one flow sends what the action set sends (OpenFlow 1.3.5 §7.4.1, cookie).
     run.flow = undefined
-    orderActions(run.set)
-    for (let i = 0; i < run.set.length && run.stop === STOP.none; i++) run.set[i]!.step(run)
-    run.set.length = 0
+    const { set } = run
+    if (set.length === 0) return
+    orderActions(set)
+    const { executing } = run.saved[run.depth]!
+    copyList(set, executing)
+    set.length = 0
+    run.isTail = true
+    for (let i = 0; i < executing.length && run.stop === STOP.none; i++) executing[i]!.step(run)
   }
 
   /** What packets under way have taught. */
@@ -274,8 +333,11 @@ export function pipeline(host: PipelineHost): Pipeline {
       if (run.key[IP_FRAG] !== 0 && host.dropsFragments && !steps) {
         return host.drop(DROP.fragment)
       }
-      if (steps) runSteps(run, steps)
-      else runAll(run, 0)
+      if (!steps) runAll(run, 0)
+      else {
+        runSteps(run, steps)
+        endBranches(run, 0)
+      }
       if (run.sent === 0 && run.dropped === 0) {
         host.drop(run.held >= 0 ? run.held : DROP.flow_no_output)
       }

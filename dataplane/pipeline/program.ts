@@ -45,6 +45,7 @@ export function compileProgram(
   let write: readonly CompiledAction[] = []
   let metadata: Program['metadata']
   let goto = -1
+  const goesOn = instructions.some(({ kind }) => kind !== 'meter' && kind !== 'apply_actions')
   for (const instruction of instructions) {
     if (seen.has(instruction.kind)) refuse('bad_instruction.dup_inst', instruction.kind)
     seen.add(instruction.kind)
@@ -54,7 +55,7 @@ export function compileProgram(
         break
       case 'apply_actions':
         actions.push(...instruction.actions)
-        apply = compileActions(instruction.actions, { match, tableId }).steps
+        apply = compileActions(instruction.actions, { match, tableId, goesOn }).steps
         break
       case 'clear_actions':
         clear = true

@@ -27,6 +27,9 @@ export const STOP = {
 export const STACK_WORDS = 4
 export const STACK_PLACES = 256
 
+/** Of a packet for which nobody chose a queue: it leaves by the default queue of its port. */
+export const NO_QUEUE = -1
+
 export interface Run {
   packet: Packet
   readonly key: Uint32Array
@@ -39,8 +42,10 @@ export interface Run {
   readonly stack: Uint32Array
   /** Places in use. */
   stackSize: number
-  /** Of set_queue; 0 unless it was set. */
+  /** Of set_queue; NO_QUEUE unless it was set. */
   queue: number
+  /** Nothing but the action set follows the list of actions that runs. */
+  isTail: boolean
   /** The flow whose actions run; undefined for a packet-out. */
   flow: Flow | undefined
   tableId: number
@@ -61,8 +66,14 @@ export interface Run {
 export interface Saved {
   readonly key: Uint32Array
   readonly set: CompiledAction[]
+  /** The action set that is executed at this depth. */
+  readonly executing: CompiledAction[]
   /** Made when something first stands on the stack at this depth. */
   stack: Uint32Array | undefined
+  /** Of a branch, what stood on the stack, and the packet and queue that it puts back. */
+  stackSize: number
+  packet: Packet | undefined
+  queue: number
 }
 
 /** Which controller a packet goes to, and what is told to it beside the packet. */
@@ -80,18 +91,33 @@ export interface Datapath {
   /** `maxLen` counts for the controller port alone: bytes of the packet to send to it. */
   output(run: Run, port: number, maxLen: number): void
   group(run: Run, id: number): void
-  /** `original`: the lookup is by the addresses and ports of the connection, before translation. */
-  resubmit(run: Run, inPort: number, tableId: number, original: boolean): void
+  /**
+   * `original`: the lookup is by the addresses and ports of the connection, before translation. `isLast`:
+   * nothing of the flow follows.
+   */
+  resubmit(run: Run, inPort: number, tableId: number, original: boolean, isLast: boolean): void
   /** Without a target: all controllers with the id 0. False when none of them takes it. */
   controller(run: Run, reason: number, maxLen: number, to?: ControllerTarget): boolean
+  /** Gives the flow no longer to live than so many seconds without a packet, and at all; 0 = as it is. */
+  shorten(flow: Flow, idle: number, hard: number): void
   /** Adds the flow, once this packet is done: it never sees a table that it changed. */
   learn(mod: FlowMod): void
-  /** Runs steps and puts key, packet, stack and action set back; `frame`: they may write to it. */
-  isolate(run: Run, steps: readonly Step[], frame: boolean): void
+  /**
+   * Runs steps and puts key, packet, stack and action set back; `frame`: they may write to it. `ownSet`:
+   * behind them the action set is executed, as it is then.
+   */
+  isolate(run: Run, steps: readonly Step[], frame: boolean, ownSet: boolean): void
+  /**
+   * What follows in this flow and the tables behind it is a way of its own, at whose end the action set
+   * is executed and all is put back, the list of actions ends. False: there is no room for it.
+   */
+  branch(run: Run): boolean
   /**
    * Lets `change` work on the packet and its key, sends a copy on to the table, and puts the key back;
    * what was done to the frame stays. -1 = no table.
    */
   fork(run: Run, change: Step, tableId: number): void
   drop(run: Run, reason: number): void
+  /** Whether the port is there, has a link and is not set down. */
+  isUp(port: number): boolean
 }

@@ -4,7 +4,15 @@
  */
 import { KEY_WORDS, keyField } from '../packet/key-layout.ts'
 import { UNSET } from './actions.ts'
-import { type Datapath, type Run, type Saved, STACK_PLACES, STACK_WORDS, STOP } from './run.ts'
+import {
+  type Datapath,
+  NO_QUEUE,
+  type Run,
+  type Saved,
+  STACK_PLACES,
+  STACK_WORDS,
+  STOP,
+} from './run.ts'
 
 /** Groups in groups and resubmits in resubmits. */
 export const MAX_DEPTH = 32
@@ -16,13 +24,17 @@ export function newRun(datapath: Datapath): Run {
     key: new Uint32Array(KEY_WORDS),
     saved: Array.from(
       { length: MAX_DEPTH + 1 },
-      (): Saved => ({ key: new Uint32Array(KEY_WORDS), set: [], stack: undefined }),
+      (): Saved => ({
+        ...{ key: new Uint32Array(KEY_WORDS), set: [], stack: undefined },
+        ...{ executing: [], stackSize: 0, packet: undefined, queue: NO_QUEUE },
+      }),
     ),
     datapath,
     set: [],
     stack: new Uint32Array(STACK_PLACES * STACK_WORDS),
     stackSize: 0,
-    queue: 0,
+    queue: NO_QUEUE,
+    isTail: true,
     flow: undefined,
     tableId: 0,
     now: 0,
@@ -40,7 +52,8 @@ export function restart(run: Run, packet: Run['packet'], now: number): void {
   run.key[ACTSET_OUTPUT] = UNSET
   run.set.length = 0
   run.stackSize = 0
-  run.queue = 0
+  run.queue = NO_QUEUE
+  run.isTail = true
   run.flow = undefined
   run.tableId = 0
   run.now = now
@@ -69,7 +82,7 @@ export function restore(run: Run, saved: Saved, stackSize: number): void {
   run.stackSize = stackSize
 }
 
-function copyList<T>(from: readonly T[], to: T[]): void {
+export function copyList<T>(from: readonly T[], to: T[]): void {
   to.length = from.length
   for (let i = 0; i < from.length; i++) to[i] = from[i]!
 }

@@ -53,6 +53,8 @@ export interface FramePort {
   readonly mtuBytes: number
   /** True while a peer is connected. */
   readonly up: boolean
+  /** The device was taken away: this port is down for good, and who wants one opens another. */
+  readonly gone?: boolean
   readonly counters?: Readonly<PortCounters>
   /** Sends bytes[start, end); borrows them for the call. Never throws. */
   transmit: FrameListener

@@ -1,7 +1,8 @@
 /**
  * The calls of the C library that Linux devices need and Node has not, through koffi: packet and
- * netlink sockets, ioctl, reads and writes at an offset of a buffer without making a view of it.
- * Nothing is compiled. Neighbours: link.ts, packet-socket.ts, tap.ts, tunnel/udp-socket.ts.
+ * netlink sockets, ioctl, reads and writes at an offset of a buffer without making a view of it; and
+ * those of labs, which work in other network namespaces and on other processes' sockets. Nothing is
+ * compiled. Neighbours: link.ts, link-port.ts, frame-socket.ts, tap.ts, tunnel/udp-underlay.ts.
  */
 import koffi from 'koffi'
 
@@ -39,6 +40,12 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): void
   open(path: string, flags: number): number
   close(fd: number): void
+  /** setns(2): moves the calling thread. */
+  setns(fd: number, kind: number): void
+  /** pidfd_open(2). */
+  pidfdOpen(pid: number): number
+  /** pidfd_getfd(2): our duplicate of another process's file descriptor. */
+  pidfdGetfd(process: number, fd: number): number
   /** Index of an interface of the current namespace; 0 when there is none of that name. */
   interfaceIndex(name: string): number
   send(fd: number, address: number, size: number): number
@@ -48,6 +55,10 @@ export interface Libc {
   receiveMessage(fd: number, message: number, flags: number): number
   errno(): number
 }
+
+/** Numbers of system calls since Linux 5.1 are the same on all architectures. */
+const SYS_PIDFD_OPEN = 434
+const SYS_PIDFD_GETFD = 438
 
 let loaded: Libc | undefined
 
@@ -66,6 +77,8 @@ function load(): Libc {
   const ioctl = library.func('int ioctl(int, unsigned long, void *)')
   const open = library.func('int open(const char *, int)')
   const close = library.func('int close(int)')
+  const setns = library.func('int setns(int, int)')
+  const syscall = library.func('syscall', 'long', ['long', 'long', 'long', 'long'])
   const ifNameToIndex = library.func('uint32_t if_nametoindex(const char *)')
   // Addresses as numbers: no view and no bigint per frame (70 ns a call, with a view 130).
   const send = library.func('long send(int, uint64_t, size_t, int)')
@@ -89,6 +102,10 @@ function load(): Libc {
     ioctl: (fd, request, argument) => void check('ioctl', ioctl(fd, request, argument)),
     open: (path, flags) => check('open', open(path, flags)),
     close: (fd) => void check('close', close(fd)),
+    setns: (fd, kind) => void check('setns', setns(fd, kind)),
+    pidfdOpen: (pid) => check('pidfd_open', Number(syscall(SYS_PIDFD_OPEN, pid, 0, 0))),
+    pidfdGetfd: (process, fd) =>
+      check('pidfd_getfd', Number(syscall(SYS_PIDFD_GETFD, process, fd, 0))),
     interfaceIndex: (name) => Number(ifNameToIndex(name)),
     send: (fd, address, size) => send(fd, address, size, 0),
     write: (fd, address, size) => write(fd, address, size),

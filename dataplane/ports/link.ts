@@ -16,6 +16,7 @@ const SIOCGIFMTU = 0x8921
 const SIOCSIFMTU = 0x8922
 const SIOCSIFHWADDR = 0x8924
 const SIOCGIFHWADDR = 0x8927
+const SIOCGIFINDEX = 0x8933
 const IFF_UP = 1
 const IFF_RUNNING = 0x40
 const ARPHRD_ETHER = 1
@@ -29,6 +30,8 @@ export interface Link {
   readonly mtuBytes: number
   /** Administratively up and running. */
   readonly up: boolean
+  /** It was deleted or renamed; another may have its name by now. */
+  readonly gone: boolean
   /** What the kernel refuses stays as it was. */
   setMtu(bytes: number): void
   /** @throws LibcError */
@@ -56,7 +59,7 @@ export function openLink(name: string): Link {
   if (index === 0) throw new PortError(`could not open network device ${name} (No such device)`)
   const fd = libc().socket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE)
   const news = Buffer.alloc(8192)
-  const state = { mac: 0, mtuBytes: 0, up: false }
+  const state = { mac: 0, mtuBytes: 0, up: false, gone: false }
   let listener = () => {}
   let isOpen = true
 
@@ -67,17 +70,21 @@ export function openLink(name: string): Link {
   }
   const tell = (code: number) => libc().ioctl(fd, code, request)
   const look = () => {
+    if (state.gone) return
     const before = `${state.mac} ${state.mtuBytes} ${state.up}`
     try {
+      state.gone = ask(SIOCGIFINDEX).readInt32LE(NAME_SIZE) !== index
       state.mtuBytes = ask(SIOCGIFMTU).readInt32LE(NAME_SIZE)
       const running = IFF_UP | IFF_RUNNING
-      state.up = (ask(SIOCGIFFLAGS).readUInt16LE(NAME_SIZE) & running) === running
+      const flags = ask(SIOCGIFFLAGS).readUInt16LE(NAME_SIZE)
+      state.up = !state.gone && (flags & running) === running
       state.mac = ask(SIOCGIFHWADDR).readUIntBE(NAME_SIZE + 2, 6)
     } catch (error) {
       if (!(error instanceof LibcError)) throw error
-      state.up = false // the device is gone
+      state.gone = true
+      state.up = false
     }
-    if (before !== `${state.mac} ${state.mtuBytes} ${state.up}`) listener()
+    if (state.gone || before !== `${state.mac} ${state.mtuBytes} ${state.up}`) listener()
   }
 
   let stop = () => {}
@@ -108,6 +115,9 @@ export function openLink(name: string): Link {
     },
     get up() {
       return state.up
+    },
+    get gone() {
+      return state.gone
     },
     setMtu(bytes) {
       request.fill(0, NAME_SIZE).writeInt32LE(bytes, NAME_SIZE)

@@ -108,7 +108,8 @@ export async function* readPcapFile(path: string): AsyncGenerator<CapturedFrame,
       const { size, ...times } = readRecordHeader(bytes, header, at - RECORD_SIZE)
       const frame = size === 0 ? new Uint8Array(0) : await take(size, 'a record')
       if (!frame) throw new WireError('a record is cut short', at)
-      yield { ...times, frame: frame.slice() }
+      // A copy, which slice() of a Buffer is not.
+      yield { ...times, frame: new Uint8Array(frame) }
     }
   } finally {
     await file.close()

@@ -56,7 +56,7 @@ export async function openPcapPort(device: string): Promise<OpenPort> {
 function linkOf(device: string): Omit<Link, 'index' | 'setMac' | 'setUp'> {
   if (platform() === 'linux') return openLink(device)
   const mac = parseMac(networkInterfaces()[device]?.[0]?.mac ?? '00:00:00:00:00:00')
-  return { mac, mtuBytes: 1500, up: true, setMtu() {}, onChange() {}, close() {} }
+  return { mac, mtuBytes: 1500, up: true, gone: false, setMtu() {}, onChange() {}, close() {} }
 }
 
 /** As openPcapPort, at once. @throws PortError */
@@ -102,6 +102,9 @@ export function pcapPort({ Cap }: CapModule, device: string): OpenPort {
     counters,
     get up() {
       return isOpen && link.up
+    },
+    get gone() {
+      return link.gone
     },
     transmit(bytes, start, end) {
       const size = end - start

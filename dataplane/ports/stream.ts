@@ -6,6 +6,7 @@
  */
 import type { Duplex } from 'node:stream'
 import { persist, type Timer } from '../../southbound/wire/backoff.ts'
+import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
 import {
   type Endpoint,
   formatEndpoint,
@@ -14,8 +15,6 @@ import {
 } from '../../southbound/wire/endpoint.ts'
 import { WireError } from '../../southbound/wire/error.ts'
 import { dial, listen } from '../../southbound/wire/stream.ts'
-import type { Clock } from '../switch/clock.ts'
-import { systemClock } from '../switch/clock.ts'
 import {
   type FrameListener,
   LARGEST_FRAME,
@@ -42,8 +41,10 @@ export interface StreamPort extends OpenPort {
   readonly endpoint: string
 }
 
-/** Bytes that may wait for a peer that does not read; further frames to it are dropped. */
+/** Bytes, and frames, that may wait for a peer that does not read; further frames to it are dropped. */
 const MAX_WAITING = 4 << 20
+/** A frame of 14 bytes takes 150 more while it waits. */
+const MAX_FRAMES_WAITING = 16_384
 /** Peers of a listening port; one more is refused. */
 const MAX_PEERS = 64
 /** The longest pause before dialling again, ms. */
@@ -168,6 +169,10 @@ function peerOf(stream: Duplex, counters: OpenPort['counters'], receive: FrameLi
   stream.on('end', () => {
     if (frames.waiting > 0) count.rxErrors++
   })
+  let framesWaiting = 0
+  const taken = () => {
+    framesWaiting--
+  }
   let corked = false
   const uncork = () => {
     corked = false
@@ -176,6 +181,7 @@ function peerOf(stream: Duplex, counters: OpenPort['counters'], receive: FrameLi
   return {
     send(bytes, start, end) {
       if (stream.destroyed || stream.writableLength > MAX_WAITING) return false
+      if (framesWaiting >= MAX_FRAMES_WAITING) return false
       const size = end - start
       const message = Buffer.allocUnsafe(LENGTH_SIZE + size)
       message[0] = size >>> 8
@@ -187,7 +193,8 @@ function peerOf(stream: Duplex, counters: OpenPort['counters'], receive: FrameLi
         stream.cork()
         setImmediate(uncork)
       }
-      stream.write(message)
+      framesWaiting++
+      stream.write(message, taken)
       return true
     },
     close: () => void stream.destroy(),

@@ -3,26 +3,18 @@
  * the machine itself (an internal port, as a bridge's own) or for a virtual machine. A descriptor of
  * /dev/net/tun can be polled, so that the event loop wakes the port; fs.read would hold a thread of
  * the pool that nothing can call off. Linux; needs CAP_NET_ADMIN. The device goes with the port.
- * Neighbours: link.ts (MTU, state, address), libc.ts.
+ * Neighbours: link-port.ts (the port), link.ts (MTU, state, address), libc.ts.
  */
-import {
-  type FrameListener,
-  LARGEST_FRAME,
-  listeners,
-  newPortCounters,
-  type OpenPort,
-  PortError,
-} from './frame-port.ts'
-import { addresses, addressOf, libc, whenReadable } from './libc.ts'
+import { LARGEST_FRAME, type OpenPort, PortError } from './frame-port.ts'
+import { addressOf, libc } from './libc.ts'
 import { interfaceRequest, type Link, openLink } from './link.ts'
+import { linkPort } from './link-port.ts'
 
 const O_RDWR_NONBLOCK_CLOEXEC = 0o2004002
 const TUNSETIFF = 0x400454ca
 const IFF_TAP = 0x0002
 /** Frames as they are: no protocol in front, no virtio header, so no offloads either. */
 const IFF_NO_PI = 0x1000
-/** Frames read in one turn of the event loop. */
-const BATCH = 256
 
 export interface TapOptions {
   /** At most 15 characters; one that another tap has is refused. */
@@ -56,7 +48,7 @@ function tapPort(options: TapOptions): OpenPort {
     if (options.mac !== undefined) link.setMac(options.mac)
     if (options.mtuBytes !== undefined) link.setMtu(options.mtuBytes)
     link.setUp()
-    return moving(name, fd, link)
+    return openedPort(name, fd, link)
   } catch (error) {
     link?.close()
     libc().close(fd)
@@ -64,63 +56,13 @@ function tapPort(options: TapOptions): OpenPort {
   }
 }
 
-function moving(name: string, fd: number, link: Link): OpenPort {
-  const receivers = listeners<FrameListener>()
-  const watchers = listeners<() => void>()
-  const counters = newPortCounters()
-  const place = addresses()
-  const frame = new Uint8Array(LARGEST_FRAME + 1)
-  const frameAddress = addressOf(frame)
-  let isOpen = true
-
-  const stop = whenReadable(fd, () => {
-    for (let i = 0; i < BATCH && isOpen; i++) {
-      const size = libc().read(fd, frameAddress, frame.length)
-      if (size < 0) return
-      if (size > LARGEST_FRAME) {
-        counters.rxErrors++
-        continue
-      }
-      counters.rxFrames++
-      counters.rxBytes += size
-      for (const receive of receivers.list) receive(frame, 0, size)
-    }
+function openedPort(name: string, fd: number, link: Link): OpenPort {
+  const bytes = new Uint8Array(LARGEST_FRAME + 1)
+  const address = addressOf(bytes)
+  return linkPort({
+    ...{ name, link, fd, bytes, offset: 0, largest: LARGEST_FRAME },
+    read: () => libc().read(fd, address, bytes.length),
+    send: (from, size) => libc().write(fd, from, size),
+    close: () => libc().close(fd),
   })
-  link.onChange(() => {
-    for (const watch of watchers.list) watch()
-  })
-  return {
-    name,
-    index: link.index,
-    get mac() {
-      return link.mac
-    },
-    get mtuBytes() {
-      return link.mtuBytes
-    },
-    get up() {
-      return isOpen && link.up
-    },
-    counters,
-    transmit(bytes, start, end) {
-      const size = end - start
-      if (!isOpen) counters.txDropped++
-      else if (libc().write(fd, place.of(bytes, start, end), size) === size) {
-        counters.txFrames++
-        counters.txBytes += size
-      } else counters.txErrors++
-    },
-    onReceive: receivers.add,
-    onState: watchers.add,
-    setMtu: link.setMtu,
-    close() {
-      if (!isOpen) return
-      isOpen = false
-      receivers.clear()
-      watchers.clear()
-      stop()
-      link.close()
-      libc().close(fd)
-    },
-  }
 }

@@ -5,13 +5,12 @@
  */
 import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
 import { vlan } from '../../southbound/wire/vlan.ts'
-import type { Queue } from '../openflow/queues.ts'
 import { DROP } from '../packet/drop.ts'
-import type { Run } from '../pipeline/run.ts'
 import type { FramePort } from '../ports/frame-port.ts'
+import type { Egress, EgressPort } from '../queues/egress.ts'
 import { SENT } from '../tunnel/underlay.ts'
 
-export interface BridgePort {
+export interface BridgePort extends EgressPort {
   /** OpenFlow port number. */
   readonly ofport: number
   readonly name: string
@@ -20,13 +19,11 @@ export interface BridgePort {
   readonly up: boolean
   /** portConfig bits, as a port_mod has set them. */
   config: number
-  /** By queue_id; set_queue chooses one. */
-  readonly queues: Map<number, Queue>
+  /** Queues, a limit, marks: stands in front of transmit() where the port has a QoS. */
+  egress: Egress | undefined
   readonly counters: BridgePortCounters
   /** Milliseconds on the switch's clock. */
   readonly createdAt: number
-  /** Sends the run's packet; SENT or a drop reason. Leaves the frame as it is. */
-  transmit(run: Run): number
   close(): void
 }
 
@@ -62,12 +59,21 @@ export function devicePort(options: DevicePortOptions): BridgePort {
     options.receive(bytes, start, end)
   })
   const stopWatching = device.onState(options.changed)
-  return {
+  const transmitFrame = (bytes: Uint8Array, start: number, end: number): number => {
+    if (!device.up) return DROP.port_down
+    const tag = ethernet.get.type(bytes, start) === ETH_TYPE.vlan ? vlan.size : 0
+    if (end - start > device.mtuBytes + ethernet.size + tag) return DROP.port_mtu_exceeded
+    counters.txPackets++
+    counters.txBytes += end - start
+    device.transmit(bytes, start, end)
+    return SENT
+  }
+  const port: BridgePort = {
     ofport: options.ofport,
     name: options.name,
     mac: device.mac,
     config: 0,
-    queues: new Map(),
+    egress: undefined,
     counters,
     createdAt: options.now,
     get mtuBytes() {
@@ -76,19 +82,13 @@ export function devicePort(options: DevicePortOptions): BridgePort {
     get up() {
       return device.up
     },
-    transmit(run) {
-      const { bytes, start, end } = run.packet
-      if (!device.up) return DROP.port_down
-      const tag = ethernet.get.type(bytes, start) === ETH_TYPE.vlan ? vlan.size : 0
-      if (end - start > device.mtuBytes + ethernet.size + tag) return DROP.port_mtu_exceeded
-      counters.txPackets++
-      counters.txBytes += end - start
-      device.transmit(bytes, start, end)
-      return SENT
-    },
+    transmit: ({ packet }) => transmitFrame(packet.bytes, packet.start, packet.end),
+    transmitFrame,
     close() {
       stopReceiving()
       stopWatching()
+      port.egress?.close()
     },
   }
+  return port
 }

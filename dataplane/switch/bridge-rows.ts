@@ -8,13 +8,14 @@
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch, type RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { OvsdbServer } from '../../southbound/ovsdb/server.ts'
+import type { Network } from '../../southbound/wire/remote.ts'
 import { macOf, validDatapathId, validMac } from './addresses.ts'
 import { Bridge, type BridgeOptions } from './bridge.ts'
 import { type Controllers, controllers } from './controllers.ts'
 import { differs } from './differs.ts'
 import { type InterfaceRows, interfaceRows } from './interface-rows.ts'
 import type { InterfaceHost } from './interfaces.ts'
-import type { Network } from './remote.ts'
+import { qosRows } from './qos-rows.ts'
 
 export interface BridgeRowsOptions extends Omit<BridgeOptions, 'name' | 'datapathId'> {
   readonly database: OvsdbServer<typeof openVSwitch>
@@ -58,6 +59,10 @@ export function bridgeRows(row: RowOf<'Bridge'>, options: BridgeRowsOptions): Br
     ...{ bridge, host: options.interfaces, mac, changed: options.changed },
     warn: (fields, event) => options.log.warn(fields, event),
   })
+  const ofQos = qosRows({
+    ...{ database, clock: options.clock, drops: options.drops, port: ofInterfaces.port },
+    warn: (fields, event) => options.log.warn({ bridge: name, ...fields }, event),
+  })
 
   return {
     bridge,
@@ -65,6 +70,7 @@ export function bridgeRows(row: RowOf<'Bridge'>, options: BridgeRowsOptions): Br
     controllers: ofControllers,
     apply(now, interfaces, generation) {
       const writes = ofInterfaces.apply(interfaces, generation)
+      ofQos.apply(now)
       const id = idOf(now)
       if (bridge.datapathId !== id) {
         // A controller knows a switch by it: all come anew.

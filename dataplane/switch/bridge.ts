@@ -1,19 +1,19 @@
 /**
  * One bridge: ports, flow tables, groups, meters and the pipeline over them, and the sessions of
  * its controllers. Changes of flows and groups go through change(), all or nothing.
- * Neighbours: pipeline.ts (life of a packet), openflow/agent.ts (sessions), switch.ts (owner).
+ * Neighbours: pipeline.ts (life of a packet), delivery.ts (its end), openflow/agent.ts (sessions),
+ * switch.ts (owner).
  */
 import type { Action } from '../../southbound/openflow/action.ts'
-import { packetInReason } from '../../southbound/openflow/message.ts'
+import { fragmentHandling } from '../../southbound/openflow/message.ts'
 import * as reserved from '../../southbound/openflow/port.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { NewMatcher } from '../classifier/matcher.ts'
 import { type Conntrack, conntrack } from '../conntrack/conntrack.ts'
-import { type PacketIn, packetIn } from '../openflow/packet-in.ts'
 import type { PortMod } from '../openflow/port-mod.ts'
 import { applyPortMod } from '../openflow/port-mod.ts'
 import { checkFlowsFit, checkGroupFits } from '../openflow/reply-size.ts'
 import { DROP, type DropCounters } from '../packet/drop.ts'
-import { IN_PORT } from '../packet/key-layout.ts'
 import type { PacketPool } from '../packet/packet.ts'
 import { compileActions } from '../pipeline/actions.ts'
 import { type FlowMod, type FlowTables, flowTables } from '../pipeline/flow-table.ts'
@@ -21,19 +21,18 @@ import { frameMatch } from '../pipeline/frame-match.ts'
 import { type GroupMod, type Groups, groups } from '../pipeline/groups.ts'
 import { type Journal, newJournal, removedReason, rollBack } from '../pipeline/journal.ts'
 import { defaultLimits, type Limits } from '../pipeline/limits.ts'
-import { CONTROLLER_METER, METER, type MeterMod, type Meters, meters } from '../pipeline/meters.ts'
+import { type MeterMod, type Meters, meters } from '../pipeline/meters.ts'
 import { type Pipeline, pipeline } from '../pipeline/pipeline.ts'
 import type { Program } from '../pipeline/program.ts'
 import { refuse } from '../pipeline/refusal.ts'
-import type { ControllerTarget, Run, Step } from '../pipeline/run.ts'
+import type { Step } from '../pipeline/run.ts'
 import type { FramePort } from '../ports/frame-port.ts'
 import type { TunnelOptions } from '../tunnel/tunnel-options.ts'
 import { type TunnelPort, tunnelPort } from '../tunnel/tunnel-port.ts'
-import { SENT, type Underlay } from '../tunnel/underlay.ts'
+import type { Underlay } from '../tunnel/underlay.ts'
 import { type BridgePort, devicePort } from './bridge-port.ts'
-import type { Clock } from './clock.ts'
+import { type Delivery, delivery } from './delivery.ts'
 import { type Lessons, lessons } from './lessons.ts'
-import { type Normal, normal } from './normal.ts'
 import type { Cause, Session } from './session.ts'
 
 export interface SwitchLog {
@@ -72,8 +71,8 @@ export class Bridge {
   readonly groups: Groups
   readonly meters: Meters
   readonly conntrack: Conntrack
-  /** OFPC_FRAG_DROP is set. */
-  dropsFragments = false
+  /** OFPC_FRAG_*, as the last set_config had it. */
+  fragments: number = fragmentHandling.normal
   /** Every packet goes to NORMAL and no table is asked: fail-mode.ts. */
   failsOpen = false
   /** Last generation_id of a role request, OpenFlow 1.3.5 §6.3.5. */
@@ -85,7 +84,7 @@ export class Bridge {
   readonly #pool: PacketPool
   readonly log: SwitchLog
   readonly #pipeline: Pipeline
-  readonly #normal: Normal
+  readonly #delivery: Delivery
   #cancelExpiry: (() => void) | undefined
 
   constructor(options: BridgeOptions) {
@@ -106,11 +105,15 @@ export class Bridge {
       this.limits,
       random,
     )
-    this.#normal = normal(
+    this.#delivery = delivery(
       {
-        ports: this.ports,
-        send: (run, ofport) => this.#send(run, ofport),
-        drop: (run, reason) => this.#drop(run, reason),
+        ...{
+          ports: this.ports,
+          sessions: this.sessions,
+          meters: this.meters,
+          drops: options.drops,
+        },
+        enterTables: (run) => this.#pipeline.enterTables(run),
       },
       random,
     )
@@ -118,16 +121,20 @@ export class Bridge {
     const bridge = this
     this.#pipeline = pipeline({
       get dropsFragments() {
-        return bridge.dropsFragments
+        return bridge.fragments === fragmentHandling.drop
       },
       tables: this.flows,
       groups: this.groups,
       meters: this.meters,
       pool: options.pool,
       conntrack: this.conntrack,
-      output: (run, port, maxLen) => this.#output(run, port, maxLen),
-      controller: (run, reason, maxLen, to) => this.#toControllers(run, reason, maxLen, to),
+      output: this.#delivery.output,
+      controller: this.#delivery.toControllers,
       learn: (mod) => this.lessons.learn(mod),
+      shorten: (flow, idle, hard) => {
+        this.flows.shorten(flow, idle, hard)
+        if (!this.#cancelExpiry) this.#expireLater()
+      },
       drop: (reason) => this.#drops.count(reason),
       isUp: (ofport) => {
         const port = this.ports.get(ofport)
@@ -205,7 +212,7 @@ export class Bridge {
     const port = this.ports.get(ofport)
     if (!port) return
     this.ports.delete(ofport)
-    this.#normal.forget(ofport)
+    this.#delivery.forget(ofport)
     port.close()
     this.#tellPort(reserved.portReason.delete, port)
   }
@@ -225,7 +232,7 @@ export class Bridge {
     }
   }
 
-  // ---- forwarding -----------------------------------------------------------------------------
+  // ---- packet-outs ----------------------------------------------------------------------------
 
   /** A packet-out: runs actions on a frame. Throws a Refusal for actions that cannot be. */
   execute(frame: Uint8Array, inPort: number, actions: readonly Action[]): void {
@@ -236,88 +243,6 @@ export class Bridge {
       }
     }
     this.#pipeline.execute(frame, inPort, compiled.steps)
-  }
-
-  #output(run: Run, port: number, maxLen: number): void {
-    const inPort = run.key[IN_PORT]!
-    switch (port) {
-      case reserved.IN_PORT:
-        return this.#send(run, inPort)
-      case reserved.TABLE:
-        return this.#pipeline.enterTables(run)
-      case reserved.NORMAL:
-        return this.#normal.output(run)
-      case reserved.CONTROLLER: {
-        const { flow } = run
-        const miss = flow !== undefined && flow.priority === 0 && flow.match.length === 0
-        const reason = miss ? packetInReason.no_match : packetInReason.action
-        if (!this.#toControllers(run, reason, maxLen)) this.#drop(run, DROP.no_controller)
-        return
-      }
-      case reserved.ALL:
-      case reserved.FLOOD:
-        for (const [ofport, { config }] of this.ports) {
-          const left = reserved.portConfig.no_fwd | reserved.portConfig.port_down
-          if (ofport !== inPort && (config & left) === 0) this.#send(run, ofport)
-        }
-        return
-      default:
-        if (port !== inPort) this.#send(run, port)
-        else run.held = DROP.output_in_port
-    }
-  }
-
-  #send(run: Run, ofport: number): void {
-    const port = this.ports.get(ofport)
-    let result: number = DROP.port_unknown
-    if (port) result = port.config === 0 ? port.transmit(run) : this.#sendGuarded(run, port)
-    if (result === SENT) {
-      run.sent++
-      const queue = port?.queues.get(run.queue)
-      if (queue) {
-        queue.packets++
-        queue.bytes += run.packet.end - run.packet.start
-      }
-      return
-    }
-    if (port) port.counters.txDropped++
-    this.#drop(run, result)
-  }
-
-  /** Out of a port that a port_mod has changed. */
-  #sendGuarded(run: Run, port: BridgePort): number {
-    const { port_down, no_fwd } = reserved.portConfig
-    if ((port.config & port_down) !== 0) return DROP.port_down
-    return (port.config & no_fwd) !== 0 ? DROP.port_no_fwd : port.transmit(run)
-  }
-
-  #toControllers(run: Run, reason: number, maxLen: number, to?: ControllerTarget): boolean {
-    const inPort = this.ports.get(run.key[IN_PORT]!)
-    if (inPort && (inPort.config & reserved.portConfig.no_packet_in) !== 0) {
-      this.#drop(run, DROP.port_no_packet_in)
-      return true
-    }
-    const meter = this.meters.all.get(CONTROLLER_METER)
-    const size = run.packet.end - run.packet.start
-    if (meter && this.meters.pass(meter, size, run.now) === METER.drop) {
-      this.#drop(run, DROP.meter_exceeded)
-      return true
-    }
-    let message: PacketIn | undefined
-    let taken = false
-    const id = to?.controller_id ?? 0
-    for (const session of this.sessions) {
-      if ((session.controllerId ?? 0) !== id || !session.takesPacketIn(reason)) continue
-      message ??= packetIn(run, reason)
-      taken = session.packetIn(message, maxLen, to?.userdata) || taken
-    }
-    if (taken) run.sent++
-    return taken
-  }
-
-  #drop(run: Run, reason: number): void {
-    run.dropped++
-    this.#drops.count(reason)
   }
 
   // ---- changes --------------------------------------------------------------------------------

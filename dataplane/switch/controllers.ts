@@ -1,18 +1,27 @@
 /**
  * The Controller rows of one bridge kept real: a connection for each, primary ones (those that are
  * dialled, unless `type` says otherwise) and service ones (those that dial in, and BRIDGE.mgmt).
- * Neighbours: remote.ts keeps the connections, fail-mode.ts is told of them, openflow/agent.ts speaks.
+ * Neighbours: southbound/wire/remote.ts keeps the connections, fail-mode.ts is told of them,
+ * openflow/agent.ts speaks.
  */
 import type { Duplex } from 'node:stream'
 import { Connection } from '../../southbound/openflow/connection.ts'
 import type { openVSwitch, RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { OvsdbServer } from '../../southbound/ovsdb/server.ts'
+import type { Served } from '../../southbound/wire/dialer.ts'
 import { OPENFLOW_PORT } from '../../southbound/wire/endpoint.ts'
+import {
+  DEFAULT_BACKOFF_MS,
+  DEFAULT_PROBE_MS,
+  keepAll,
+  keepRemote,
+  type Network,
+  type Remote,
+  type RemoteColumns,
+} from '../../southbound/wire/remote.ts'
 import { serveOpenflow } from '../openflow/agent.ts'
 import type { Bridge } from './bridge.ts'
-import type { Served } from './dialer.ts'
 import { failMode } from './fail-mode.ts'
-import { keepAll, keepRemote, type Network, type Remote, type RemoteColumns } from './remote.ts'
 
 type ControllerRow = RowOf<'Controller'>
 
@@ -33,9 +42,6 @@ export interface Controllers {
   close(): void
 }
 
-/** Open vSwitch's own defaults, ovs-vswitchd.conf.db(5). */
-export const DEFAULT_BACKOFF_MS = 8000
-export const DEFAULT_PROBE_MS = 5000
 /** The longest that a timer takes: never, for a probe of 0. */
 const NEVER_MS = 2 ** 31 - 1
 /** For the peer's hello. */
@@ -53,6 +59,7 @@ export function controllers(options: ControllersOptions): Controllers {
   const roles = new Map<string, (typeof ROLES)[number] | undefined>()
   const inFailure = failMode(bridge)
   let protocols: readonly string[] = []
+  let isClosed = false
 
   /** As it is now: what changes in it later counts from the next attempt on. */
   const now = (row: ControllerRow): ControllerRow =>
@@ -70,6 +77,10 @@ export function controllers(options: ControllersOptions): Controllers {
       echoIntervalMs: probe <= 0 ? NEVER_MS : probe,
       signal: AbortSignal.timeout(HELLO_MS),
     })
+    if (isClosed) {
+      connection.close()
+      throw new Error(`${bridge.name} is gone`)
+    }
     serveOpenflow(bridge, connection, {
       isService: !row || !isPrimary(row),
       onRole(role) {
@@ -81,13 +92,13 @@ export function controllers(options: ControllersOptions): Controllers {
     return { ended: connection.closed, close: () => connection.close() }
   }
 
-  const start = (row: ControllerRow): Remote => {
-    const tellFailMode = () => {
-      const primaries = [...running.values()].filter((one) => isPrimary(one.row))
-      const connected = primaries.filter(({ remote }) => remote.columns().is_connected)
-      inFailure.connected(connected.length)
-    }
-    return keepRemote({
+  const tellFailMode = () => {
+    const primaries = [...running.values()].filter((one) => isPrimary(one.row))
+    const connected = primaries.filter(({ remote }) => remote.columns().is_connected)
+    inFailure.connected(connected.length)
+  }
+  const start = (row: ControllerRow): Remote =>
+    keepRemote({
       target: row.target,
       defaultPort: OPENFLOW_PORT,
       network,
@@ -104,7 +115,6 @@ export function controllers(options: ControllersOptions): Controllers {
         bridge.log.info(fields, is_connected ? 'connected' : 'disconnected')
       },
     })
-  }
 
   return {
     apply(row) {
@@ -117,6 +127,8 @@ export function controllers(options: ControllersOptions): Controllers {
         probeMs: Math.max(0, ...primaries.map((one) => one.inactivity_probe ?? DEFAULT_PROBE_MS)),
       })
       keepAll(running, rows, start)
+      // One that was connected may be among those that went.
+      tellFailMode()
     },
     *columns() {
       for (const { row, remote } of running.values()) {
@@ -127,6 +139,7 @@ export function controllers(options: ControllersOptions): Controllers {
     },
     serve: (stream) => serve(stream),
     close() {
+      isClosed = true
       for (const { remote } of running.values()) remote.stop()
       running.clear()
       inFailure.stop()

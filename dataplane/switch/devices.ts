@@ -4,13 +4,13 @@
  * Neighbours: ports/ has them; interface-rows.ts asks; tunnels have no device (interfaces.ts).
  */
 import type { RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { captured } from '../ports/capture.ts'
 import { type FramePort, PortError } from '../ports/frame-port.ts'
 import type { PatchPanel } from '../ports/patch.ts'
 import { openStreamPort } from '../ports/stream.ts'
 import type { TapOptions } from '../ports/tap.ts'
 import { validMac } from './addresses.ts'
-import type { Clock } from './clock.ts'
 
 type InterfaceRow = RowOf<'Interface'>
 

@@ -158,6 +158,8 @@ export function interfaceRows(options: InterfaceRowsOptions): InterfaceRows {
     if (slot.identity !== interfaceIdentity(row)) return true
     // A device that the process has registered under the name comes, goes, is exchanged.
     if (slot.registered !== host.device(row.name)) return true
+    // A device of the machine that was deleted is opened anew when one of its name is back.
+    if (slot.held?.device.gone && !slot.registered) return true
     return slot.error !== undefined && slot.generation !== generation
   }
 

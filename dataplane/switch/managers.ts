@@ -1,14 +1,21 @@
 /**
  * The Manager rows kept real: whoever they name is served the database, dialled or dialling in.
- * Neighbours: remote.ts keeps the connections, switch.ts reports.
+ * Neighbours: southbound/wire/remote.ts keeps the connections, switch.ts reports.
  */
 import type { openVSwitch, RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { OvsdbServer } from '../../southbound/ovsdb/server.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { OVSDB_PORT } from '../../southbound/wire/endpoint.ts'
+import {
+  DEFAULT_BACKOFF_MS,
+  DEFAULT_PROBE_MS,
+  keepAll,
+  keepRemote,
+  type Network,
+  type Remote,
+  type RemoteColumns,
+} from '../../southbound/wire/remote.ts'
 import type { SwitchLog } from './bridge.ts'
-import type { Clock } from './clock.ts'
-import { DEFAULT_BACKOFF_MS, DEFAULT_PROBE_MS } from './controllers.ts'
-import { keepAll, keepRemote, type Network, type Remote, type RemoteColumns } from './remote.ts'
 
 type ManagerRow = RowOf<'Manager'>
 

@@ -1,13 +1,14 @@
 /**
  * The network of a switch that is a process: sockets, and TLS with the keys that the SSL row of the
  * database names, read anew for every handshake.
- * Neighbours: remote.ts asks for it; rundir.ts has the sockets that ovs-vsctl and ovs-ofctl look for.
+ * Neighbours: southbound/wire/remote.ts asks for it; rundir.ts has the sockets that ovs-vsctl and
+ * ovs-ofctl look for.
  */
 import { readFileSync } from 'node:fs'
 import type { RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
+import type { Network } from '../../southbound/wire/remote.ts'
 import type { TlsOptions } from '../../southbound/wire/secure.ts'
 import { dial, listen } from '../../southbound/wire/stream.ts'
-import type { Network } from './remote.ts'
 
 /** Paths of PEM files. */
 export type TlsFiles = Pick<RowOf<'SSL'>, 'private_key' | 'certificate' | 'ca_cert'>

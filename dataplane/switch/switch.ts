@@ -2,13 +2,15 @@
  * A host in a process: bridges as the Open_vSwitch database describes them, one underlay, and the
  * connections to managers and controllers that its rows name. Level, not edge: every commit ends
  * in the same comparison of rows with what is there. To a controller it is an Open vSwitch.
- * Neighbours: bridge-rows.ts (one Bridge row), dialer.ts; operator.ts does what an operator types.
+ * Neighbours: bridge-rows.ts (one Bridge row), managers.ts; operator.ts does what an operator types.
  */
-import type { Duplex } from 'node:stream'
 import type { Storage } from '../../southbound/ovsdb/database.ts'
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch, type RowOf } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { OvsdbServer } from '../../southbound/ovsdb/server.ts'
+import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
+import type { Dial } from '../../southbound/wire/dialer.ts'
+import type { Listen, Network } from '../../southbound/wire/remote.ts'
 import { type Conntrack, type ConntrackOptions, conntrack } from '../conntrack/conntrack.ts'
 import { DROP, type DropCounters, dropCounters } from '../packet/drop.ts'
 import { packetPool } from '../packet/packet.ts'
@@ -19,17 +21,16 @@ import { openUnderlay } from '../tunnel/open-underlay.ts'
 import { tunnelTable } from '../tunnel/tunnel-table.ts'
 import type { Underlay, UnderlayOptions } from '../tunnel/underlay.ts'
 import { randomMac } from './addresses.ts'
+import { type Announcements, announcements, type BridgeOpened } from './announcements.ts'
 import type { Bridge, SwitchLog } from './bridge.ts'
 import { type BridgeRows, bridgeRows, interfacesOf, namedBridges } from './bridge-rows.ts'
-import { type Clock, systemClock } from './clock.ts'
-import type { Dial, Served } from './dialer.ts'
 import { differs } from './differs.ts'
+import { introduction } from './identity.ts'
 import { warnOfIgnored } from './ignored.ts'
-import { type InterfaceHost, interfaceTypes } from './interfaces.ts'
+import type { InterfaceHost } from './interfaces.ts'
 import { internals } from './internals.ts'
 import { type Managers, managers } from './managers.ts'
 import { plug, setManager } from './operator.ts'
-import type { Listen, Network } from './remote.ts'
 import { interfaceStatistics } from './statistics.ts'
 
 export interface SwitchOptions {
@@ -46,7 +47,7 @@ export interface SwitchOptions {
    * A bridge is there; `serve` speaks its OpenFlow over a stream. cur_cfg waits for it to resolve, with
    * what is called when the bridge goes.
    */
-  readonly bridgeOpened?: (name: string, serve: ServeStream) => Promise<() => void>
+  readonly bridgeOpened?: BridgeOpened
   /** The VTEP; without one, tunnel ports drop with `tunnel_no_underlay`. */
   readonly underlay?: UnderlayOptions
   readonly clock?: Clock
@@ -59,11 +60,7 @@ export interface SwitchOptions {
   readonly statisticsIntervalMs?: number
 }
 
-export type ServeStream = (stream: Duplex) => Promise<Served>
-
 const ops = operations(openVSwitch)
-/** Of the Open vSwitch whose behaviour this switch follows where the specification is silent. */
-const VERSION = '3.1.0'
 const SILENT: SwitchLog = { info() {}, warn() {} }
 
 export class Switch {
@@ -82,8 +79,7 @@ export class Switch {
   readonly #network: Network
   readonly #interfaces: InterfaceHost
   readonly #warnOfIgnored: () => void
-  /** What bridgeOpened gave for a bridge; undefined while it is not done. */
-  readonly #opened = new Map<string, (() => void) | undefined>()
+  readonly #announcements: Announcements
   readonly #tunnels = tunnelTable()
   readonly #waiting = new Set<() => void>()
   readonly #interval: number
@@ -111,6 +107,10 @@ export class Switch {
       ...{ database: this.database, network: this.#network, clock: this.#clock, log: this.#log },
       changed: () => this.#reportManagers(),
     })
+    this.#announcements = announcements({
+      ...{ bridgeOpened: options.bridgeOpened, log: this.#log },
+      changed: () => this.#applyLater(),
+    })
     this.#introduce()
     this.#warnOfIgnored = warnOfIgnored(this.database, this.#log)
     this.#interfaces = {
@@ -130,20 +130,8 @@ export class Switch {
 
   /** Says in the database who this is, where nobody has said otherwise. */
   #introduce(): void {
-    const { root } = this
-    const { systemId } = this.#options
-    const identity = {
-      external_ids: { 'system-id': systemId, hostname: systemId, ...root.external_ids },
-      ovs_version: VERSION,
-      db_version: openVSwitch.version,
-      system_type: 'weft',
-      system_version: process.version,
-      datapath_types: ['netdev', 'system'],
-      iface_types: interfaceTypes,
-    }
-    if (differs(root, identity)) {
-      this.database.transact([ops.update('Open_vSwitch', root._uuid, identity)])
-    }
+    const writes = introduction(this.root, this.#options.systemId)
+    if (writes.length > 0) this.database.transact(writes)
   }
 
   /** The one row of the Open_vSwitch table. */
@@ -284,7 +272,7 @@ export class Switch {
 
   /** Something that the rows ask for is still being opened. */
   get #isPending(): boolean {
-    if ([...this.#opened.values()].includes(undefined)) return true
+    if (this.#announcements.isPending) return true
     return [...this.#bridges.values()].some(({ interfaces }) => interfaces.isPending)
   }
 
@@ -292,8 +280,7 @@ export class Switch {
     for (const [name, open] of this.#bridges) {
       if (left.has(name)) continue
       this.#bridges.delete(name)
-      this.#opened.get(name)?.()
-      this.#opened.delete(name)
+      this.#announcements.gone(name)
       open.close()
       this.#log.info({ bridge: name }, 'bridge removed')
     }
@@ -317,24 +304,8 @@ export class Switch {
     })
     this.#bridges.set(row.name, open)
     this.#log.info({ bridge: row.name }, 'bridge added')
-    void this.#announce(row.name, open)
+    this.#announcements.come(row.name, open.controllers.serve)
     return open
-  }
-
-  /** Tells bridgeOpened, and waits for it. */
-  async #announce(name: string, open: BridgeRows): Promise<void> {
-    const { bridgeOpened } = this.#options
-    if (!bridgeOpened) return
-    this.#opened.set(name, undefined)
-    let closed = () => {}
-    try {
-      closed = await bridgeOpened(name, open.controllers.serve)
-    } catch (error) {
-      this.#log.warn({ bridge: name, error: (error as Error).message }, 'bridge is not served')
-    }
-    if (this.#closed || this.#bridges.get(name) !== open) return closed()
-    this.#opened.set(name, closed)
-    this.#applyLater()
   }
 
   // ---- reality to rows --------------------------------------------------------------------------
@@ -391,7 +362,7 @@ export class Switch {
     this.#closed = true
     this.#cancelTick()
     this.#managers.close()
-    for (const closed of this.#opened.values()) closed?.()
+    this.#announcements.close()
     for (const open of this.#bridges.values()) open.close()
     this.#tunnels.use(undefined)
     this.database.close()

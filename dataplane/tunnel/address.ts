@@ -33,6 +33,10 @@ export function isMulticast(address: Address): boolean {
   return isIpv4(address) ? address[3]! >>> 28 >= 0xe : address[0]! >>> 24 === 0xff
 }
 
+/** Whether it can be the source of a packet: not none (0.0.0.0, ::), nor more than one host. */
+export const isOneHost = (address: Address): boolean =>
+  !isMulticast(address) && !(isIpv4(address) ? address[3] === 0 : isNone(address))
+
 export function copyAddress(from: Address, to: Address): void {
   to[0] = from[0]!
   to[1] = from[1]!

@@ -103,7 +103,8 @@ export function readDiscovery(
   if (internetChecksum(bytes, at, at + size, pseudo(bytes, ip, size)) !== 0) return MALFORMED
   const target = newAddress()
   readIpv6(bytes, at + 8, target)
-  if (isMulticast(target)) return MALFORMED
+  // An IPv4 address in IPv6 is never on a wire: to us it would be the IPv4 neighbour.
+  if (isMulticast(target) || isIpv4(target)) return MALFORMED
   const wanted = type === ND_SOLICITATION ? ND_OPTION_SOURCE : ND_OPTION_TARGET
   let told: number | undefined
   for (let o = at + neighbourDiscovery.size; o < at + size; ) {
@@ -123,7 +124,8 @@ export function readDiscovery(
   }
   const who = newAddress()
   readIpv6(bytes, ip + 8, who)
-  if (isMulticast(who) || (isNone(who) && told !== undefined)) return MALFORMED
+  if (isMulticast(who) || isIpv4(who)) return MALFORMED
+  if (isNone(who) && told !== undefined) return MALFORMED
   return { kind: 'question', who, mac, target, isWeak: false }
 }
 

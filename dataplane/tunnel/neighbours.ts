@@ -4,9 +4,9 @@
  * asked for teaches nothing new: it may only say where one is now whom we talk to already.
  * Neighbours: discovery.ts (the messages), raw-underlay.ts (sends what this makes).
  */
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { ethernet } from '../../southbound/wire/ethernet.ts'
 import { DROP } from '../packet/drop.ts'
-import type { Clock } from '../switch/clock.ts'
 import { type Address, addressMap, isNone, sameAddress } from './address.ts'
 import { answer, type Heard, MALFORMED, question } from './discovery.ts'
 
@@ -37,9 +37,10 @@ export interface NeighboursOptions {
   drop(reason: number): void
 }
 
-/** Frames that wait for one address, and addresses that are being asked for. */
+/** Frames that wait for one address, addresses that are being asked for, and bytes of all that waits. */
 const QUEUE_LENGTH = 64
 const MAX_PENDING = 1024
+const MAX_WAITING = 16 << 20
 const MAX_KNOWN = 65_536
 const ASK_AGAIN_MS = 500
 const MAX_ASKED = 4
@@ -57,15 +58,22 @@ export function neighbours(options: NeighboursOptions): Neighbours {
   const { mac, clock } = options
   const known = addressMap<Neighbour>()
   const pending = addressMap<Pending>()
+  let waiting = 0
   const ownOf = (address: Address) => options.own.find((own) => sameAddress(own, address))
+
+  /** It is asked for no longer; what waited for it is the caller's. */
+  const forget = (entry: Pending): readonly Uint8Array[] => {
+    pending.delete(entry.address)
+    for (const { length } of entry.queue) waiting -= length
+    return entry.queue
+  }
 
   const ask = (entry: Pending) => {
     const { address } = entry
     const source = options.source(address)
     if (entry.asked++ >= MAX_ASKED || !source) {
-      pending.delete(address)
       known.delete(address)
-      for (const _ of entry.queue) options.drop(DROP.underlay_unresolved)
+      for (const _ of forget(entry)) options.drop(DROP.underlay_unresolved)
       return
     }
     const last = entry.asked === 1 ? known.get(address)?.mac : undefined
@@ -97,9 +105,8 @@ export function neighbours(options: NeighboursOptions): Neighbours {
       known.set(who, { address: who, mac: peer, checkedAt: clock.now() })
     }
     if (!entry) return
-    pending.delete(who)
     entry.cancel()
-    for (const frame of entry.queue) {
+    for (const frame of forget(entry)) {
       ethernet.set.dst(frame, 0, peer)
       options.send(frame)
     }
@@ -113,8 +120,10 @@ export function neighbours(options: NeighboursOptions): Neighbours {
     },
     wait(address, bytes, start, end) {
       const entry = begin(address)
-      if (!entry || entry.queue.length >= QUEUE_LENGTH) return false
+      const size = end - start
+      if (!entry || entry.queue.length >= QUEUE_LENGTH || waiting + size > MAX_WAITING) return false
       entry.queue.push(bytes.slice(start, end))
+      waiting += size
       return true
     },
     hear(message) {
@@ -128,6 +137,7 @@ export function neighbours(options: NeighboursOptions): Neighbours {
     close() {
       for (const entry of pending.values()) entry.cancel()
       pending.clear()
+      waiting = 0
       known.clear()
     },
   }

@@ -24,6 +24,9 @@ import {
   OTHER_PACKET,
 } from './vxlan.ts'
 
+/** What a total length of 16 bits can say, bytes. */
+const LARGEST_PACKET = 65_535
+
 export function rawUnderlay(options: RawUnderlayOptions, host: UnderlayHost): Underlay {
   const { port, mac } = options
   const table = routes(options.addresses, options.routes)
@@ -37,7 +40,7 @@ export function rawUnderlay(options: RawUnderlayOptions, host: UnderlayHost): Un
     return false
   }
   const receiver = { isOurs, takes: ports.has }
-  const mtu = () => Math.min(options.mtuBytes ?? 65_535, port.mtuBytes)
+  const mtu = () => Math.min(options.mtuBytes ?? LARGEST_PACKET, LARGEST_PACKET, port.mtuBytes)
 
   const peers = neighbours({
     mac,

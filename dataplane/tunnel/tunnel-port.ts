@@ -59,7 +59,7 @@ export function tunnelPort(options: TunnelPortOptions): TunnelPort {
     mtuBytes: LARGEST_MTU,
     up: true,
     config: 0,
-    queues: new Map(),
+    egress: undefined,
     counters,
     createdAt: options.now,
     options: options.tunnel,

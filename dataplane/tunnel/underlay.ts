@@ -4,9 +4,9 @@
  * network stack), or UDP sockets of the host (udp-underlay.ts: no rights needed).
  * Neighbours: open-underlay.ts, tunnel-port.ts sends, tunnel-table.ts says which port a packet that came in is for.
  */
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { Packet } from '../packet/packet.ts'
 import type { FramePort } from '../ports/frame-port.ts'
-import type { Clock } from '../switch/clock.ts'
 import type { Outer } from './outer.ts'
 import type { Route } from './routes.ts'
 

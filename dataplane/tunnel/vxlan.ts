@@ -10,7 +10,7 @@ import { IPV6_EXTENSION, ipv6 } from '../../southbound/wire/ipv6.ts'
 import { udp } from '../../southbound/wire/udp.ts'
 import { vxlan } from '../../southbound/wire/vxlan.ts'
 import { DROP } from '../packet/drop.ts'
-import { readIpv6, setIpv4 } from './address.ts'
+import { isIpv4, isOneHost, readIpv6, setIpv4 } from './address.ts'
 import type { Outer } from './outer.ts'
 
 /** Sum of the addresses of an IP header. */
@@ -55,13 +55,14 @@ export function decapsulateIpv4(
   if (ipv4.get.version(bytes, ip) !== 4 || headerSize < ipv4.size) return DROP.underlay_malformed
   if (packetEnd > end || at > packetEnd) return DROP.underlay_malformed
   if (internetChecksum(bytes, ip, at) !== 0) return DROP.underlay_malformed
+  setIpv4(outer.src, ipv4.get.src(bytes, ip))
   setIpv4(outer.dst, ipv4.get.dst(bytes, ip))
+  if (!isOneHost(outer.src)) return DROP.underlay_malformed
   if (!receiver.isOurs(outer.dst)) return DROP.underlay_not_ours
   if (ipv4.get.moreFragments(bytes, ip) === 1 || ipv4.get.fragmentOffset(bytes, ip) !== 0) {
     return DROP.underlay_fragment
   }
   if (ipv4.get.protocol(bytes, ip) !== IP_PROTO.udp) return OTHER_PACKET
-  setIpv4(outer.src, ipv4.get.src(bytes, ip))
   outer.tos = bytes[ip + 1]!
   outer.ttl = ipv4.get.ttl(bytes, ip)
   outer.dontFragment = ipv4.get.dontFragment(bytes, ip) === 1
@@ -81,12 +82,15 @@ export function decapsulateIpv6(
   const at = ip + ipv6.size
   const packetEnd = at + ipv6.get.payloadLength(bytes, ip)
   if (packetEnd > end) return DROP.underlay_malformed
+  readIpv6(bytes, ip + 8, outer.src)
   readIpv6(bytes, ip + 24, outer.dst)
+  // An IPv4 address in IPv6 is never on a wire, and would be taken for the IPv4 station here.
+  if (isIpv4(outer.src) || isIpv4(outer.dst)) return DROP.underlay_malformed
+  if (!isOneHost(outer.src)) return DROP.underlay_malformed
   if (!receiver.isOurs(outer.dst)) return DROP.underlay_not_ours
   const next = ipv6.get.nextHeader(bytes, ip)
   if (next === IPV6_EXTENSION.fragment) return DROP.underlay_fragment
   if (next !== IP_PROTO.udp) return OTHER_PACKET
-  readIpv6(bytes, ip + 8, outer.src)
   outer.tos = ((bytes[ip]! & 0x0f) << 4) | (bytes[ip + 1]! >>> 4)
   outer.ttl = ipv6.get.hopLimit(bytes, ip)
   outer.dontFragment = true

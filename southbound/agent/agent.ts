@@ -11,9 +11,11 @@ import { OvsdbError } from '../ovsdb/error.ts'
 import { type Operation, operations } from '../ovsdb/operation.ts'
 import { type HardwareVtep, hardwareVtep } from '../ovsdb/schemas/hardware-vtep.ts'
 import { OvsdbServer, type ServerSession } from '../ovsdb/server.ts'
+import { type Clock, systemClock } from '../wire/clock.ts'
 import type { Backend, Repair, Report } from './backend.ts'
 import type { Fault } from './fault.ts'
 import { keys } from './other-config.ts'
+import { needsOf, type PathMtus, pathMtus } from './path-mtu.ts'
 import { reportOperations } from './report.ts'
 import { readRows, type Tables } from './rows.ts'
 
@@ -40,8 +42,10 @@ export interface AgentOptions {
   readonly auditMs?: number | undefined
   /** Passes that events of the host start are at least so far apart, ms; default 500. */
   readonly eventMs?: number | undefined
-  /** Default: the clock of the system. */
+  /** Time of day, of repairs. Default: the system's. */
   readonly now?: (() => Date) | undefined
+  /** What passes are timed by. Default: the system's. */
+  readonly clock?: Clock | undefined
 }
 
 const { insert, mutate, update } = operations(hardwareVtep)
@@ -59,16 +63,22 @@ export class Agent {
   #isHeld: boolean
   #isWriting = false
   #running: Promise<void> | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #clock: Clock
+  #cancel = () => {}
   #due = Number.POSITIVE_INFINITY
   #lastPass = 0
+  readonly #paths: PathMtus | undefined
   #faults: ReadonlyMap<string, Fault> = new Map()
 
   /** Serves at once; `start` begins to realize. Throws OvsdbError when `storage` holds another schema. */
   constructor(options: AgentOptions) {
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#isHeld = options.isNew === true
-    const { storage, log } = options
+    const { storage, log, backend } = options
+    const changed = () => this.#schedule(GATHER_MS)
+    const { probe } = backend
+    this.#paths = probe && pathMtus({ probe, clock: this.#clock, changed })
     this.database = new OvsdbServer(hardwareVtep, { log, ...(storage && { storage }) })
     this.#announce(options.tunnelIp)
   }
@@ -84,7 +94,7 @@ export class Agent {
     )
     await this.#pass()
     const { eventMs = 500 } = this.#options
-    const since = () => performance.now() - this.#lastPass
+    const since = () => this.#clock.now() - this.#lastPass
     this.#undo.push(
       this.#options.backend.watch(() => this.#schedule(Math.max(GATHER_MS, eventMs - since()))),
     )
@@ -99,7 +109,8 @@ export class Agent {
   /** Ends sessions and passes; what was realized stays as it is. */
   async close(): Promise<void> {
     this.#stop.abort()
-    clearTimeout(this.#timer)
+    this.#cancel()
+    this.#paths?.close()
     for (const undo of this.#undo) undo()
     await this.#running
     this.database.close()
@@ -109,11 +120,11 @@ export class Agent {
 
   /** The earliest wish counts. */
   #schedule(inMs: number): void {
-    const due = performance.now() + inMs
+    const due = this.#clock.now() + inMs
     if (this.#stop.signal.aborted || due >= this.#due) return
     this.#due = due
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
+    this.#cancel()
+    this.#cancel = this.#clock.after(inMs, () => {
       this.#due = Number.POSITIVE_INFINITY
       if (this.#running) return this.#schedule(GATHER_MS)
       this.#running = this.#pass()
@@ -125,7 +136,7 @@ export class Agent {
           this.#running = undefined
           this.#schedule(this.#options.auditMs ?? 5000)
         })
-    }, inMs)
+    })
   }
 
   async #pass(): Promise<void> {
@@ -138,10 +149,12 @@ export class Agent {
     const { desired, local } = reading
     const prune = !this.#isHeld
     const report = await backend.realize(desired, { local, prune, signal })
-    this.#lastPass = performance.now()
+    this.#lastPass = this.#clock.now()
     this.#tell(report)
+    this.#paths?.want(needsOf(desired, local, report))
     const repairs = this.#repairs
-    const told = { backend: backend.name, report, reading, repairs, nextCfg }
+    const paths = this.#paths?.found ?? new Map<string, number>()
+    const told = { backend: backend.name, report, reading, repairs, nextCfg, paths }
     // The rows may be others by now; what was seen of rows that are gone is left out, and comes no more.
     this.#write(reportOperations(this.#table, name, told))
   }

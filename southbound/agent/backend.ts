@@ -4,6 +4,7 @@
  */
 import type { Desired } from './desired.ts'
 import type { Fault } from './fault.ts'
+import type { Probe } from './path-mtu.ts'
 
 export interface Backend {
   /** Shown in `other_config:weft-backend`. */
@@ -15,6 +16,8 @@ export interface Backend {
   realize(desired: Desired, options: RealizeOptions): Promise<Report>
   /** Calls when something may have changed; returns how to stop. */
   watch(changed: () => void): () => void
+  /** Absent: this back end cannot ask. */
+  readonly probe?: Probe | undefined
 }
 
 export interface RealizeOptions {

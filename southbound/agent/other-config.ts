@@ -28,84 +28,73 @@ export const keys = {
   capabilities: 'weft-capabilities',
   missing: 'weft-missing',
   underlay: 'weft-underlay',
+  pathMtu: 'weft-path-mtu-',
   repairs: 'weft-repairs',
   lastRepair: 'weft-last-repair',
 } as const
 
-export const configKeys: readonly ConfigKey[] = [
-  ...(
-    [
-      [
-        'Global',
-        keys.nextCfg,
-        'controller',
-        'a number that the controller counts up with its changes',
-      ],
-      [
-        'Global',
-        keys.curCfg,
-        'agent',
-        'the last `weft-next-cfg` whose rows were realized, or are named as faults',
-      ],
-      ['Physical_Switch', keys.backend, 'agent', 'what realizes the rows: `iproute2`'],
-      ['Physical_Switch', keys.capabilities, 'agent', 'what this host can do, separated by spaces'],
-      ['Physical_Switch', keys.missing, 'agent', 'what it cannot'],
-      [
-        'Physical_Switch',
-        keys.underlay,
-        'agent',
-        'the device with the address of `tunnel_ips`, and its MTU: `eth0 9050`',
-      ],
-      [
-        'Physical_Switch',
-        keys.repairs,
-        'agent',
-        'how many things somebody changed behind our back and were put right, since the agent started',
-      ],
-      ['Physical_Switch', keys.lastRepair, 'agent', 'the last ones: time, thing, what it was'],
-      ['Physical_Switch', keys.fault, 'agent', 'what is wrong with the host'],
-      [
-        'Physical_Port',
-        keys.ifaceId,
-        'agent',
-        'the uuid in the ifalias of the interface: the port of the model that it wants to be',
-      ],
-      [
-        'Physical_Port',
-        keys.found,
-        'agent',
-        '`true`: the agent made this row, and removes it with the interface',
-      ],
-      ['Physical_Port', keys.mtuSeen, 'agent', 'MTU of the interface, bytes'],
-      ['Physical_Port', keys.link, 'agent', '`up` or `down`'],
-      ['Physical_Port', keys.fault, 'agent', 'why its bindings are not realized as asked'],
-      [
-        'Physical_Port',
-        `${keys.dropped}*`,
-        'agent',
-        'frames dropped: `in-SEQUENCE`, `out-SEQUENCE` by that ACL entry, `vlan` for their tag',
-      ],
-      [
-        'Logical_Switch',
-        keys.mtu,
-        'controller',
-        'MTU of the network, bytes; without it what the underlay carries',
-      ],
-      ['Logical_Switch', keys.mtuSeen, 'agent', 'MTU of its VXLAN device, bytes'],
-      [
-        'Logical_Switch',
-        keys.unknownUnicast,
-        'controller',
-        '`drop`: unicast to a MAC that no row names is not flooded to VTEPs',
-      ],
-      ['Logical_Switch', keys.vlanTransparent, 'controller', '`true`: tagged frames pass'],
-      ['Logical_Switch', keys.fault, 'agent', 'why it is not realized as asked'],
-      [
-        'Logical_Switch',
-        `${keys.dropped}*`,
-        'agent',
-        'frames dropped: `foreign-vtep`, from an address that no locator in use has; `vlan` for their tag',
-      ],
-    ] as const
-  ).map(([table, key, writer, meaning]): ConfigKey => ({ table, key, writer, meaning })),
-]
+type Writer = ConfigKey['writer']
+type Rows = Readonly<Record<string, readonly [Writer, meaning: string]>>
+
+const tables: Readonly<Record<ConfigKey['table'], Rows>> = {
+  Global: {
+    [keys.nextCfg]: ['controller', 'a number that the controller counts up with its changes'],
+    [keys.curCfg]: [
+      'agent',
+      'the last `weft-next-cfg` whose rows were realized, or are named as faults',
+    ],
+  },
+  Physical_Switch: {
+    [keys.backend]: ['agent', 'what realizes the rows: `iproute2`, or `switch`: our own'],
+    [keys.capabilities]: ['agent', 'what this host can do, separated by spaces'],
+    [keys.missing]: ['agent', 'what it cannot'],
+    [keys.underlay]: [
+      'agent',
+      'the device with the address of `tunnel_ips`, and its MTU: `eth0 9050`',
+    ],
+    [`${keys.pathMtu}*`]: [
+      'agent',
+      'by VTEP in use: the longest IP packet that reaches it, up to what its networks need, bytes; 0: no answer',
+    ],
+    [keys.repairs]: [
+      'agent',
+      'how many things somebody changed behind our back and were put right, since the agent started',
+    ],
+    [keys.lastRepair]: ['agent', 'the last ones: time, thing, what it was'],
+    [keys.fault]: ['agent', 'what is wrong with the host'],
+  },
+  Physical_Port: {
+    [keys.ifaceId]: [
+      'agent',
+      'the uuid in the ifalias of the interface: the port of the model that it wants to be',
+    ],
+    [keys.found]: ['agent', '`true`: the agent made this row, and removes it with the interface'],
+    [keys.mtuSeen]: ['agent', 'MTU of the interface, bytes'],
+    [keys.link]: ['agent', '`up` or `down`'],
+    [keys.fault]: ['agent', 'why its bindings are not realized as asked'],
+    [`${keys.dropped}*`]: [
+      'agent',
+      'frames dropped: `in-SEQUENCE`, `out-SEQUENCE` by that ACL entry, `vlan` for their tag, `mtu_exceeded` (`switch` alone); `vid-VID-` before it of that binding',
+    ],
+  },
+  Logical_Switch: {
+    [keys.mtu]: ['controller', 'MTU of the network, bytes; without it what the underlay carries'],
+    [keys.mtuSeen]: ['agent', 'MTU of its VXLAN device, bytes'],
+    [keys.unknownUnicast]: [
+      'controller',
+      '`drop`: unicast to a MAC that no row names is not flooded to VTEPs',
+    ],
+    [keys.vlanTransparent]: ['controller', '`true`: tagged frames pass'],
+    [keys.fault]: ['agent', 'why it is not realized as asked'],
+    [`${keys.dropped}*`]: [
+      'agent',
+      'frames dropped: `foreign-vtep`, from an address that no locator in use has; `vlan` for their tag',
+    ],
+  },
+}
+
+export const configKeys: readonly ConfigKey[] = Object.entries(tables).flatMap(([table, rows]) =>
+  Object.entries(rows).map(([key, [writer, meaning]]) => {
+    return { table: table as ConfigKey['table'], key, writer, meaning }
+  }),
+)

@@ -20,6 +20,8 @@ export interface Told {
   readonly repairs: { readonly count: number; readonly last: string }
   /** `weft-next-cfg` as it was when the rows were read. */
   readonly nextCfg: string | undefined
+  /** path-mtu.ts */
+  readonly paths: ReadonlyMap<string, number>
 }
 
 type Config = Readonly<Record<string, string>>
@@ -44,6 +46,9 @@ export function reportOperations(table: Tables, name: string, told: Told): Opera
     [keys.repairs]: `${repairs.count}`,
     [keys.lastRepair]: repairs.last,
     [keys.fault]: texts(hostFaults),
+    ...Object.fromEntries(
+      [...told.paths].map(([vtep, bytes]) => [`${keys.pathMtu}${vtep}`, `${bytes}`]),
+    ),
   })
   status(host, 'switch_fault_status', hostFaults, (columns) =>
     update('Physical_Switch', host._uuid, { switch_fault_status: columns }),

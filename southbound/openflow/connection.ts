@@ -2,8 +2,8 @@
  * One OpenFlow connection over any Duplex, the same for both ends: hello, keepalive, framing,
  * requests matched by xid, back-pressure both ways. A peer that sends garbage, or nothing for three
  * echo intervals, is cut off with a typed reason; nothing that a peer sends throws out of here.
- * Neighbours: message.ts (codec), hello.ts, inbox.ts, outbox.ts and pending.ts (its parts), listen.ts and
- * reconnect.ts (where connections come from), bundle.ts, monitor.ts and roles.ts (what is done over one).
+ * Neighbours: message.ts (codec), hello.ts, inbox.ts, intake.ts, keepalive.ts, outbox.ts and pending.ts
+ * (its parts), listen.ts and reconnect.ts (where connections come from), bundle.ts, monitor.ts and roles.ts (what is done over one).
  */
 import type { Duplex } from 'node:stream'
 import { WireError } from '../wire/error.ts'
@@ -19,6 +19,8 @@ import { ConnectionError, OpenflowError } from './error.ts'
 import { Framer } from './framer.ts'
 import { decodeFirst, incompatible, ourHello, speaks } from './hello.ts'
 import { Inbox, type Listener } from './inbox.ts'
+import { Intake } from './intake.ts'
+import { Keepalive } from './keepalive.ts'
 import { decode, type Message, type MessageOf, type Outgoing } from './message.ts'
 import { everything, type MultipartKind, type ReplyElement, type RequestBody } from './multipart.ts'
 import { Outbox } from './outbox.ts'
@@ -48,8 +50,6 @@ export interface WaitOptions {
 
 type MultipartOptions<T> = WaitOptions & ReassemblyOptions<T>
 
-/** While more than this waits to be sent, nothing is read: a slow reader cannot make us queue. */
-const PAUSE_BYTES = 4 << 20
 const done = Promise.resolve()
 /** A whole message that cannot be decoded; `bytes` are the listener's to keep. */
 type MalformedListener = (bytes: Uint8Array, error: WireError) => void
@@ -62,15 +62,13 @@ export class Connection {
   readonly #duplex: Duplex
   readonly #log: ConnectionLog | undefined
   readonly #outbox: Outbox
+  readonly #intake: Intake
+  readonly #keepalive: Keepalive
   readonly #pending = new PendingTable()
   readonly #inbox = new Inbox((error) => this.close(error))
   readonly #framer = new Framer()
   #lastLength = 0
-  #holds = 0
   #xid = 0
-  #lastHeard = 0
-  #ticks = 0
-  #timer: NodeJS.Timeout | undefined
   #open = true
   #resolveClosed: (reason: Error | undefined) => void = () => {}
   #onMalformed: MalformedListener | undefined
@@ -83,6 +81,7 @@ export class Connection {
     this.#outbox = new Outbox(duplex, options.maxQueuedBytes ?? 64 << 20, (queued) =>
       this.close(new ConnectionError('overflow', `the peer leaves ${queued} bytes unread`)),
     )
+    this.#intake = new Intake(duplex, () => this.#outbox.queued)
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
@@ -97,8 +96,15 @@ export class Connection {
     duplex.on('error', (cause) =>
       this.close(new ConnectionError('closed', cause.message, { cause })),
     )
-    const interval = options.echoIntervalMs ?? 5000
-    this.#timer = setInterval(() => this.#tick(interval), interval)
+    this.#keepalive = new Keepalive(options.echoIntervalMs ?? 5000, {
+      // A peer whom we do not read may speak; one that takes what waits for it lives, however slowly.
+      isExcused: () => this.#outbox.hasProgressed() || this.#intake.isHeld,
+      probe: () => {
+        if (!this.#onHello) void this.send({ type: 'echo_request', data: new Uint8Array(0) })
+      },
+      onSilent: (ms) =>
+        this.close(new ConnectionError('silent', `the peer was silent for ${ms} ms`)),
+    })
   }
 
   /**
@@ -173,14 +179,7 @@ export class Connection {
   #drain(): void {
     if (!this.#open) return
     if (!this.#outbox.isBusy) this.#outbox.release()
-    this.#regulate()
-  }
-
-  /** Reads from the peer, or not: not while it leaves much unread itself, nor while held. */
-  #regulate(): void {
-    const duplex = this.#duplex
-    const wait = this.#holds > 0 || this.#outbox.queued > PAUSE_BYTES
-    if (wait !== duplex.isPaused()) wait ? duplex.pause() : duplex.resume()
+    this.#intake.regulate()
   }
 
   /**
@@ -188,15 +187,7 @@ export class Connection {
    * keep up. What was read already (at most 64 KiB) still comes; silence is not held against the peer.
    */
   hold(): () => void {
-    let held = true
-    this.#holds++
-    this.#regulate()
-    return () => {
-      if (!held) return
-      held = false
-      this.#holds--
-      if (this.#open) this.#regulate()
-    }
+    return this.#intake.hold()
   }
 
   /**
@@ -306,7 +297,7 @@ export class Connection {
     if (!this.#open) return
     if (!reason) this.#outbox.flushAll()
     this.#open = false
-    clearInterval(this.#timer)
+    this.#keepalive.stop()
     const duplex = this.#duplex
     if (reason && !(reason instanceof ConnectionError && reason.code === 'version')) {
       duplex.destroy()
@@ -330,17 +321,6 @@ export class Connection {
     this.close(this.#onHello && new ConnectionError('closed', early))
   }
 
-  #tick(interval: number): void {
-    // A peer whom we do not read may speak; one that takes what waits for it lives, however slowly.
-    const progressed = this.#outbox.hasProgressed()
-    if (this.#holds > 0 || progressed) this.#lastHeard = this.#ticks
-    if (++this.#ticks - this.#lastHeard > 3) {
-      this.close(new ConnectionError('silent', `the peer was silent for ${3 * interval} ms`))
-    } else if (this.#ticks - this.#lastHeard > 0 && !this.#onHello) {
-      void this.send({ type: 'echo_request', data: new Uint8Array(0) })
-    }
-  }
-
   #receive(chunk: Uint8Array): void {
     if (!this.#open) return
     let current = ''
@@ -357,13 +337,12 @@ export class Connection {
       else this.close(new ConnectionError('garbage', message + current, { cause }))
       return
     }
-    if (this.#open) this.#regulate()
+    if (this.#open) this.#intake.regulate()
   }
 
   #handle(bytes: Uint8Array, start: number, end: number): void {
     const message = this.#decode(bytes, start, end)
-    // Whole messages count, bytes do not: one byte a second is silence.
-    this.#lastHeard = this.#ticks
+    this.#keepalive.heard()
     if (!message) return
     if (this.#onHello) {
       if (message.type === 'hello') this.#onHello(message, bytes[start] as number)

@@ -11,6 +11,8 @@ import { ANY } from './port.ts'
 
 export const groupType = { all: 0, select: 1, indirect: 2, ff: 3 } as const
 export const groupCommand = { add: 0, modify: 1, delete: 2 } as const
+/** Open vSwitch's `ovs-ofctl --may-create mod-group`: modifies a group, or adds it. */
+export const ADD_OR_MODIFY = 0x8000
 /** group_id of every group, in deletions and requests. */
 export const ALL_GROUPS = 0xfffffffc
 /** group_id of no group; "no restriction" in deletions of flows. */

@@ -83,6 +83,7 @@ export function writeField(writer: Writer, field: OxmField, value: Value, mask?:
     if (!isWithin(mask, ones)) refuse(field, 'wants as its mask', mask)
     if (!field.maskable) throw new RangeError(`${field.name} takes no mask`)
   }
+  if (!masked && !field.variable) return field.append(writer, value)
   const { prefix } = field
   const size = field.variable ? wholeWords(value, masked ? mask : 0n) : field.size
   const at = writer.claim(4 + prefix + (masked ? 2 * size : size))
@@ -116,42 +117,58 @@ const wholeWords = (value: Value, mask: Value) =>
 
 const arena = new Writer()
 const order: OxmField[] = []
-const entries: (Value | readonly [Value, Value])[] = []
 
 /**
  * The canonical bytes of a match. A value with bits outside its mask is cut to the mask. Throws
  * RangeError on an unknown field or a value that does not fit: both are a programmer's errors.
  */
 export function encodeMatch(match: Match): Uint8Array {
-  let count = 0
+  arena.begin()
+  let rank = -1
   for (const name in match) {
     const entry = match[name as FieldName]
     if (entry === undefined) continue
-    const field = fieldByName.get(name)
-    if (field === undefined) throw new RangeError(`no match field is called ${name}`)
+    const field = knownField(name)
+    if (field.rank < rank) return encodeUnordered(match)
+    rank = field.rank
+    writeEntry(field, entry)
+  }
+  return arena.take()
+}
+
+/** Fields that do not stand in canonical order. */
+function encodeUnordered(match: Match): Uint8Array {
+  let count = 0
+  for (const name in match) {
+    if (match[name as FieldName] === undefined) continue
+    const field = knownField(name)
     // Insertion sort: a match has a handful of fields.
     let i = count++
-    while (i > 0 && (order[i - 1] as OxmField).rank > field.rank) {
+    for (; i > 0 && (order[i - 1] as OxmField).rank > field.rank; i--) {
       order[i] = order[i - 1] as OxmField
-      entries[i] = entries[i - 1] as Value
-      i--
     }
     order[i] = field
-    entries[i] = entry
   }
   arena.begin()
   for (let i = 0; i < count; i++) {
     const field = order[i] as OxmField
-    const entry = entries[i] as Value | readonly [Value, Value]
-    if (typeof entry !== 'object') {
-      writeField(arena, field, entry)
-    } else if (!Array.isArray(entry)) {
-      refuse(field, 'wants', entry)
-    } else if (!isZero(entry[1])) {
-      writeField(arena, field, masked(field, entry[0], entry[1]), entry[1])
-    }
+    writeEntry(field, match[field.name] as Value)
   }
   return arena.take()
+}
+
+function knownField(name: string): OxmField {
+  const field = fieldByName.get(name)
+  if (field === undefined) throw new RangeError(`no match field is called ${name}`)
+  return field
+}
+
+function writeEntry(field: OxmField, entry: Value | readonly [Value, Value]): void {
+  if (typeof entry !== 'object') writeField(arena, field, entry)
+  else if (!Array.isArray(entry)) refuse(field, 'wants', entry)
+  else if (!isZero(entry[1])) {
+    writeField(arena, field, masked(field, entry[0], entry[1]), entry[1])
+  }
 }
 
 /** The value without the bits outside of its mask. @throws RangeError for what the field cannot have */

@@ -21,6 +21,8 @@ export const OFP_NO_BUFFER = 0xffffffff
 /** Longest message: the header's length has 16 bits. */
 export const MAX_MESSAGE = 0xffff
 
+/** `flags` of a set_config. nx_match is Open vSwitch's: ports of a first fragment are matched. */
+export const fragmentHandling = { normal: 0, drop: 1, nx_match: 3 } as const
 export const flowCommand = {
   add: 0,
   modify: 1,

@@ -66,6 +66,30 @@ const tlvMaps = list(
   }),
 )
 
+/** Of a tuple in ct_flush, what is to be compared. ICMP has an id, a type and a code in the place of ports. */
+export const ctTupleProperties = {
+  /** 16 bytes; IPv4 mapped into IPv6. */
+  ct_src: [0, record(struct('ct_src', REF, {}), { address: rest })],
+  ct_dst: [1, record(struct('ct_dst', REF, {}), { address: rest })],
+  src_port: [2, only('src_port', { port: u16(), pad: pad(16) })],
+  dst_port: [3, only('dst_port', { port: u16(), pad: pad(16) })],
+  icmp_id: [4, only('icmp_id', { id: u16(), pad: pad(16) })],
+  icmp_type: [5, only('icmp_type', { icmp_type: u8() })],
+  icmp_code: [6, only('icmp_code', { icmp_code: u8() })],
+} as const
+const ctTuple = (name: string) =>
+  record(struct(name, REF, { pad: pad(32) }), {
+    tuple: tlvs(ctTupleProperties, { padded: false }),
+  })
+const ctFlushProperties = tlvs(
+  {
+    orig: [0, ctTuple('orig')],
+    reply: [1, ctTuple('reply')],
+    zone: [2, only('zone', { zone_id: u16(), pad: pad(16) })],
+  },
+  { padded: false },
+)
+
 /** The table of Open vSwitch's messages. */
 export const niciraMessages = {
   flow_mod_table_id: [[NICIRA, 15], only('flow_mod_table_id', { set: u8(), pad: pad(56) })],
@@ -102,6 +126,12 @@ export const niciraMessages = {
   resume: [[NICIRA, 28], packetIn2],
   ct_flush_zone: [[NICIRA, 29], only('ct_flush_zone', { pad: pad(48), zone_id: u16() })],
   packet_in2: [[NICIRA, 30], packetIn2],
+  ct_flush: [
+    [NICIRA, 32],
+    record(struct('ct_flush', REF, { ip_proto: u8('0: any'), pad: pad(56) }), {
+      properties: ctFlushProperties,
+    }),
+  ],
 } as const
 
 const ipfixStats = only('ipfix_stats', {

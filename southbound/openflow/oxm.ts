@@ -4,7 +4,8 @@
  * Source: OpenFlow 1.3.5 §7.2.3.7. Neighbours: oxm-nicira.ts (Open vSwitch's fields), oxm-row.ts,
  * match.ts (a set of fields), action.ts (fields as operands).
  */
-import { struct, uint, wide } from '../wire/struct.ts'
+import { compile, struct, uint, wide } from '../wire/struct.ts'
+import type { Writer } from '../wire/writer.ts'
 import { niciraFields } from './oxm-nicira.ts'
 import {
   ADVERT,
@@ -142,6 +143,8 @@ export interface OxmField extends OxmRow {
   /** `length`: bytes of the value, for variable fields. */
   get(bytes: Uint8Array, offset: number, length?: number): number | bigint
   set(bytes: Uint8Array, offset: number, value: number | bigint, length?: number): void
+  /** Appends header and value, an exact match, with nothing checked; not for variable fields. */
+  append(writer: Writer, value: number | bigint): void
 }
 
 /**
@@ -161,10 +164,19 @@ function setVariable(bytes: Uint8Array, at: number, value: number | bigint, leng
 }
 const variableCell = { get: { value: getVariable }, set: { value: setVariable } }
 
+/** Generated, with the header's bytes as constants: half the time of writing them from the row. */
+function appender(words: readonly number[], size: number, set: OxmField['set']): never {
+  const bytes = words.flatMap((word) => [24, 16, 8, 0].map((shift) => (word >>> shift) & 255))
+  const statements = bytes.map((byte, i) => `b[o+${i}]=${byte};`).join('')
+  const claim = `const o=w.claim(${bytes.length + size}),b=w.bytes;`
+  return compile('w,v', `${claim}${statements}set(b,o+${bytes.length},v)`, { set }) as never
+}
+
 function complete(name: FieldName, from: OxmRow): OxmField {
   const cell = from.variable ? variableCell : cells.get(from.size)
   if (!cell) throw new Error(`${name}: no cell of ${from.size} bytes`)
   const prefix = from.experimenter === undefined ? 0 : 4
+  const set = cell.set.value as OxmField['set']
   const header = from.class * 65536 + (from.field << 9) + from.size + prefix
   // Spelled out: one shape for all fields, which the codec's reads of them are fast by.
   return {
@@ -188,7 +200,12 @@ function complete(name: FieldName, from: OxmRow): OxmField {
     prefix,
     ones: from.bits > 48 ? (1n << BigInt(from.bits)) - 1n : 2 ** from.bits - 1,
     get: cell.get.value,
-    set: cell.set.value as (bytes: Uint8Array, offset: number, value: number | bigint) => void,
+    set,
+    append: appender(
+      from.experimenter === undefined ? [header] : [header, from.experimenter],
+      from.size,
+      set,
+    ),
   }
 }
 

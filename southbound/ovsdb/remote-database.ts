@@ -17,7 +17,7 @@
  * pauses, watch.ts carries rows from session to session.
  */
 import type { Duplex } from 'node:stream'
-import { type BackoffOptions, systemClock, type Timer } from '../wire/backoff.ts'
+import { type BackoffOptions, systemTimer, type Timer } from '../wire/backoff.ts'
 import { OVSDB_PORT, parseEndpoint } from '../wire/endpoint.ts'
 import type { TlsSource } from '../wire/secure.ts'
 import { checkDial, dial } from '../wire/stream.ts'
@@ -99,7 +99,7 @@ export class RemoteDatabase<S extends DatabaseSchema> {
       for (const remote of remotes) checkDial(remote, { tls, defaultPort: OVSDB_PORT })
     this.schema = schema
     this.#options = options
-    this.#timer = options.timer ?? systemClock
+    this.#timer = options.timer ?? systemTimer
     this.#onListenerError = options.onListenerError ?? warnOfListener
     this.#remotes = remotesOf(options.remotes, { firstMs: 100, maxMs: 1000, ...options.backoff })
     void this.#run()

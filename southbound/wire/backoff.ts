@@ -11,12 +11,12 @@ export interface Timer {
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
-export interface Clock extends Timer {
+export interface PauseClock extends Timer {
   /** Milliseconds since some fixed moment. */
   now(): number
 }
 
-export const systemClock: Clock = {
+export const systemTimer: PauseClock = {
   now: () => performance.now(),
   sleep: (ms, signal) => delay(ms, undefined, { signal }),
 }
@@ -56,7 +56,7 @@ export function backoff(options: BackoffOptions = {}): Backoff {
 export interface PersistOptions extends BackoffOptions {
   /** Ends the attempts. */
   readonly signal: AbortSignal
-  readonly clock?: Clock | undefined
+  readonly clock?: PauseClock | undefined
   /** Told after each session: why it ended (undefined: the peer left) and the pause before the next. */
   readonly onEnd?: ((reason: Error | undefined, pauseMs: number) => void) | undefined
 }
@@ -71,7 +71,7 @@ export async function persist(
   session: (attempt: number) => Promise<Error | undefined>,
   options: PersistOptions,
 ): Promise<void> {
-  const { signal, clock = systemClock, onEnd } = options
+  const { signal, clock = systemTimer, onEnd } = options
   const pauses = backoff(options)
   let pauseMs = 0
   for (let attempt = 0; !signal.aborted; attempt++) {

@@ -8,7 +8,6 @@ import { serveOpenflow } from '../../dataplane/openflow/agent.ts'
 import { type Hub, hub } from '../../dataplane/ports/hub.ts'
 import { type MemoryPort, memoryPair, memoryPort } from '../../dataplane/ports/memory.ts'
 import type { Bridge } from '../../dataplane/switch/bridge.ts'
-import { type Clock, systemClock } from '../../dataplane/switch/clock.ts'
 import { addBridge, addPort } from '../../dataplane/switch/operator.ts'
 import { Switch } from '../../dataplane/switch/switch.ts'
 import type { Action } from '../../southbound/openflow/action.ts'
@@ -18,6 +17,7 @@ import { encodeFlow } from '../../southbound/openflow/flow.ts'
 import type { Instruction } from '../../southbound/openflow/instruction.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
 import { type Body, flowMod } from '../../southbound/openflow/message.ts'
+import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
 
 export interface Station {
   readonly port: MemoryPort

@@ -133,6 +133,25 @@ describe('weft agent', needs('root', 'netns', 'iproute2', 'nft', 'vtep', 'ping')
     await repaired(`nft replace rule bridge weft in.vm1 handle ${handle} ${rule}`, 'altered')
   })
 
+  test('what rows ask for is no repair, not even a device made anew', async () => {
+    const { h1 } = site.hosts
+    const { g1, g2 } = site.guests
+    await quiet()
+    const count = await repairs()
+    await h1.shell('ip address add 192.0.2.111/24 dev u0')
+    await h1.vtep('set Physical_Switch h1 tunnel_ips=192.0.2.111')
+    // Between the old device and the new one there is none.
+    const shown = () => h1.shell('ip -d link show vx5001').catch(() => '')
+    await until('the device has the address', async () =>
+      (await shown()).includes('local 192.0.2.111'),
+    )
+    await h1.vtep('set Physical_Switch h1 tunnel_ips=192.0.2.11')
+    await until('it is back', async () => (await ping(g1, g2.address)).received === 1)
+    await h1.shell('ip address del 192.0.2.111/24 dev u0')
+    await quiet()
+    expect(await repairs()).toBe(count)
+  })
+
   test('an interface that somebody put into a network is taken out of it', async () => {
     const { h1 } = site.hosts
     await h1.shell('ip link add tap8 type veth peer name tap8x')

@@ -135,6 +135,15 @@ describe('a host of weft agent', needs('root', 'netns', 'iproute2', 'nft', 'vtep
     })
   })
 
+  test('a priority-tagged frame counts as untagged, and one with a tag under it does not', async () => {
+    const { g1, g2 } = site.guests
+    const tagged = (vlan_pcp: number, type: number) => (payload: Uint8Array) =>
+      ethernetFrame({ dst: mac(g2), src: mac(g1), type, vlan_vid: 0, vlan_pcp, payload })
+    expect(await marked(g1, g2, tagged(0, 0x88b5))).toBe(1)
+    expect(await marked(g1, g2, tagged(5, 0x88b5))).toBe(1)
+    expect(await marked(g1, g2, tagged(0, 0x8100))).toBe(0)
+  })
+
   test('ACL entries keep a guest from sending as another: MAC, IP, ARP', async () => {
     const { g1, g2 } = site.guests
     await bindAntiSpoofing(site.hosts.h1, 'h1', g1)

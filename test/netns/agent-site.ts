@@ -54,6 +54,8 @@ export interface AgentHost {
 export interface AgentSite {
   readonly hosts: Readonly<Record<'h1' | 'h2', AgentHost>>
   readonly rogue: string
+  /** The namespace of the underlay: its links to the hosts have their names. */
+  readonly under: string
   readonly guests: Readonly<Record<'g1' | 'g2' | 'g3', Guest>>
   close(): Promise<void>
 }
@@ -113,6 +115,7 @@ export async function openAgentSite({ mtu = 9000 }: { mtu?: number } = {}): Prom
     hosts,
     guests,
     rogue: name('rogue'),
+    under: name('under'),
     async close() {
       await removeNamespaces(all)
       rmSync(directory, { recursive: true, force: true })

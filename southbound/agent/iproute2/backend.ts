@@ -13,6 +13,7 @@ import { type Difference, differences } from './diff.ts'
 import { type Facts, factKinds } from './facts.ts'
 import { isUsableName, vniOf } from './names.ts'
 import { nftFacts } from './nft.ts'
+import { pingProbe } from './ping.ts'
 import { otherUse, type Plan, planHost } from './plan.ts'
 import { readHost } from './read.ts'
 import type { Capability, Seen } from './seen.ts'
@@ -38,6 +39,7 @@ export async function openIproute2(signal?: AbortSignal): Promise<Backend> {
   let settled: Facts | undefined
   return {
     name: 'iproute2',
+    probe: pingProbe,
     watch: (changed) => {
       const stops = [
         follow(['ip', 'monitor', 'link', 'address'], changed),
@@ -48,7 +50,7 @@ export async function openIproute2(signal?: AbortSignal): Promise<Backend> {
       }
     },
     async realize(desired, options) {
-      const repairs = new Map<string, Repair>()
+      let repairs: readonly Repair[] = []
       let failures: readonly Failure[] = []
       let changes = 0
       for (let round = 1; ; round++) {
@@ -62,13 +64,16 @@ export async function openIproute2(signal?: AbortSignal): Promise<Backend> {
           return {
             ...report,
             faults: [...report.faults, ...refused],
-            repairs: [...repairs.values()],
+            repairs,
             changes,
           }
         }
-        const drift = driftOf(found, plan.facts, settled)
-        for (const repair of worthTelling(drift)) repairs.set(repair.object, repair)
-        if (round === 1) changes = found.length - drift.length
+        if (round === 1) {
+          const drift = driftOf(found, plan.facts, settled)
+          repairs = worthTelling(drift)
+          changes = found.length - drift.length
+        }
+        // What a later round finds is what the first one brought about, and nobody else.
         failures = await apply(found, options.signal)
         // Once is told; a second round would find the same again.
         if (failures.length > 0) round = MAX_ROUNDS

@@ -34,6 +34,12 @@ export interface Filter {
 }
 
 const TAGGED = 'ether type { 0x8100, 0x88a8, 0x9100 }'
+/**
+ * Priority-tagged: tag and priority go, what is left is untagged (RFC 7348 §6.1). The kernel holds the outer
+ * tag beside the frame, where its type and VID set to 0 mean that there is none. An old one spoils the
+ * frame instead and keeps the tag, so that the next rule drops it.
+ */
+const UNTAG = 'ether type 0x8100 vlan id 0 @ll,96,32 set 0'
 const base = (hook: string, priority: number) =>
   `type filter hook ${hook} priority ${priority}; policy accept;`
 /** Before everybody else on the way in, after them on the way out. */
@@ -60,6 +66,7 @@ export function filterOf(networks: readonly Network[], ports: readonly FilteredP
     const rules = { in: [] as string[], out: [] as string[] }
     if (!network.vlanTransparent) {
       const counter = count('bridge', `in.${device}.vlan`, { port, reason: `${tag}vlan` })
+      if (vid === 0) rules.in.push(UNTAG)
       rules.in.push(`${TAGGED} ${counter} drop`)
     }
     for (const entry of acl) {

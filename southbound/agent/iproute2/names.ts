@@ -11,6 +11,16 @@ export const TABLE = 'weft'
 export const VXLAN_PORT = 4789
 
 export const bridgeName = (vni: number): string => `weft-${vni}`
+/**
+ * A bridge without a MAC of its own has the lowest of its ports'; as ports come and go it changes, and
+ * the kernel then forgets the bridge's neighbours. Locally administered; nothing is sent from it.
+ */
+export const bridgeMac = (vni: number): string =>
+  `0e:57:45:${vni
+    .toString(16)
+    .padStart(6, '0')
+    .replace(/(..)(..)(..)/, '$1:$2:$3')}`
+
 export const vxlanName = (vni: number): string => `vx${vni}`
 
 /** Of the tagged frames of an interface: names have 15 characters, so it is a digest of both. */

@@ -9,7 +9,7 @@ import type { Desired, Member, Network } from '../desired.ts'
 import type { Fault } from '../fault.ts'
 import type { Facts } from './facts.ts'
 import { type FilteredPort, filterOf } from './filter.ts'
-import { bridgeName, isUsableName, VXLAN_PORT, vlanName, vxlanName } from './names.ts'
+import { bridgeMac, bridgeName, isUsableName, VXLAN_PORT, vlanName, vxlanName } from './names.ts'
 import type { Capability, Link } from './seen.ts'
 
 export interface Host {
@@ -82,6 +82,7 @@ function bridgeFacts(network: Network, host: Host, facts: Map<string, string>): 
   const bridge = bridgeName(network.vni)
   facts.set(`device ${bridge}`, 'type bridge stp_state 0')
   facts.set(`link ${bridge} mtu`, `${mtuOf(network, host)}`)
+  facts.set(`link ${bridge} address`, bridgeMac(network.vni))
   facts.set(`link ${bridge} addrgenmode`, 'none')
   facts.set(`link ${bridge} state`, 'up')
   facts.set(`bridge ${bridge} mcast_snooping`, '0')

@@ -153,6 +153,7 @@ function ownFacts(row: LinkJson, facts: Map<string, string>): void {
   facts.set(`link ${name} state`, row.flags.includes('UP') ? 'up' : 'down')
   if (row.master !== undefined) facts.set(`slave ${name}`, row.master)
   if (linkinfo.info_kind === 'bridge') {
+    facts.set(`link ${name} address`, row.address ?? '')
     facts.set(`bridge ${name} mcast_snooping`, `${data.mcast_snooping ?? 0}`)
     facts.set(`bridge ${name} vlan_filtering`, `${data.vlan_filtering ?? 0}`)
   }

@@ -122,7 +122,7 @@ describe('ct in a pipeline', () => {
   test('a lookup by the tuple before translation', async () => {
     await install(
       'table=0,ip,actions=ct(commit,nat(dst=10.1.1.1),table=1)',
-      'table=1,ip,actions=resubmit(,2,ct)',
+      'table=1,ct_state=+new+trk,ip,actions=resubmit(,2,ct)',
       'table=2,udp,nw_dst=10.0.0.2,actions=output:2',
     )
     one.send(udp(out))

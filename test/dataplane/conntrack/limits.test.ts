@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { flushed } from '../../../dataplane/openflow/ct-flush.ts'
 import { tcp, udp } from './packets.ts'
 import { tracker } from './tracker.ts'
 
@@ -21,6 +22,16 @@ describe('limits', () => {
     t.see(udp(from(1)), { ...commit, zone: 7 })
     t.see(udp(from(2)), { ...commit, zone: 7 })
     expect(t.conntrack.entries(t.now(), 7)).toHaveLength(2)
+    const address = Uint8Array.from(Buffer.from('00000000000000000000ffff0a010000', 'hex'))
+    const first = flushed({
+      ...{ type: 'ct_flush', xid: 0, ip_proto: 17 },
+      properties: [
+        { kind: 'zone', zone_id: 7 },
+        { kind: 'orig', tuple: [{ kind: 'ct_src', address }] },
+      ],
+    })
+    t.conntrack.flush(...first)
+    expect(t.conntrack.entries(t.now(), 7).map(({ orig }) => orig.src)).toEqual(['10.1.0.1'])
     t.conntrack.flush(7)
     expect(t.conntrack.entries(t.now())).toHaveLength(3)
     t.conntrack.flush()

@@ -1,8 +1,10 @@
 /** Flows: how flow-mods change them, what counts, how they end. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { ADD_OR_MODIFY } from '../../../southbound/openflow/group.ts'
 import { decodeMatch, encodeMatch } from '../../../southbound/openflow/match.ts'
 import { flowFlags } from '../../../southbound/openflow/message.ts'
 import { allFlows, type FlowRequest } from '../../../southbound/openflow/multipart.ts'
+import { tcpSynFrame } from '../../../southbound/wire/frame.ts'
 import type { Sent } from './cases/case.ts'
 import { addFlow, apply, type FlowIn, flow, group, output, toGroup, udp } from './messages.ts'
 import { startRig } from './rig.ts'
@@ -224,4 +226,33 @@ test('a flow that no statistics reply could hold is refused; the largest that fi
     [2, 8 + 16 * 4090],
     [3, 0],
   ])
+})
+
+test('fin_timeout shortens the life of a flow of TCP, at FIN and RST alone', async () => {
+  const timed = { kind: 'fin_timeout', fin_idle_timeout: 3, fin_hard_timeout: 0 } as const
+  const match = { eth_type: 0x0800, ip_proto: 6 }
+  await silently(addFlow({ match, instructions: [apply(timed, output(2))] }, { idle_timeout: 60 }))
+  const segment = tcpSynFrame({
+    eth_src: 1,
+    eth_dst: 2,
+    ipv4_src: 1,
+    ipv4_dst: 2,
+    tcp_src: 9,
+    tcp_dst: 80,
+  })
+  rig.p1.send(segment)
+  expect(await flows()).toMatchObject([{ idle_timeout: 60, packet_count: 1n }])
+  const last = segment.slice()
+  last[47] = 0x11
+  rig.p1.send(last)
+  expect(await flows()).toMatchObject([{ idle_timeout: 3, packet_count: 2n }])
+  rig.clock.advance(5000)
+  expect(await flows()).toEqual([])
+})
+
+test('a group is modified, or added when it is not there, by one command', async () => {
+  const mod = (group_type: number) => ({ ...group('add', 7, group_type), command: ADD_OR_MODIFY })
+  await silently(mod(0), mod(1))
+  const found = await rig.controller.connection.multipart({ kind: 'group_desc', body: {} })
+  expect(found).toMatchObject([{ group_id: 7, group_type: 1 }])
 })

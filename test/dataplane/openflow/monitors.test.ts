@@ -1,5 +1,6 @@
 /** Flow monitors: what is told, to whom in short, and to those who do not read. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type FlowMonitors, flowMonitors } from '../../../dataplane/openflow/flow-monitors.ts'
 import { commitBundle } from '../../../southbound/openflow/bundle.ts'
 import type { FlowUpdate } from '../../../southbound/openflow/flow-update.ts'
 import { monitorFlags } from '../../../southbound/openflow/flow-update.ts'
@@ -131,6 +132,94 @@ test('who does not read hears of deletions alone, and of the rest when everythin
   ])
   await rig.controller.ask(addFlow(of(60)))
   expect(await events()).toEqual(['added 60'])
+})
+
+test('a flow that leaves the port of a monitor is told once more, as in Open vSwitch', async () => {
+  await watcher.ask(monitor(EVENTS, { out_port: 2 }))
+  const to = (port: number) => of(1, [apply(output(port))])
+  await rig.controller.ask(addFlow(to(2)), ...[3, 4].map((n) => flow('modify_strict', to(n))))
+  expect(await events()).toEqual(['added 1', 'modified 1'])
+  await rig.controller.ask(flow('delete_strict', to(4)), addFlow(to(2)), addFlow(to(5)))
+  expect(await events()).toEqual(['added 1', 'added 1'])
+})
+
+describe('while a controller does not read', () => {
+  const to = (port: number, priority = 50) => of(priority, [apply(output(port))])
+  let sent: string[]
+  let unread: number
+  let monitors: FlowMonitors
+  beforeEach(async () => {
+    rig.close()
+    rig = await startRig({ updateBytes: 1000 })
+    sent = []
+    unread = 0
+    monitors = flowMonitors(rig.bridge, {
+      get unread() {
+        return unread
+      },
+      send(message, size) {
+        unread += size
+        const parts = message.type === 'multipart_reply' && message.kind === 'flow_monitor'
+        if (!parts) sent.push(message.type)
+        else
+          for (const one of message.body)
+            if ('priority' in one) sent.push(`${one.event} ${one.priority}`)
+      },
+    })
+    watch(1, { out_port: 2 })
+    change(addFlow(to(2, 7)))
+    change(...Array.from({ length: 30 }, (_, n) => addFlow(of(100 + n))))
+    expect(sent.splice(0).at(-1)).toBe('flow_monitor_paused')
+  })
+  const watch = (id: number, more: object = {}) => {
+    monitors.add([{ id, flags: EVENTS, out_port: ANY, table_id: 0xff, match: NOTHING, ...more }], 1)
+  }
+  const change = (...mods: ReturnType<typeof flow>[]) =>
+    rig.bridge.change(undefined, (journal) => {
+      const before = journal.events.length
+      for (const mod of mods) rig.bridge.flows.apply(mod, rig.clock.now(), journal)
+      monitors.tell(journal.events.slice(before), undefined)
+    })
+  const read = () => {
+    unread = 0
+    monitors.caughtUp()
+    return sent.splice(0)
+  }
+
+  test('a flow that goes out of its sight is told of, gone or changed, and no other', () => {
+    change(flow('modify_strict', to(3, 7)), flow('delete_strict', to(3, 7)))
+    change(addFlow(to(2)))
+    change(flow('modify_strict', to(3)))
+    change(flow('delete_strict', to(3)))
+    change(flow('modify_strict', to(3, 100)))
+    expect(read()).toEqual(['deleted 7', 'modified 100', 'flow_monitor_resumed'])
+  })
+
+  test('a flow that it was told of by another monitor meanwhile is told when it goes', () => {
+    change(addFlow(to(2)))
+    watch(2, { flags: EVENTS | initial, match: NOTHING })
+    sent.length = 0
+    change(flow('delete_strict', to(2)))
+    expect(read()).toEqual(['deleted 50', 'flow_monitor_resumed'])
+  })
+
+  test('nothing is told of a flow that went while no monitor saw it', () => {
+    watch(2, { table_id: 9 })
+    change(addFlow(to(2)))
+    monitors.cancel(1)
+    change(flow('delete_strict', to(2)))
+    watch(1)
+    expect(read()).toEqual(['flow_monitor_resumed'])
+  })
+
+  test('the pause ends for it even when it has cancelled what it monitored', () => {
+    change(addFlow(to(2)))
+    monitors.cancel(1)
+    watch(2)
+    expect(read()).toEqual(['flow_monitor_resumed'])
+    change(addFlow(to(2, 51)))
+    expect(read()).toEqual(['added 51'])
+  })
 })
 
 test('so many monitors and no more', async () => {

@@ -1,6 +1,5 @@
-/** Ports: what is told of them, what a port_mod changes, their queues. */
+/** Ports: what is told of them, what a port_mod changes. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { newQueue } from '../../../dataplane/openflow/queues.ts'
 import {
   ALL,
   ANY,
@@ -9,7 +8,6 @@ import {
   portConfig,
   TABLE,
 } from '../../../southbound/openflow/port.ts'
-import { ALL_QUEUES } from '../../../southbound/openflow/queue.ts'
 import { addFlow, apply, group, output, packetOut, toGroup, udp } from './messages.ts'
 import { type Plug, PORT_MAC, startRig } from './rig.ts'
 
@@ -141,38 +139,4 @@ test('statistics of ports count packets and bytes both ways', async () => {
   expect(one).toMatchObject({ port_no: 1, rx_packets: 1n, rx_bytes: 100n, tx_packets: 0n })
   expect(two).toMatchObject({ port_no: 2, tx_packets: 1n, tx_bytes: 100n, duration_sec: 1 })
   expect(two).toMatchObject({ duration_nsec: 500_000_000 })
-})
-
-test('queues tell their rates and count what left by them; set_queue of none leaves by the port', async () => {
-  const { queues } = rig.bridge.ports.get(2)!
-  queues.set(7, newQueue(7, rig.clock.now(), { minRate: 100 }))
-  const { connection } = rig.controller
-  const config = await connection.request({ type: 'queue_get_config_request', port: 2 })
-  expect(config).toMatchObject({
-    port: 2,
-    queues: [
-      {
-        queue_id: 7,
-        port: 2,
-        properties: [
-          { kind: 'min_rate', rate: 100 },
-          { kind: 'max_rate', rate: 0xffff },
-        ],
-      },
-    ],
-  })
-  await rig.controller.ask(
-    packetOut({ actions: [{ kind: 'set_queue', queue_id: 7 }, output(2)] }),
-    packetOut({ actions: [{ kind: 'set_queue', queue_id: 8 }, output(2)] }),
-    packetOut(),
-  )
-  expect(rig.p2.received).toHaveLength(3)
-  rig.clock.advance(2000)
-  const body = { port_no: ANY, queue_id: ALL_QUEUES }
-  expect(await connection.multipart({ kind: 'queue', body })).toEqual([
-    {
-      ...{ port_no: 2, queue_id: 7, tx_bytes: 100n, tx_packets: 1n, tx_errors: 0n },
-      ...{ duration_sec: 2, duration_nsec: 0 },
-    },
-  ])
 })

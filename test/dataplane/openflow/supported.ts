@@ -24,8 +24,6 @@ export interface Supported {
   readonly name: string
   /** `FILE: TEST`; or, after a dash, why there is nothing to show. */
   readonly shown: string
-  /** What a test shows that a running switch does not have. */
-  readonly note?: string
 }
 
 const answers = (name: string) => `openflow/answers.test.ts: ${name}`
@@ -98,6 +96,10 @@ const byField = found(
 
 // ---- what other tests show ---------------------------------------------------------------------
 
+const QUEUES =
+  'openflow/queues.test.ts: packets leave by the queue that was set, are counted there, and lost there when it is full'
+const FUZZED = '- yes: each run of `npm run fuzz -- switch` has it'
+const CT = 'conntrack/actions.test.ts: a firewall lets answers in and nothing else'
 /** Rows whose test is not a case; `- …` says why there is none. */
 const named: Readonly<Record<string, string>> = {
   'message hello':
@@ -124,7 +126,9 @@ const named: Readonly<Record<string, string>> = {
     'openflow/flows.test.ts: a modification keeps cookie, timeouts, flags and counters; reset_counts ends the last',
   'message barrier_reply': answers('a barrier'),
   'message queue_get_config_reply':
-    'openflow/ports.test.ts: queues tell their rates and count what left by them; set_queue of none leaves by the port',
+    'openflow/queues.test.ts: queues tell their rates in tenths of a percent of the port’s',
+  'multipart queue': QUEUES,
+  'action set_queue': QUEUES,
   'message role_reply':
     'openflow/sessions.test.ts: a second master demotes the first; a slave changes nothing and hears of ports alone',
   'message role_request':
@@ -165,6 +169,16 @@ const named: Readonly<Record<string, string>> = {
     'openflow/meters.test.ts: a drop band counts kilobits: 8 kb/s are ten frames of 100 bytes',
   'action group':
     'openflow/groups.test.ts: a group of type all copies to every bucket, each with its own changes',
+  'Open vSwitch action resubmit_port': '- yes: as `resubmit` into the same table',
+  'Open vSwitch action resubmit_ct':
+    'conntrack/actions.test.ts: a lookup by the tuple before translation',
+  'Open vSwitch action controller': FUZZED,
+  'Open vSwitch action output_reg2': FUZZED,
+  'Open vSwitch action copy_field': FUZZED,
+  'Open vSwitch action controller2':
+    'openflow/sessions.test.ts: packet_in2 carries userdata to the controller of its number',
+  'Open vSwitch action ct': CT,
+  'Open vSwitch action nat': CT,
   'error hello_failed.incompatible':
     'openflow/sessions.test.ts: a peer that speaks another version is told hello_failed',
   'error flow_mod_failed.table_full':
@@ -216,14 +230,18 @@ const named: Readonly<Record<string, string>> = {
   ),
 }
 
-const NO_QUEUES = 'a running switch has no queues: only a process that makes them itself has'
-const notes: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    'message queue_get_config_request',
-    'message queue_get_config_reply',
-    'multipart queue',
-    'action set_queue',
-  ].map((row) => [row, NO_QUEUES]),
+/** Open vSwitch's actions that this switch refuses. */
+const refused: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({
+    sample: 'no samples are taken',
+    sample2: 'no samples are taken',
+    sample3: 'no samples are taken',
+    encap: 'no network service headers',
+    decap: 'no network service headers',
+    dec_nsh_ttl: 'no network service headers',
+    delete_field: 'no Geneve, and its options are all that it deletes',
+    learn2: 'no limit of learned flows of one cookie; `learn` is there',
+  }).map(([name, why]) => [name, `- refused with \`bad_exp_type\`: ${why}`]),
 )
 
 const rowsOf = (
@@ -233,14 +251,15 @@ const rowsOf = (
 ): Supported[] =>
   names.map((name) => {
     const row = `${kind} ${name}`
-    const note = notes[row]
-    return { kind, name, shown: named[row] ?? shownBy(name) ?? '', ...(note && { note }) }
+    return { kind, name, shown: named[row] ?? shownBy(name) ?? '' }
   })
 
 const OPENFLOW_FIELDS = fieldNames.filter((name) => fieldOf[name].header >>> 16 === 0x8000)
-/** Open vSwitch's own are in the tables of southbound/openflow/README.md. */
 const OPENFLOW_ACTIONS = Object.entries(actionRows).flatMap(([name, [type]]) =>
   typeof type === 'number' ? [name] : [],
+)
+const OPEN_VSWITCH_ACTIONS = Object.keys(actionRows).filter(
+  (name) => !OPENFLOW_ACTIONS.includes(name),
 )
 const errorNames = Object.values(errorTypes).flatMap(([type, codes]) =>
   codes.map((code) => `${type}.${code}`),
@@ -256,6 +275,9 @@ export const supported: readonly Supported[] = [
     actionKinds.includes(name as Action['kind'])
       ? byAction.get(name)
       : '- not supported: `bad_type`',
+  ),
+  ...rowsOf('Open vSwitch action', OPEN_VSWITCH_ACTIONS, (name) =>
+    actionKinds.includes(name as Action['kind']) ? byAction.get(name) : refused[name],
   ),
   ...rowsOf('match field', OPENFLOW_FIELDS, (name) =>
     name in keyField

@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type OpenPort, PortError } from '../../../dataplane/ports/frame-port.ts'
 import { openPacketPort } from '../../../dataplane/ports/packet-socket.ts'
 import { openTapPort } from '../../../dataplane/ports/tap.ts'
+import { addPort } from '../../../dataplane/switch/operator.ts'
 import { inNamespace } from '../../../topologies/lab/netns/namespace.ts'
 import { needs } from '../../needs.ts'
+import { startHost } from '../rig.ts'
 import { openSegment, type Segment } from './segment.ts'
 
 const until = (check: () => void | Promise<void>) =>
@@ -131,8 +135,30 @@ describe('devices of the machine', needs('root', 'netns', 'iproute2', 'tun', 'pi
     await until(() => expect(port.up).toBe(false))
     send(port, frame(60, 1))
     expect(port.counters.txErrors).toBe(1)
+    // Another device of that name is not the one that it was.
+    await segment.ip(segment.near, 'link', 'add', 'x0', 'type', 'veth', 'peer', 'name', 'x1')
+    for (const name of ['x0', 'x1']) await segment.ip(segment.near, 'link', 'set', name, 'up')
+    const next = await segment.inNear(() => openPacketPort('x0'))
+    await until(() => expect(next.up).toBe(true))
+    expect([port.up, port.gone, next.gone]).toEqual([false, true, false])
+    next.close()
     port.close()
     port.close()
+  })
+
+  test('an interface whose device was taken away has one again as soon as there is one', async () => {
+    const name = `wt${process.pid}`
+    const { host, bridge } = await startHost('h1')
+    addPort(host, 'br-int', name, { type: 'tap', ofport_request: 7 })
+    const index = () => {
+      const rows = [...host.database.table('Interface').values()]
+      return rows.find((row) => row.name === name)?.ifindex
+    }
+    await until(() => expect(bridge.ports.get(7)?.up).toBe(true))
+    const before = index()
+    await promisify(execFile)('ip', ['link', 'del', name])
+    await until(() => expect([bridge.ports.get(7)?.up, index() === before]).toEqual([true, false]))
+    host.close()
   })
 
   test('what cannot be opened is refused in one sentence', async () => {

@@ -65,6 +65,17 @@ test.each([false, true])('what is written is read again (nanoseconds: %s)', asyn
   expect(read.map(({ nanoseconds }) => nanoseconds)).toEqual([0, 500_000, 1_000_000, 1_500_000])
 })
 
+test('a frame is a copy of its own bytes, wherever in a long file it stood', async () => {
+  const writer = await openPcapFile(path)
+  for (let i = 0; i < 20; i++) writer.write(frame(60_000, i), 0, 60_000, 0)
+  await writer.close()
+  const frames = (await all()).map((one) => one.frame)
+  expect(frames).toEqual(Array.from({ length: 20 }, (_, i) => frame(60_000, i)))
+  // No Buffer, whose slice() is a view; none that keeps a piece of the file alive.
+  expect(new Set(frames.map((one) => one.buffer.byteLength))).toEqual(new Set([60_000]))
+  expect(frames.some((one) => Buffer.isBuffer(one))).toBe(false)
+})
+
 test('every truncation is an error at its place, or a file with fewer frames', async () => {
   const writer = await openPcapFile(path)
   for (const size of [5, 9]) writer.write(frame(size), 0, size, 0)

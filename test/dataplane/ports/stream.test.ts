@@ -120,6 +120,24 @@ describe('stream ports', () => {
     expect(a.it.counters.txFrames + a.it.counters.txDropped).toBe(300)
   })
 
+  test('a peer that does not read keeps so many frames, however short they are', async () => {
+    const sockets: Socket[] = []
+    const server = createServer((socket) => void sockets.push(socket.pause()))
+    await new Promise<void>((resolve) => server.listen(join(folder, 'slow'), resolve))
+    open.push(server, { close: () => sockets[0]?.destroy() })
+    const a = await port(`unix:${folder}/slow`)
+    await isUp(a)
+    // In one turn of the event loop: the kernel takes nothing meanwhile.
+    for (let i = 0; i < 20_000; i++) a.send(frame(14))
+    expect(a.it.counters).toMatchObject({ txFrames: 16_384, txDropped: 20_000 - 16_384 })
+    // What it reads makes room again.
+    sockets[0]?.resume()
+    await until(() => {
+      a.send(frame(14))
+      expect(a.it.counters.txFrames).toBeGreaterThan(16_384)
+    })
+  })
+
   test('what cannot be an endpoint is refused in one sentence', async () => {
     for (const endpoint of ['', 'unix:', 'ssl:127.0.0.1:1', `punix:${folder}/no/such`]) {
       await expect(openStreamPort({ name: 'p1', endpoint })).rejects.toThrow(PortError)

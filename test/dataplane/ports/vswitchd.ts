@@ -1,6 +1,7 @@
 /**
- * A real ovs-vswitchd with the dummy datapath in a folder of its own, with a bridge br0. It needs no root.
- * `override`: ports of every type are dummy ones; `system`: tunnels are real.
+ * A real ovs-vswitchd in a folder of its own, with a bridge br0. `override`: ports of every type are dummy
+ * ones; `system`: tunnels are real; neither needs root. `beside`: devices are those of the namespace, and
+ * dummy ports beside them.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -19,7 +20,10 @@ export interface Vswitchd {
   close(): void
 }
 
-export async function openVswitchd(dummy: 'override' | 'system'): Promise<Vswitchd> {
+export async function openVswitchd(
+  dummy: 'override' | 'system' | 'beside',
+  namespace?: string,
+): Promise<Vswitchd> {
   const folder = mkdtempSync(join(tmpdir(), 'weft-vswitchd-'))
   const at = (name: string) => join(folder, name)
   const env = { ...process.env, OVS_RUNDIR: folder, OVS_LOGDIR: folder, OVS_DBDIR: folder }
@@ -30,7 +34,9 @@ export async function openVswitchd(dummy: 'override' | 'system'): Promise<Vswitc
   const daemon = async (program: string, name: string, ...args: string[]) => {
     const files = [`--unixctl=${at(`${name}.ctl`)}`, `--pidfile=${at(`${name}.pid`)}`]
     const quiet = ['--no-chdir', `--log-file=${at(`${name}.log`)}`, '-vconsole:off', '--detach']
-    await run(program, [...args, ...files, ...quiet], { env })
+    const within = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+    const [command = '', ...rest] = [...within, program, ...args, ...files, ...quiet]
+    await run(command, rest, { env })
     pids.push(Number(readFileSync(at(`${name}.pid`), 'utf8')))
   }
   const vswitchd: Vswitchd = {
@@ -49,8 +55,10 @@ export async function openVswitchd(dummy: 'override' | 'system'): Promise<Vswitc
     await run('ovsdb-tool', ['create', at('conf.db'), schema], { env })
     await daemon('ovsdb-server', 'db', at('conf.db'), `--remote=p${db}`)
     await vswitchd.vsctl('--no-wait', 'init')
-    await daemon('ovs-vswitchd', 'vswitchd', `--enable-dummy=${dummy}`, '--disable-system', db)
-    const bridge = ['datapath_type=dummy', 'fail_mode=secure', 'protocols=OpenFlow13']
+    const flag = dummy === 'beside' ? '--enable-dummy' : `--enable-dummy=${dummy}`
+    await daemon('ovs-vswitchd', 'vswitchd', flag, '--disable-system', db)
+    const type = dummy === 'beside' ? 'netdev' : 'dummy'
+    const bridge = [`datapath_type=${type}`, 'fail_mode=secure', 'protocols=OpenFlow13']
     await vswitchd.vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', ...bridge)
     return vswitchd
   } catch (error) {

@@ -117,6 +117,31 @@ describe('a bridge without its controllers', () => {
     expect(flows()).toBe(0)
   })
 
+  test('the only one that was connected is taken away: three probes later it learns', async () => {
+    await set({ fail_mode: 'standalone' })
+    const targets = ['tcp:192.0.2.1', 'tcp:192.0.2.2']
+    const [bridge] = host.database.table('Bridge').values()
+    host.database.transact([
+      ...targets.map((target, i) =>
+        ops.insert('Controller', { target, inactivity_probe: 1000 }, `c${i}`),
+      ),
+      ops.update('Bridge', bridge!._uuid, { controller: ['c0', 'c1'] }),
+    ])
+    await quiet()
+    // The other one is dialled, and never says hello.
+    const connection = await Connection.open(dialled[0] as Duplex)
+    await connection.barrier()
+    await quiet()
+    const rows = [...host.database.table('Controller').values()]
+    const silent = rows.filter((row) => !row.is_connected).map(({ _uuid }) => _uuid)
+    expect(silent).toHaveLength(1)
+    await set({ controller: silent })
+    clock.advance(2900)
+    expect(host.bridge('br0')?.failsOpen).toBe(false)
+    clock.advance(200)
+    expect(host.bridge('br0')?.failsOpen).toBe(true)
+  })
+
   test('three probes without any, a standalone bridge learns; one back, and its flows count again', async () => {
     await set({ fail_mode: 'standalone' })
     await setController()

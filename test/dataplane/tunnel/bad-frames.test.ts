@@ -23,6 +23,8 @@ function summed(frame: Uint8Array): Uint8Array {
   ipv4.set.checksum(frame, 14, internetChecksum(frame, 14, 14 + (frame[14]! & 15) * 4))
   return frame
 }
+/** ::ffff:a.b.c.d, by which IPv4 addresses go in here and never on a wire. */
+const mapped = (ipv4: string) => `${'00'.repeat(10)}ffff${ipv4}`
 const four = arrival4(inner())
 const six = arrival6(inner())
 
@@ -110,6 +112,13 @@ test.each([
     'underlay_malformed',
   ],
   ['ND cut short', wrong(six, [18, '0008'], [20, '3aff'], [54, '8700']), 'underlay_malformed'],
+  ['a source of 0.0.0.0', summed(wrong(four, [26, '00000000'])), 'underlay_malformed'],
+  ['a source that is a multicast', summed(wrong(four, [26, 'e0000001'])), 'underlay_malformed'],
+  ['a source that is everybody', summed(wrong(four, [26, 'ffffffff'])), 'underlay_malformed'],
+  ['an IPv6 source of ::', wrong(six, [22, '00'.repeat(16)]), 'underlay_malformed'],
+  ['an IPv6 source that is a multicast', wrong(six, [22, 'ff02']), 'underlay_malformed'],
+  ['an IPv4 source in IPv6', wrong(six, [22, mapped('c000020c')]), 'underlay_malformed'],
+  ['an IPv4 destination in IPv6', wrong(six, [38, mapped('c000020b')]), 'underlay_malformed'],
   ['ND over a router', wrong(six, [20, '3a40'], [54, '8700']), 'underlay_malformed'],
 ])('%s is a named drop', async (_, frame, reason) => {
   await it.inject(frame)
@@ -124,6 +133,20 @@ test('an ND message with an option of length 0 is a named drop', async () => {
   const sum = internetChecksum(frame, 54, frame.length, sum16(frame, 22, 54) + 58 + 32)
   frame.set([sum >> 8, sum & 255], 56)
   await it.inject(frame)
+  expect(it.drops()).toEqual({ underlay_malformed: 1 })
+})
+
+test.each([
+  ['for', '87', 'c000020b', '01'],
+  ['about', '88', 'c000020c', '02'],
+])('an ND message %s an IPv4 address is a named drop', async (_, type, address, option) => {
+  const frame = bytes(`0a0000000001 0a0000000099 86dd 60000000 0020 3a ff
+    20010db8000000000000000000000099 20010db8000000000000000000000011
+    ${type} 00 0000 60000000 ${mapped(address)} ${option} 01 0a0000000099`)
+  const sum = internetChecksum(frame, 54, frame.length, sum16(frame, 22, 54) + 58 + 32)
+  frame.set([sum >> 8, sum & 255], 56)
+  await it.inject(frame)
+  expect(it.take().slice(1)).toEqual([])
   expect(it.drops()).toEqual({ underlay_malformed: 1 })
 })
 

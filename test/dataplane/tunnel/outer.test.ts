@@ -144,6 +144,16 @@ describe('outer headers', () => {
   })
 })
 
+test('an MTU beyond what an IPv4 header can say is the largest that it can', async () => {
+  const it = await towards('4', { mtuBytes: 100_000, underlayMtuBytes: 100_000 })
+  const frame = (size: number) =>
+    ethernetFrame({ src: 2, dst: 4, type: 0x88b5, payload: new Uint8Array(size - 14) })
+  const [out] = await it.send(frame(65_499))
+  expect(hex(out!.subarray(16, 18))).toBe('ffff')
+  expect(await it.send(frame(65_500))).toEqual([])
+  expect(it.drops()).toEqual({ underlay_mtu_exceeded: 1 })
+})
+
 describe('congestion on the underlay, RFC 6040 figure 4', () => {
   const NOT = 0
   const ECT1 = 1

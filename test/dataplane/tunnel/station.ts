@@ -39,6 +39,8 @@ export interface TunnelledOptions {
   readonly addresses?: readonly string[]
   readonly routes?: readonly Route[]
   readonly mtuBytes?: number
+  /** Of the underlay, if less than its port's. */
+  readonly underlayMtuBytes?: number
   /** Of the vxlan interface. */
   readonly options?: Readonly<Record<string, string>>
   /** What flows do before the output to the tunnel. */
@@ -58,6 +60,7 @@ export async function tunnelled(of: TunnelledOptions = {}): Promise<Tunnelled> {
     mac: OUR_MAC,
     addresses: of.addresses ?? ['192.0.2.11/24', '2001:db8::11/64'],
     ...(of.routes && { routes: of.routes }),
+    ...(of.underlayMtuBytes && { mtuBytes: of.underlayMtuBytes }),
   })
   addPort(host.host, 'br-int', 't0', {
     type: 'vxlan',

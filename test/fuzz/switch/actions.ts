@@ -37,12 +37,9 @@ const READ_ONLY =
   /^(in_phy_port|eth_type|ip_proto|ip_frag|ipv6_exthdr|tcp_flags|conj_id|mpls_bos|ct_state|ct_zone|ct_mark|ct_label|nxm_in_port|in_port|metadata|vlan_tci|tun_flags|ct_(nw|tp|ipv6)_.*|packet_type|recirc_id|dp_hash|actset_output|nd_.*)$/
 /** What may be read: a tag may be missing, and then a read of its bits says which switch it is. */
 const sources = keyNames.filter(
-  (name) => !/^(vlan_tci|nw_tos|in_phy_port|pbb_isid|ipv6_exthdr|ct_(nw|tp|ipv6)_.*)$/.test(name),
+  (name) => !/^(vlan_tci|in_phy_port|pbb_isid|ipv6_exthdr|ct_(nw|tp|ipv6)_.*)$/.test(name),
 )
 const settable = keyNames.filter((name) => !READ_ONLY.test(name))
-
-/** Of an operand: nw_tos has two bits that stay as they are. */
-const targets = settable.filter((name) => name !== 'nw_tos')
 
 const fits = (name: FieldName, known: Match | undefined): boolean =>
   known === undefined || missingPrerequisite({ ...known, [name]: known[name] ?? 0 }) === undefined
@@ -104,6 +101,14 @@ const isTagged = (known: Match | undefined) =>
     ? known.vlan_vid >= 0x1000
     : (known.vlan_vid?.[0] ?? 0) >= 0x1000)
 
+/** Members of a bundle of which the first that is up is taken. */
+const firstLive = (world: World) => ({
+  ...{ algorithm: 0, fields: world.random.below(7), basis: 0 },
+  members: Array.from({ length: world.random.below(4) }, () =>
+    world.random.pick([...PORTS, DOWN_PORT, NO_PORT, 0xfff8, 0xffff]),
+  ),
+})
+
 const rows: { readonly [K in Action['kind']]: Row<K> } = {
   output: [
     26,
@@ -127,14 +132,14 @@ const rows: { readonly [K in Action['kind']]: Row<K> } = {
   load: [
     6,
     (context) => {
-      const dst = bits(context, targets, 64)
+      const dst = bits(context, settable, 64)
       return { dst, value: value(context.world, dst.n_bits) }
     },
   ],
   load2: [
     6,
     (context) => {
-      const maskable = targets.filter((one) => fieldOf[one].maskable)
+      const maskable = settable.filter((one) => fieldOf[one].maskable)
       const name = field(context, maskable)
       if (!fieldOf[name].maskable) return undefined
       // Without the bit that says that there is a tag.
@@ -147,7 +152,7 @@ const rows: { readonly [K in Action['kind']]: Row<K> } = {
     6,
     (context) => {
       const src = bits(context, sources)
-      const name = field(context, targets)
+      const name = field(context, settable)
       const all = widthOf(name)
       const n_bits = Math.min(src.n_bits, all)
       const ofs = context.world.random.below(all - n_bits + 1)
@@ -158,7 +163,7 @@ const rows: { readonly [K in Action['kind']]: Row<K> } = {
     2,
     (context) => {
       const src = bits(context, sources)
-      const name = field(context, targets)
+      const name = field(context, settable)
       const all = widthOf(name)
       const n_bits = Math.min(src.n_bits, all)
       const ofs = context.world.random.below(all - n_bits + 1)
@@ -257,7 +262,7 @@ const rows: { readonly [K in Action['kind']]: Row<K> } = {
     }),
   ],
   push: [3, (context) => ({ src: bits(context, sources) })],
-  pop: [3, (context) => ({ dst: bits(context, targets) })],
+  pop: [3, (context) => ({ dst: bits(context, settable) })],
   output_reg: [
     2,
     ({ world }) => ({
@@ -288,10 +293,24 @@ const rows: { readonly [K in Action['kind']]: Row<K> } = {
     }),
   ],
   ct_clear: [1, () => ({})],
-  fin_timeout: [1, () => ({ fin_idle_timeout: 0, fin_hard_timeout: 0 })],
-  bundle: 'its hash is nobody’s but Open vSwitch’s',
-  bundle_load: 'its hash is nobody’s but Open vSwitch’s',
-  multipath: 'its hash is nobody’s but Open vSwitch’s',
+  // No flow ends within a run.
+  fin_timeout: [1, () => ({ fin_idle_timeout: 6000, fin_hard_timeout: 0 })],
+  // The hash is nobody's but Open vSwitch's: of these there is but one choice.
+  bundle: [1, ({ world }) => firstLive(world)],
+  bundle_load: [
+    1,
+    (context) => ({
+      ...firstLive(context.world),
+      dst: bits(context, ['reg3', 'pkt_mark', 'reg4']),
+    }),
+  ],
+  multipath: [
+    1,
+    (context) => ({
+      ...{ fields: context.world.random.below(7), basis: 7, algorithm: 0, max_link: 0, arg: 0 },
+      dst: bits(context, settable, 64),
+    }),
+  ],
   learn: 'a learned flow depends on which frame came first; test/dataplane has tests of it',
   learn2: 'a learned flow depends on which frame came first; test/dataplane has tests of it',
   unknown: 'mistakes.ts makes those',
@@ -320,7 +339,7 @@ export const madeKinds: readonly string[] = made.map(([kind]) => kind)
 
 /** What only a list of actions may hold. */
 const LISTS_ONLY: ReadonlySet<string> = new Set(
-  'controller controller2 push pop output_reg output_reg2 output_trunc clone check_pkt_larger exit note resubmit dec_ttl_cnt_ids fin_timeout pop_queue set_tunnel set_tunnel64'.split(
+  'controller controller2 push pop output_reg output_reg2 output_trunc clone check_pkt_larger exit note resubmit dec_ttl_cnt_ids fin_timeout bundle bundle_load multipath pop_queue set_tunnel set_tunnel64'.split(
     ' ',
   ),
 )

@@ -98,7 +98,7 @@ export const known: Readonly<Record<string, Known>> = {
   },
   tags_refused: {
     what: '`bad_tag` for a flow that pushes a third tag; here any number',
-    why: 'silent',
+    why: '§7.2.3.7: eth_type is the type behind all tags, so there may be more than two (as in many_tags)',
     error: ({ line, ours, theirs }) =>
       ours === undefined &&
       theirs === 'bad_action.bad_tag' &&
@@ -112,7 +112,7 @@ export const known: Readonly<Record<string, Known>> = {
   },
   which_error: {
     what: 'of several mistakes in one message, another is told first',
-    why: 'silent; each mistake alone has the same error in both',
+    why: '§7.4: one error for one message, and none is said to come first; each mistake alone has the same error in both',
     error: ({ line, ours, theirs }) =>
       line.is !== 'other' && ours !== undefined && theirs !== undefined,
   },
@@ -146,17 +146,6 @@ export const known: Readonly<Record<string, Known>> = {
     error: ({ line, theirs }) =>
       theirs !== undefined && /"(in_phy_port|pbb_isid|ipv6_exthdr)"/.test(textOf(line)),
   },
-  ct_written: {
-    what: 'takes a move, or a set_field in write_actions, into ct_mark or ct_label; here `bad_set_argument`, as both say to a set_field in apply_actions',
-    why: 'silent: ovs-fields(7) says that only actions within ct write them',
-    error: ({ line, ours, theirs }) =>
-      ours === 'bad_action.bad_set_argument' &&
-      theirs === undefined &&
-      actionsOf(line).some((action) => {
-        const field = 'field' in action ? action.field : 'dst' in action && action.dst?.field
-        return field === 'ct_mark' || field === 'ct_label'
-      }),
-  },
   nd_code: {
     what: 'refuses fields of neighbour discovery beside an icmpv6_code that is not 0; here they need the type alone',
     why: '§7.2.3.7, table 12: ICMPV6_TYPE = 135 or 136',
@@ -186,11 +175,6 @@ export const known: Readonly<Record<string, Known>> = {
     what: 'names a table and a cookie in packet-ins from a bucket or the action set; here the cookie is -1',
     why: '§7.4.1: -1 where no one flow sent it, as from a bucket or the action set (every such packet-in is compared but for these two)',
   },
-  dec_mpls_ttl: {
-    what: 'ends the flow at dec_mpls_ttl where there is no label; here nothing happens and the next action follows',
-    why: '§5.12: silent; an action on a header that is not there has no effect elsewhere either',
-    outcome: ({ lines }) => someAction(lines, ['dec_mpls_ttl']),
-  },
   push_vlan_copies: {
     what: 'pushes a tag with VID and priority 0; here they are those of the tag below',
     why: '§5.12.1, table 7: copied from the outer tag that is there',
@@ -205,7 +189,7 @@ export const known: Readonly<Record<string, Known>> = {
   },
   mpls_depth: {
     what: 'has room for three labels and drops what would have more, or had more before a pop; here any number',
-    why: 'silent',
+    why: '§5.12.1: push_mpls pushes, whatever is there; three is the size of a structure of Open vSwitch, not what it does',
     outcome: ({ lines, input }) => {
       const pushes = countActions(lines, 'push_mpls')
       const isDeep = inspect(input.bytes).labels + pushes > 3
@@ -226,20 +210,10 @@ export const known: Readonly<Record<string, Known>> = {
   },
   output_trunc_tags: {
     what: 'cuts in output_trunc before tags that were pushed are there, and after popped ones are gone; here what is sent is cut',
-    why: 'silent: an extension; ovs-actions(7) says that the packet is truncated to max_len',
+    why: 'ovs-actions(7): output_trunc truncates the packet to max_len bytes, not to four more or less for each tag',
     outcome: ({ lines }) =>
       someAction(lines, ['output_trunc']) &&
       someAction(lines, ['push_vlan', 'push_mpls', 'pop_vlan', 'pop_mpls']),
-  },
-  clone_action_set: {
-    what: 'runs the action set at the end of a clone too; here at the end of the packet alone',
-    why: 'silent: an extension, and ovs-actions(7) says nothing of the action set',
-    outcome: ({ lines }) =>
-      someAction(lines, ['clone']) &&
-      lines.some(
-        (line) =>
-          line.is === 'flow' && line.flow.instructions.some(({ kind }) => kind === 'write_actions'),
-      ),
   },
   pop_mpls_all: {
     what: 'pops all labels when the EtherType that is left is not MPLS; here one. A pop of what was pushed leaves the EtherType that the frame had, and a pop beyond the bottom of the stack does nothing; here the EtherType is what the pop before said',
@@ -296,11 +270,6 @@ export const known: Readonly<Record<string, Known>> = {
         lines.some((line) => line.is === 'group' && hasAction(line, ['group']))) &&
       lines.some((line) => line.is === 'group' && line.group.group_type === groupType.select),
   },
-  icmpv6_short: {
-    what: 'brings the checksum of ICMPv6 in line where the message has less than 8 bytes, of which it reads no type; here such a header is not there',
-    why: 'silent: RFC 4443 has no such message',
-    outcome: ({ lines, input }) => inspect(input.bytes).isShortIcmp && writes(lines, ADDRESS),
-  },
   later_ports: {
     what: 'refuses a set_field of a port or type where the match says that it is a later fragment; here it has no effect',
     why: '§7.2.5: the prerequisites are eth_type and ip_proto, and these are met',
@@ -312,7 +281,7 @@ export const known: Readonly<Record<string, Known>> = {
   },
   cut_short: {
     what: 'remembers what was set in a header that is cut short over a push or pop, and writes into ARP and MPLS that are cut short (or makes a label where there is none); here such a header is not there',
-    why: 'silent',
+    why: 'RFC 826, RFC 3032: what is too short has no such field; what Open vSwitch writes into it is never read from the packet',
     outcome: ({ lines, input }) =>
       inspect(input.bytes).isCut &&
       (someAction(lines, ['push_vlan', 'pop_vlan', 'push_mpls', 'pop_mpls']) ||
@@ -320,12 +289,12 @@ export const known: Readonly<Record<string, Known>> = {
   },
   nd_type_read: {
     what: 'reads nd_options_type as 0 in a move, though it matches it; here what is matched is what is moved',
-    why: 'silent: a field of Open vSwitch',
+    why: 'ovs-fields(7): the field has one value, and the move of Open vSwitch contradicts its match',
     outcome: ({ lines }) => writes(lines, /"src":\{"field":"nd_options_type"/),
   },
   nd_options: {
     what: 'writes single bits into the target of neighbour discovery whose options are malformed; here the whole field, of which nothing was read',
-    why: 'silent',
+    why: '§7.2.5: a field is set to what the actions say; bits that no match can see are not mixed with it',
     outcome: ({ lines, input }) => inspect(input.bytes).isNdWrong && writes(lines, /"(ipv6_)?nd_/),
   },
   routing_header: {
@@ -338,11 +307,6 @@ export const known: Readonly<Record<string, Known>> = {
     why: '§5.12: immediately after the Ethernet header',
     outcome: ({ lines, input }) =>
       inspect(input.bytes).isLength && someAction(lines, ['push_mpls']),
-  },
-  check_pkt_larger: {
-    what: 'runs the action set within check_pkt_larger and once more at the end, and forgets the bit outside of its table; here the bit is set and that is all',
-    why: 'silent: an extension; ovs-actions(7) says no more than that the bit is set',
-    outcome: ({ lines }) => someAction(lines, ['check_pkt_larger']),
   },
   many_tags: {
     what: 'sees two VLAN tags at most, and the third as the EtherType, and loses one of three; here any number',

@@ -54,11 +54,18 @@ if (values.mutations) {
 async function run(): Promise<boolean> {
   const linear = await ourSwitch('linear', linearMatcher)
   const tuples = await ourSwitch('tuple space', tupleSpace)
-  const theirs = values['no-ovs'] ? undefined : await lastingPeer(openVswitch)
-  // Daemons outlive whoever started them: an interrupted run takes them along.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void theirs?.close().finally(() => process.exit(1)))
+  const starting = values['no-ovs'] ? undefined : lastingPeer(openVswitch)
+  // Daemons outlive whoever started them: an interrupted run takes them along, also those that start.
+  const interrupted = async () => {
+    try {
+      await (await starting)?.close()
+    } finally {
+      process.exit(1)
+    }
   }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void interrupted())
+  const theirs = await starting
   try {
     const absent = {
       ours: await missingActions(linear),

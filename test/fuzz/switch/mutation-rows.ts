@@ -111,8 +111,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
   "a bucket's changes stay": {
     file: 'dataplane/pipeline/pipeline.ts',
-    find: '      run.queue = queue\n      restore(run, saved, stackSize)\n    },\n    fork',
-    replace: '      run.queue = queue\n    },\n    fork',
+    find: '      run.queue = queue\n      restore(run, saved, stackSize)\n    },\n    branch',
+    replace: '      run.queue = queue\n    },\n    branch',
   },
   'a port that is down is live': {
     file: 'dataplane/pipeline/groups.ts',

@@ -8,7 +8,7 @@
  * at the same time, comes behind all packet-ins. Neighbours: peer.ts, session.ts.
  */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -88,32 +88,39 @@ const PATIENCE_MS = 20_000
 /** ovs-vswitchd ended: what was under way has no answer. */
 export class PeerDied extends Error {}
 
-/** A peer that is started again when it dies; what was under way rejects with PeerDied all the same. */
+/**
+ * A peer that is started again when it dies; what was under way rejects with PeerDied all the same.
+ * One that is starting when it is to be closed is waited for, and closed.
+ */
 export async function lastingPeer(start: () => Promise<OpenVswitchPeer>): Promise<OpenVswitchPeer> {
-  let peer = await start()
+  let last = start()
+  const { name } = await last
   let isClosed = false
-  const guard = async <T>(work: () => Promise<T>): Promise<T> => {
+  const guard = async <T>(work: (peer: OpenVswitchPeer) => Promise<T>): Promise<T> => {
+    const peer = await last
     try {
-      return await work()
+      return await work(peer)
     } catch (error) {
       const died = error instanceof PeerDied || error instanceof ConnectionError
       if (!died || isClosed) throw error
-      const old = peer
-      peer = await start()
-      await old.close()
+      await peer.close()
+      if (!isClosed) last = start()
+      await last
       throw new PeerDied(error.message, { cause: error })
     }
   }
   return {
-    name: peer.name,
-    install: (messages) => guard(() => peer.install(messages)),
-    run: (inputs) => guard(() => peer.run(inputs)),
-    runTogether: (inputs) => guard(() => peer.runTogether(inputs)),
-    trace: (input) => guard(() => peer.trace(input)),
-    appctl: (...args) => guard(() => peer.appctl(...args)),
-    close() {
+    name,
+    install: (messages) => guard((peer) => peer.install(messages)),
+    run: (inputs) => guard((peer) => peer.run(inputs)),
+    runTogether: (inputs) => guard((peer) => peer.runTogether(inputs)),
+    trace: (input) => guard((peer) => peer.trace(input)),
+    appctl: (...args) => guard((peer) => peer.appctl(...args)),
+    async close() {
       isClosed = true
-      return peer.close()
+      // What could not be started has cleaned up behind itself.
+      const peer = await last.catch(() => undefined)
+      await peer?.close()
     },
   }
 }
@@ -122,19 +129,21 @@ export async function openVswitch(): Promise<OpenVswitchPeer> {
   const dir = mkdtempSync(join(tmpdir(), 'weft-fuzz-'))
   const at = (name: string) => join(dir, name)
   const env = { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir }
-  const pids: number[] = []
   const daemon = async (program: string, name: string, ...args: string[]) => {
     const files = [`--unixctl=${at(`${name}.ctl`)}`, `--pidfile=${at(`${name}.pid`)}`]
     const log = ['--no-chdir', `--log-file=${at(`${name}.log`)}`, '-vconsole:off']
     await run(program, [...args, ...files, ...log, '--detach'], { env })
-    pids.push(Number(readFileSync(at(`${name}.pid`), 'utf8')))
   }
   const db = `unix:${at('db.sock')}`
   const vsctl = (...args: string[]) => run('ovs-vsctl', [`--db=${db}`, '--timeout=20', ...args])
   const appctl = async (...args: string[]) =>
     (await run('ovs-appctl', ['-t', at('vswitchd.ctl'), ...args])).stdout
   const end = async () => {
-    for (const pid of pids.reverse()) await stop(pid)
+    // By their files: an interrupt may have ended who started a daemon, and not the daemon.
+    for (const name of ['vswitchd', 'db']) {
+      const file = at(`${name}.pid`)
+      if (existsSync(file)) await stop(Number(readFileSync(file, 'utf8')))
+    }
     rmSync(dir, { recursive: true, force: true })
   }
   try {

@@ -9,10 +9,10 @@ import { dropCounters } from '../../../dataplane/packet/drop.ts'
 import { packetPool } from '../../../dataplane/packet/packet.ts'
 import type { FrameListener, FramePort } from '../../../dataplane/ports/frame-port.ts'
 import { Bridge } from '../../../dataplane/switch/bridge.ts'
-import { systemClock } from '../../../dataplane/switch/clock.ts'
 import type { Session } from '../../../dataplane/switch/session.ts'
 import { Connection } from '../../../southbound/openflow/connection.ts'
 import { controllerRole } from '../../../southbound/openflow/message.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import {
   DOWN_PORT,
   frameLine,

@@ -43,6 +43,7 @@ test('a network is made whole: fences first, the guest last', () => {
     'ip link add name weft-5001 group 22341 type bridge stp_state 0',
     'ip link add name vx5001 group 22341 type vxlan id 5001 local 192.0.2.11 dstport 4789 nolearning df set noudpcsum',
     'ip link set weft-5001 mtu 9000',
+    'ip link set weft-5001 address 0e:57:45:00:13:89',
     'ip link set weft-5001 addrgenmode none',
     'ip link set weft-5001 type bridge mcast_snooping 0',
     'ip link set vx5001 mtu 9000',
@@ -141,7 +142,7 @@ test('a deny that cannot be matched denies all; such a permit permits nothing', 
     { ...entry, sequence: 2, action: 'deny' } as const,
   ]
   const { facts, faults } = plan({ ...red, members: [{ interface: 'vm1', vid: 0, acl }] })
-  expect(facts.get('chain bridge in.vm1')?.split('\n').slice(2)).toEqual([
+  expect(facts.get('chain bridge in.vm1')?.split('\n').slice(3)).toEqual([
     'counter name "in.vm1.acl-2" drop',
   ])
   expect(faults.map(({ code }) => code)).toEqual(['acl_entry_invalid', 'acl_entry_invalid'])

@@ -43,7 +43,7 @@ async function run(peer: Peer, directory: string, command: Command): Promise<Out
   const limit = setTimeout(() => {
     output += '(ended by us)'
     child.kill('SIGKILL')
-  }, 5000)
+  }, 30_000)
   void exited.then(() => {
     ended = true
     clearTimeout(limit)
@@ -52,9 +52,7 @@ async function run(peer: Peer, directory: string, command: Command): Promise<Out
     while (!ended && !text.test(output)) await sleep(3)
   }
   if (command.after) await printed(command.after)
-  for (const line of command.meanwhile ?? []) {
-    await run(peer, directory, { line })
-  }
+  for (const other of command.meanwhile ?? []) await run(peer, directory, other)
   if (command.until) {
     await printed(command.until)
     child.kill('SIGINT')

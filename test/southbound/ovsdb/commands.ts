@@ -5,7 +5,7 @@
 export interface Command {
   readonly line: string
   /** Run once the first lives and has printed `after`; then the first is ended if it has to be. */
-  readonly meanwhile?: readonly string[]
+  readonly meanwhile?: readonly Command[]
   /** What a command that does not end prints before, and after, `meanwhile`. */
   readonly after?: RegExp
   readonly until?: RegExp
@@ -20,7 +20,9 @@ const transact = (...operations: object[]) =>
 const insertQos = (type: string) => transact({ op: 'insert', table: 'QoS', row: { type } })
 const vsctl = (rest: string): Command => ({ line: `ovs-vsctl --db=DB --no-wait ${rest}` })
 const vtep = (rest: string): Command => ({ line: `vtep-ctl --db=DB ${rest}` })
-const add = (type: string) => `ovsdb-client transact DB '${insertQos(type)}'`
+const add = (type: string): Command => ({
+  line: `ovsdb-client transact DB '${insertQos(type)}'`,
+})
 
 export const commands: readonly Command[] = [
   { line: 'ovsdb-client list-dbs DB' },
@@ -88,10 +90,8 @@ export const commands: readonly Command[] = [
   vsctl('wait-until Open_vSwitch . external_ids:system-id=h1'),
   { ...vsctl('show'), unordered: true },
   {
-    line: 'ovs-vsctl --db=DB --timeout=5 add-br br1',
-    meanwhile: [
-      'ovs-vsctl --db=DB --no-wait wait-until Open_vSwitch . next_cfg=1 -- set Open_vSwitch . cur_cfg=1',
-    ],
+    line: 'ovs-vsctl --db=DB --timeout=30 add-br br1',
+    meanwhile: [vsctl('wait-until Open_vSwitch . next_cfg=1 -- set Open_vSwitch . cur_cfg=1')],
   },
   vsctl('del-br br1'),
   vsctl('emer-reset'),
@@ -122,8 +122,8 @@ export const commands: readonly Command[] = [
     unordered: true,
   },
   {
-    line: `ovsdb-client monitor-cond DB Open_vSwitch '[["type","==","c1"]]' QoS type`,
-    after: /^/,
+    line: `ovsdb-client monitor-cond DB Open_vSwitch '[["type","==","m1"],["type","==","c1"]]' QoS type`,
+    after: /initial/,
     meanwhile: [add('c0'), add('c1')],
     until: /insert +"?c1/,
   },
@@ -142,13 +142,18 @@ export const commands: readonly Command[] = [
   {
     line: 'ovsdb-client lock DB l2',
     after: /locked/,
-    meanwhile: ['timeout -s INT 0.3 ovsdb-client steal DB l2'],
+    meanwhile: [{ line: 'ovsdb-client steal DB l2', until: /locked/ }],
     until: /stolen[\s\S]*locked/,
   },
-  { line: 'timeout -s INT 0.5 ovsdb-client unlock DB l3' },
+  {
+    // Of itself it says nothing, and stays.
+    line: 'ovsdb-client --verbose=jsonrpc:console:dbg unlock DB l3',
+    until: /received error/,
+    differs: 'the same error in its own words',
+  },
   { line: 'ovsdb-client wait DB Open_vSwitch added' },
   { line: 'ovsdb-client wait DB Open_vSwitch connected' },
-  { line: 'ovsdb-client --timeout=1 wait DB Open_vSwitch removed' },
+  { line: 'ovsdb-client wait DB Open_vSwitch removed', until: /connected/ },
   { line: 'ovsdb-client backup DB Open_vSwitch > DIR/backup.db' },
   {
     line: `ovsdb-tool query DIR/backup.db '${transact({ op: 'select', table: 'Manager', where: [], columns: ['target'] })}'`,
@@ -166,7 +171,7 @@ export const commands: readonly Command[] = [
   {
     line: 'ovsdb-client monitor DB Open_vSwitch QoS type',
     after: /initial/,
-    meanwhile: ['ovsdb-client convert DB /usr/share/openvswitch/vswitch.ovsschema'],
+    meanwhile: [{ line: 'ovsdb-client convert DB /usr/share/openvswitch/vswitch.ovsschema' }],
     unordered: true,
   },
   { line: 'ovsdb-client needs-conversion DB /usr/share/openvswitch/vswitch.ovsschema' },

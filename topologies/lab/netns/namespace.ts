@@ -15,8 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { libc } from '../../../dataplane/ports/libc.ts'
 import { NetnsError } from './error.ts'
-import { libc } from './libc.ts'
 import { RunError, run } from './run.ts'
 
 const DIRECTORY = '/run/netns'

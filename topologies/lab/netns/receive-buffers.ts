@@ -6,8 +6,11 @@
  * pidfd_getfd(2) gives it a duplicate.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
-import { libc } from './libc.ts'
-import { AF_PACKET, growReceiveBuffer } from './raw-socket.ts'
+import { AF_PACKET, SOL_SOCKET } from '../../../dataplane/ports/frame-socket.ts'
+import { libc } from '../../../dataplane/ports/libc.ts'
+import { ROOM_FOR_BURSTS } from './raw-socket.ts'
+
+const SO_DOMAIN = 39
 
 /** Grows the buffers of all packet sockets that the process has open now; how many it found. */
 export function growReceiveBuffers(pid: number): number {
@@ -22,12 +25,19 @@ export function growReceiveBuffers(pid: number): number {
 function growIfPacketSocket(process: number, fd: number): boolean {
   const socket = libc().pidfdGetfd(process, fd)
   try {
-    if (libc().socketFamily(socket) !== AF_PACKET) return false
-    growReceiveBuffer(socket)
+    if (familyOf(socket) !== AF_PACKET) return false
+    libc().setsockopt(socket, ...ROOM_FOR_BURSTS)
     return true
   } finally {
     libc().close(socket)
   }
+}
+
+/** socket(7): AF_PACKET and so on. */
+function familyOf(socket: number): number {
+  const value = Buffer.alloc(4)
+  libc().getsockopt(socket, SOL_SOCKET, SO_DOMAIN, value)
+  return value.readInt32LE()
 }
 
 function socketsOf(pid: number): number[] {

@@ -112,6 +112,17 @@ export const bundleCases: Cases = {
   },
   'the numbers of tables in flow-mods': { send: { type: 'flow_mod_table_id', set: 1 }, answer: '' },
   'the table of tunnel options': { send: { type: 'tlv_table_request' }, answer: 'tlv_table_reply' },
+  'connections by their tuples are ended': {
+    send: {
+      type: 'ct_flush',
+      ip_proto: 6,
+      properties: [
+        { kind: 'orig', tuple: [{ kind: 'dst_port', port: 80 }] },
+        { kind: 'zone', zone_id: 5 },
+      ],
+    },
+    answer: '',
+  },
   'connections of a zone are ended': { send: { type: 'ct_flush_zone', zone_id: 5 }, answer: '' },
   'a packet that goes on': {
     send: { type: 'resume', properties: [{ kind: 'packet', packet: new Uint8Array(60) }] },

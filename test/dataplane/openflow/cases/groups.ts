@@ -1,6 +1,6 @@
 /** group_mod: every command and every error. */
 import type { Bucket } from '../../../../southbound/openflow/group.ts'
-import { ALL_GROUPS } from '../../../../southbound/openflow/group.ts'
+import { ADD_OR_MODIFY, ALL_GROUPS } from '../../../../southbound/openflow/group.ts'
 import { NORMAL, TABLE } from '../../../../southbound/openflow/port.ts'
 import { bucket, group, NOTHING, output, toGroup } from '../messages.ts'
 import type { Cases } from './case.ts'
@@ -9,6 +9,7 @@ const [ALL, SELECT, INDIRECT, FF] = [0, 1, 2, 3]
 const one = bucket([output(1)])
 const weighted = (weight: number) => bucket([output(1)], { weight })
 const watching = (of: Partial<Bucket>) => bucket([output(1)], of)
+const mayCreate = (mod: ReturnType<typeof group>) => ({ ...mod, command: ADD_OR_MODIFY }) as const
 const groupMod = (command: number, group_id: number, group_type: number, buckets = NOTHING) =>
   ({ type: 'group_mod', command, group_id, group_type, buckets }) as const
 
@@ -37,6 +38,11 @@ export const groupCases: Cases = {
   'a MODIFY of a group that does not exist': {
     send: group('modify', 1, ALL, one),
     answer: 'group_mod_failed.unknown_group',
+  },
+  'a group that is modified, or added when it is not there': {
+    before: [mayCreate(group('add', 1, ALL, one)), mayCreate(group('add', 1, SELECT, one))],
+    send: group('add', 1, ALL, one),
+    answer: 'group_mod_failed.group_exists',
   },
   'a MODIFY to another type': {
     before: [group('add', 1, ALL, one)],

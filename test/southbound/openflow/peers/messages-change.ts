@@ -18,63 +18,53 @@ import {
   osKenMatch,
 } from './example.ts'
 
-const group = (group_type: number, weight: number) =>
-  encodeGroup({
-    group_id: 7,
-    group_type,
-    buckets: [
-      {
-        weight,
-        watch_port: group_type === 3 ? 4 : 0xffffffff,
-        watch_group: 0xffffffff,
-        actions: [{ kind: 'output', port: 2, max_len: 0 }],
-      },
-    ],
-  })
-const groupExample = (
-  group_type: number,
-  name: string,
-  weight: number,
-  bucket: string,
-): Example => ({
-  message: { type: 'group_mod', command: 0, ...group(group_type, weight) },
-  prints: [`ADD group_id=7,type=${name},bucket=${bucket}actions=output:2`],
-  osKen: {
-    OFPGroupMod: {
+const ANY = 0xffffffff
+const output = { kind: 'output', port: 2, max_len: 0 } as const
+const outputOfOsKen = { OFPActionOutput: { port: 2, max_len: 0 } }
+/** What is spelled alike in our message and in os-ken's. */
+const packetOut = { buffer_id: ANY, in_port: 1 }
+const added = {
+  ...{ table_id: 5, command: 0, priority: 100, flags: 3 },
+  ...{ idle_timeout: 30, hard_timeout: 60 },
+  ...{ buffer_id: ANY, out_port: ANY, out_group: ANY },
+}
+const deleted = {
+  ...{ table_id: 0xff, command: 3, priority: 0, flags: 0 },
+  ...{ idle_timeout: 0, hard_timeout: 0 },
+  ...{ buffer_id: ANY, out_port: 2, out_group: 3 },
+}
+const portMod = { port_no: 3, config: 1, mask: 33, advertise: 0x840 }
+
+const groupExample = (group_type: number, name: string, weight: number, text: string): Example => {
+  const bucket = { weight, watch_port: group_type === 3 ? 4 : ANY, watch_group: ANY }
+  const buckets = [{ ...bucket, actions: [output] }]
+  const bucketsOfOsKen = [{ OFPBucket: { ...bucket, actions: [outputOfOsKen] } }]
+  return {
+    message: {
+      type: 'group_mod',
       command: 0,
-      type: group_type,
-      group_id: 7,
-      buckets: [
-        {
-          OFPBucket: {
-            weight,
-            watch_port: group_type === 3 ? 4 : 0xffffffff,
-            watch_group: 0xffffffff,
-            actions: [{ OFPActionOutput: { port: 2, max_len: 0 } }],
-          },
-        },
-      ],
+      ...encodeGroup({ group_id: 7, group_type, buckets }),
     },
-  },
-  way: 'writes',
-})
+    prints: [`ADD group_id=7,type=${name},bucket=${text}actions=output:2`],
+    osKen: { OFPGroupMod: { command: 0, type: group_type, group_id: 7, buckets: bucketsOfOsKen } },
+    way: 'writes',
+  }
+}
 
 export const changeExamples: Readonly<Record<string, readonly Example[]>> = {
   packet_out: [
     {
       message: {
         type: 'packet_out',
-        buffer_id: 0xffffffff,
-        in_port: 1,
-        actions: [{ kind: 'output', port: 2, max_len: 0 }],
+        ...packetOut,
+        actions: [output],
         data: bytes(frame),
       },
       prints: ['OFPT_PACKET_OUT', 'in_port=1 actions=output:2 data_len=16'],
       osKen: {
         OFPPacketOut: {
-          buffer_id: 0xffffffff,
-          in_port: 1,
-          actions: [{ OFPActionOutput: { port: 2, max_len: 0 } }],
+          ...packetOut,
+          actions: [outputOfOsKen],
           data: base64(frame),
         },
       },
@@ -85,17 +75,9 @@ export const changeExamples: Readonly<Record<string, readonly Example[]>> = {
     {
       message: {
         type: 'flow_mod',
+        ...added,
         cookie: 0x1234n,
         cookie_mask: 0n,
-        table_id: 5,
-        command: 0,
-        idle_timeout: 30,
-        hard_timeout: 60,
-        priority: 100,
-        buffer_id: 0xffffffff,
-        out_port: 0xffffffff,
-        out_group: 0xffffffff,
-        flags: 3,
         match,
         instructions,
       },
@@ -105,17 +87,9 @@ export const changeExamples: Readonly<Record<string, readonly Example[]>> = {
       ],
       osKen: {
         OFPFlowMod: {
+          ...added,
           cookie: 0x1234,
           cookie_mask: 0,
-          table_id: 5,
-          command: 0,
-          idle_timeout: 30,
-          hard_timeout: 60,
-          priority: 100,
-          buffer_id: 0xffffffff,
-          out_port: 0xffffffff,
-          out_group: 0xffffffff,
-          flags: 3,
           match: matchOfOsKen,
           instructions: instructionsOfOsKen,
         },
@@ -125,34 +99,18 @@ export const changeExamples: Readonly<Record<string, readonly Example[]>> = {
     {
       message: {
         type: 'flow_mod',
+        ...deleted,
         cookie: 0x1234n,
         cookie_mask: 0xffffn,
-        table_id: 0xff,
-        command: 3,
-        idle_timeout: 0,
-        hard_timeout: 0,
-        priority: 0,
-        buffer_id: 0xffffffff,
-        out_port: 2,
-        out_group: 3,
-        flags: 0,
         match: nothing,
         instructions: nothing,
       },
       prints: ['DEL table:255', 'cookie:0x1234/0xffff', 'out_port:2'],
       osKen: {
         OFPFlowMod: {
+          ...deleted,
           cookie: 0x1234,
           cookie_mask: 0xffff,
-          table_id: 255,
-          command: 3,
-          idle_timeout: 0,
-          hard_timeout: 0,
-          priority: 0,
-          buffer_id: 0xffffffff,
-          out_port: 2,
-          out_group: 3,
-          flags: 0,
           match: osKenMatch(),
           instructions: [],
         },
@@ -168,14 +126,7 @@ export const changeExamples: Readonly<Record<string, readonly Example[]>> = {
   ],
   port_mod: [
     {
-      message: {
-        type: 'port_mod',
-        port_no: 3,
-        hw_addr: 0x020000000011,
-        config: 1,
-        mask: 33,
-        advertise: 0x840,
-      },
+      message: { type: 'port_mod', ...portMod, hw_addr: 0x020000000011 },
       prints: [
         'OFPT_PORT_MOD',
         'port: 3: addr:02:00:00:00:00:11',
@@ -183,15 +134,7 @@ export const changeExamples: Readonly<Record<string, readonly Example[]>> = {
         'mask:   PORT_DOWN NO_FWD',
         'advertise: 10GB-FD COPPER',
       ],
-      osKen: {
-        OFPPortMod: {
-          port_no: 3,
-          hw_addr: '02:00:00:00:00:11',
-          config: 1,
-          mask: 33,
-          advertise: 0x840,
-        },
-      },
+      osKen: { OFPPortMod: { ...portMod, hw_addr: '02:00:00:00:00:11' } },
       way: 'writes',
     },
   ],

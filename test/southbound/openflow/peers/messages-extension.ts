@@ -8,20 +8,10 @@ import { encode, groupMod } from '../../../../southbound/openflow/message.ts'
 import { base64, bytes, type Example, frame, nothing } from './example.ts'
 
 const NO_CLASS = 'has no class for it'
-const group = (group_type: number, weight: number) =>
-  encodeGroup({
-    group_id: 7,
-    group_type,
-    buckets: [
-      {
-        weight,
-        watch_port: group_type === 3 ? 4 : 0xffffffff,
-        watch_group: 0xffffffff,
-        actions: [{ kind: 'output', port: 2, max_len: 0 }],
-      },
-    ],
-  })
-const inner = encode({ xid: 5, ...groupMod('delete', group(0, 0)) })
+const inner = encode({
+  xid: 5,
+  ...groupMod('delete', encodeGroup({ group_id: 7, group_type: 0, buckets: [] })),
+})
 const packetIn2 = [
   { kind: 'packet', packet: bytes(frame) },
   { kind: 'full_len', full_len: 64 },
@@ -32,6 +22,12 @@ const packetIn2 = [
   { kind: 'metadata', metadata: encodeMatch({ in_port: 1, reg0: 0x5a }) },
   { kind: 'userdata', userdata: bytes('0102030405') },
 ] as const
+const packetIn2Text = [
+  'table_id=7 cookie=0xfedcba98 total_len=64 reg0=0x5a,in_port=1 (via action) data_len=16 buffer=0x00000114',
+  'userdata=01.02.03.04.05',
+]
+/** An IPv4 address in IPv6. */
+const mapped = (hex: string) => bytes(`00000000000000000000ffff${hex}`)
 const map = { option_class: 0xffff, option_type: 3, option_len: 4, index: 2 }
 
 export const extensionExamples: Readonly<Record<string, readonly Example[]>> = {
@@ -166,10 +162,33 @@ export const extensionExamples: Readonly<Record<string, readonly Example[]>> = {
         type: 'resume',
         properties: [...packetIn2, { kind: 'continuation', continuation: bytes('00000000') }],
       },
+      prints: ['NXT_RESUME', ...packetIn2Text],
+      osKen: NO_CLASS,
+      way: 'writes',
+    },
+  ],
+  ct_flush: [
+    {
+      message: {
+        type: 'ct_flush',
+        ip_proto: 6,
+        properties: [
+          {
+            kind: 'orig',
+            tuple: [
+              { kind: 'ct_src', address: mapped('0a000001') },
+              { kind: 'ct_dst', address: mapped('0a000002') },
+              { kind: 'src_port', port: 1 },
+              { kind: 'dst_port', port: 2 },
+            ],
+          },
+          { kind: 'reply', tuple: [{ kind: 'ct_src', address: mapped('0a000003') }] },
+          { kind: 'zone', zone_id: 7 },
+        ],
+      },
       prints: [
-        'NXT_RESUME',
-        'table_id=7 cookie=0xfedcba98 total_len=64 reg0=0x5a,in_port=1 (via action) data_len=16 buffer=0x00000114',
-        'userdata=01.02.03.04.05',
+        'NXT_CT_FLUSH',
+        "zone=7 'ct_nw_src=10.0.0.1,ct_nw_dst=10.0.0.2,ct_tp_src=1,ct_tp_dst=2,ct_nw_proto=6' 'ct_nw_src=10.0.0.3,",
       ],
       osKen: NO_CLASS,
       way: 'writes',
@@ -186,11 +205,7 @@ export const extensionExamples: Readonly<Record<string, readonly Example[]>> = {
   packet_in2: [
     {
       message: { type: 'packet_in2', properties: packetIn2 },
-      prints: [
-        'NXT_PACKET_IN2',
-        'table_id=7 cookie=0xfedcba98 total_len=64 reg0=0x5a,in_port=1 (via action) data_len=16 buffer=0x00000114',
-        'userdata=01.02.03.04.05',
-      ],
+      prints: ['NXT_PACKET_IN2', ...packetIn2Text],
       osKen: {
         NXTPacketIn2: {
           properties: [

@@ -1,3 +1,7 @@
+/**
+ * An example of every message by which two ends know each other and a switch tells what happened.
+ * Neighbours: example.ts, messages.ts.
+ */
 import { encodeMatch } from '../../../../southbound/openflow/match.ts'
 import { encode } from '../../../../southbound/openflow/message.ts'
 import {
@@ -12,6 +16,20 @@ import {
   tlv,
 } from './example.ts'
 
+/** What is spelled alike in our message and in os-ken's. */
+const features = { n_buffers: 256, n_tables: 254, auxiliary_id: 1, capabilities: 0x4f }
+const packetIn = { buffer_id: 0x114, total_len: 64, reason: 1, table_id: 3 }
+const flowRemoved = {
+  ...{ priority: 9, reason: 2, table_id: 3 },
+  ...{ duration_sec: 10, duration_nsec: 500_000_000, idle_timeout: 60, hard_timeout: 90 },
+}
+const port = {
+  ...{ port_no: 3, name: 'eth0', config: 1, state: 1 },
+  ...{ curr: 0x840, curr_speed: 10_000_000, max_speed: 0 },
+}
+const refused = encode({ type: 'barrier_request', xid: 1 })
+const refusedOfOsKen = base64('0414000800000001')
+const refusedText = 'OFPT_BARRIER_REQUEST (OF1.3) (xid=0x1)'
 const config = { flags: 1, miss_send_len: 128 }
 const role = { role: 2, generation_id: 123n }
 const roleOfOsKen = { role: 2, generation_id: 123 }
@@ -44,10 +62,10 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
         type: 'error',
         error_type: 4,
         code: 9,
-        data: encode({ type: 'barrier_request', xid: 1 }),
+        data: refused,
       },
-      prints: ['OFPT_ERROR', 'OFPBMC_BAD_PREREQ', 'OFPT_BARRIER_REQUEST (OF1.3) (xid=0x1)'],
-      osKen: { OFPErrorMsg: { type: 4, code: 9, data: base64('0414000800000001') } },
+      prints: ['OFPT_ERROR', 'OFPBMC_BAD_PREREQ', refusedText],
+      osKen: { OFPErrorMsg: { type: 4, code: 9, data: refusedOfOsKen } },
       way: 'both',
     },
     {
@@ -56,15 +74,15 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
         error_type: 0xffff,
         code: 2303,
         experimenter: 0x4f4e4600,
-        data: encode({ type: 'barrier_request', xid: 1 }),
+        data: refused,
       },
-      prints: ['OFPT_ERROR', 'OFPBFC_BUNDLE_EXIST', 'OFPT_BARRIER_REQUEST (OF1.3) (xid=0x1)'],
+      prints: ['OFPT_ERROR', 'OFPBFC_BUNDLE_EXIST', refusedText],
       osKen: {
         OFPErrorMsg: {
           type: 0xffff,
           exp_type: 2303,
           experimenter: 0x4f4e4600,
-          data: base64('0414000800000001'),
+          data: refusedOfOsKen,
         },
       },
       way: 'both',
@@ -107,11 +125,8 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
     {
       message: {
         type: 'features_reply',
+        ...features,
         datapath_id: 0x1234n,
-        n_buffers: 256,
-        n_tables: 254,
-        auxiliary_id: 1,
-        capabilities: 0x4f,
         reserved: 0,
       },
       prints: [
@@ -119,15 +134,7 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
         'n_tables:254, n_buffers:256, auxiliary_id:1',
         'FLOW_STATS TABLE_STATS PORT_STATS GROUP_STATS QUEUE_STATS',
       ],
-      osKen: {
-        OFPSwitchFeatures: {
-          datapath_id: 0x1234,
-          n_buffers: 256,
-          n_tables: 254,
-          auxiliary_id: 1,
-          capabilities: 0x4f,
-        },
-      },
+      osKen: { OFPSwitchFeatures: { ...features, datapath_id: 0x1234 } },
       way: 'reads',
     },
   ],
@@ -159,10 +166,7 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
     {
       message: {
         type: 'packet_in',
-        buffer_id: 0x114,
-        total_len: 64,
-        reason: 1,
-        table_id: 3,
+        ...packetIn,
         cookie: 0x77n,
         match: encodeMatch({ in_port: 1, reg1: 5 }),
         data: bytes(frame),
@@ -173,10 +177,7 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
       ],
       osKen: {
         OFPPacketIn: {
-          buffer_id: 0x114,
-          total_len: 64,
-          reason: 1,
-          table_id: 3,
+          ...packetIn,
           cookie: 0x77,
           match: osKenMatch(tlv('in_port', 1), tlv('reg1', 5)),
           data: base64(frame),
@@ -189,14 +190,8 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
     {
       message: {
         type: 'flow_removed',
+        ...flowRemoved,
         cookie: 0x77n,
-        priority: 9,
-        reason: 2,
-        table_id: 3,
-        duration_sec: 10,
-        duration_nsec: 500_000_000,
-        idle_timeout: 60,
-        hard_timeout: 90,
         packet_count: 12n,
         byte_count: 1200n,
         match,
@@ -207,14 +202,8 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
       ],
       osKen: {
         OFPFlowRemoved: {
+          ...flowRemoved,
           cookie: 0x77,
-          priority: 9,
-          reason: 2,
-          table_id: 3,
-          duration_sec: 10,
-          duration_nsec: 500_000_000,
-          idle_timeout: 60,
-          hard_timeout: 90,
           packet_count: 12,
           byte_count: 1200,
           match: matchOfOsKen,
@@ -228,17 +217,11 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
       message: {
         type: 'port_status',
         reason: 2,
-        port_no: 3,
+        ...port,
         hw_addr: 0x020000000011,
-        name: 'eth0',
-        config: 1,
-        state: 1,
-        curr: 0x840,
         advertised: 0,
         supported: 0,
         peer: 0,
-        curr_speed: 10_000_000,
-        max_speed: 0,
       },
       prints: [
         'OFPT_PORT_STATUS',
@@ -251,18 +234,7 @@ export const sessionExamples: Readonly<Record<string, readonly Example[]>> = {
       osKen: {
         OFPPortStatus: {
           reason: 2,
-          desc: {
-            OFPPort: {
-              port_no: 3,
-              hw_addr: '02:00:00:00:00:11',
-              name: 'eth0',
-              config: 1,
-              state: 1,
-              curr: 0x840,
-              curr_speed: 10_000_000,
-              max_speed: 0,
-            },
-          },
+          desc: { OFPPort: { ...port, hw_addr: '02:00:00:00:00:11' } },
         },
       },
       way: 'reads',

@@ -1,13 +1,17 @@
 /**
  * A Manager or Controller row kept real: its target dialled for as long as the row is there, or
  * listened at; and the columns that tell how that goes (ovs-vswitchd.conf.db(5), "Status").
- * Neighbours: dialer.ts; bridge-rows.ts and switch.ts have such rows; sockets.ts is the network.
+ * Neighbours: dialer.ts; the switch (dataplane/switch/) and `weft agent` have such rows.
  */
 import type { Duplex } from 'node:stream'
 import { getSystemErrorMessage } from 'node:util'
-import { formatEndpoint, parseEndpoint } from '../../southbound/wire/endpoint.ts'
 import type { Clock } from './clock.ts'
 import { type Dial, type DialState, keepDialing, type Served } from './dialer.ts'
+import { formatEndpoint, parseEndpoint } from './endpoint.ts'
+
+/** Open vSwitch's own defaults, ovs-vswitchd.conf.db(5). */
+export const DEFAULT_BACKOFF_MS = 8000
+export const DEFAULT_PROBE_MS = 5000
 
 /** Listens at a passive target; `close` stops that, streams that came in stay. */
 export type Listen = (
@@ -15,7 +19,7 @@ export type Listen = (
   accept: (stream: Duplex) => void,
 ) => Promise<{ readonly port: number | undefined; close(): void }>
 
-/** How a switch reaches others, and is reached. */
+/** How a host reaches others, and is reached. */
 export interface Network {
   readonly dial: Dial
   /** Absent: nobody can dial in. */

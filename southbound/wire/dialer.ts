@@ -1,6 +1,6 @@
 /**
  * Keeps one connection to a target: dials, serves, and dials again with growing pauses until it
- * is told to stop. Managers and controllers of a switch are reached so.
+ * is told to stop. Managers and controllers of a host are reached so.
  * Neighbours: remote.ts says whom; what is spoken over the stream is the caller's.
  */
 import type { Duplex } from 'node:stream'

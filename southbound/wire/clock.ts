@@ -1,4 +1,4 @@
-/** Time as the switch sees it: passed in, so that a lab or a test may own it. */
+/** Time as switches and kept connections see it: passed in, so that a lab or a test may own it. */
 
 export interface Clock {
   /** Milliseconds since some fixed moment, never going back. */
