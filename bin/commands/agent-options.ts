@@ -21,10 +21,11 @@ export function addAgent(weft: Command, perform: Perform): void {
     .option('--tunnel-ip <address>', 'address of its VTEP (default: what the row says)')
     .option('--rundir <folder>', 'where vtep.sock and the database appear', '/var/run/weft')
     .option('--db <file>', 'keep the database here (default: vtep.db in the rundir)')
-    .option(
-      '--remote <target...>',
-      'also serve the database there: ptcp:, pssl:, punix:, tcp:, ssl:, unix:',
-      [],
+    .addOption(
+      new Option(
+        '--remote <target...>',
+        'also serve the database there: ptcp:, pssl:, punix:, tcp:, ssl:, unix:',
+      ).default([], 'none'),
     )
     .addOption(
       new Option('--audit <seconds>', 'read the kernel at least so often')

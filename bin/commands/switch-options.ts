@@ -23,10 +23,11 @@ export function addSwitch(weft: Command, perform: Perform): void {
     )
     .option('--db <file>', 'keep the database here, so that bridges are back after a restart')
     .option('--system-id <id>', 'external_ids:system-id (default: the name of this machine)')
-    .option(
-      '--remote <target...>',
-      'also serve the database there: ptcp:, pssl:, punix:, tcp:, ssl:, unix:',
-      [],
+    .addOption(
+      new Option(
+        '--remote <target...>',
+        'also serve the database there: ptcp:, pssl:, punix:, tcp:, ssl:, unix:',
+      ).default([], 'none'),
     )
     .option(
       '--underlay <where>',
@@ -47,7 +48,9 @@ Examples:
   $ weft switch --rundir ./run --remote ptcp:6640:127.0.0.1
                                               ovs-vsctl --db=tcp:127.0.0.1:6640 show
   $ weft switch --rundir ./run --underlay udp:192.0.2.11
-                                              VXLAN ports send from a UDP socket of this machine
+                                              VXLAN ports send from a UDP socket of this machine (no root):
+                                              ovs-vsctl add-port br0 vx0 -- set Interface vx0 type=vxlan
+                                                options:remote_ip=192.0.2.12 options:key=7
   $ weft switch --underlay packet:eth1,192.0.2.11/24,via=192.0.2.1,mtu=9050
                                               VXLAN ports have a VTEP of their own on eth1 (root)
 A port for a program, each frame behind two bytes of length:

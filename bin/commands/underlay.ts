@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { openPacketPort } from '../../dataplane/ports/packet-socket.ts'
 import type { UnderlayOptions } from '../../dataplane/tunnel/underlay.ts'
+import { parseMac } from '../../southbound/wire/address.ts'
 import { SwitchError } from './switch-error.ts'
 
 export interface OpenUnderlay {
@@ -16,7 +17,8 @@ export interface OpenUnderlay {
 }
 
 const FORM =
-  'udp, udp:ADDRESS,mtu=BYTES or packet:DEVICE,ADDRESS/PREFIX,via=GATEWAY,mtu=BYTES (mtu and via need not be)'
+  'udp, udp:ADDRESS,mtu=BYTES or packet:DEVICE,ADDRESS/PREFIX,via=GATEWAY,mac=MAC,mtu=BYTES (mtu, mac and via need not be)'
+const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i
 
 /** Opens the device where there is one. Rejects with SwitchError or PortError. */
 export async function openUnderlay(text: string): Promise<OpenUnderlay> {
@@ -24,11 +26,13 @@ export async function openUnderlay(text: string): Promise<OpenUnderlay> {
   const words = rest.split(',').filter((word) => word !== '')
   const mtu = take(words, 'mtu=')
   const via = take(words, 'via=')
+  const own = take(words, 'mac=')
   const mtuBytes = mtu === undefined ? undefined : Number(mtu)
   if (kind === undefined || (mtu !== undefined && !/^\d+$/.test(mtu))) throw badUnderlay(text)
+  if (own !== undefined && !MAC.test(own)) throw badUnderlay(text)
   const size = mtuBytes !== undefined && { mtuBytes }
   if (kind === 'udp') {
-    if (via !== undefined) throw badUnderlay(text)
+    if (via !== undefined || own !== undefined) throw badUnderlay(text)
     for (const address of words) await checkAddress(text, address)
     return { options: { kind, ...(words.length > 0 && { addresses: words }), ...size }, close() {} }
   }
@@ -44,7 +48,7 @@ export async function openUnderlay(text: string): Promise<OpenUnderlay> {
     throw new SwitchError(`--underlay ${text}: ${error.message}`, { cause: error })
   })
   // Locally administered, unicast: the device's own address is its owner's.
-  const mac = 0x02_00_00_00_00_00 + randomInt(2 ** 40)
+  const mac = own === undefined ? 0x02_00_00_00_00_00 + randomInt(2 ** 40) : parseMac(own)
   const routes = via === undefined ? [] : [{ to: 'default', via }]
   return { options: { port, mac, addresses, routes, ...size }, close: () => port.close() }
 }

@@ -24,6 +24,7 @@ import { flowMonitors } from './flow-monitors.ts'
 import { refusalOf } from './malformed.ts'
 import { multipartAssembler } from './multipart.ts'
 import { fitted, packetIn2 } from './packet-in.ts'
+import { patience } from './patience.ts'
 import { post } from './post.ts'
 import { isForSlaves, type Peer, requests } from './requests.ts'
 import { describePort } from './statistics.ts'
@@ -52,6 +53,7 @@ export function serveOpenflow(
   const async = asyncConfig()
   const outgoing = post(connection, () => monitors.caughtUp())
   const monitors = flowMonitors(bridge, outgoing)
+  const toldUnasked = patience(connection, bridge.clock, bridge.limits.unreadBytes)
   const send: Peer['send'] = (message) => void connection.send(message)
   const tellError = (
     xid: number,
@@ -97,7 +99,8 @@ export function serveOpenflow(
       if (peer.role === controllerRole.master) setRole(controllerRole.slave)
     },
     takesPacketIn(reason) {
-      if (outgoing.unread > bridge.limits.packetInBytes) return false
+      const unread = Math.max(outgoing.unread, connection.backlog.bytes)
+      if (unread > bridge.limits.packetInBytes) return false
       // Reasons that a flow makes up have no bit: they come as an action's.
       return wants(
         'packet_in',
@@ -115,10 +118,12 @@ export function serveOpenflow(
     portStatus(reason, port) {
       if (!wants('port_status', reason)) return
       send({ type: 'port_status', xid: 0, reason, padding: 0, ...describePort(port) } as never)
+      toldUnasked()
     },
     flowsChanged(events, from) {
       monitors.tell(events, from?.session === session ? from.xid : undefined)
       for (const event of events) if (wants('flow_removed', event.reason)) tellRemoved(event)
+      toldUnasked()
     },
     close: () => connection.close(),
   }

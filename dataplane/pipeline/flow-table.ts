@@ -113,8 +113,8 @@ export function flowTables(
 ): FlowTables {
   const tables = Array.from(
     { length: TABLES },
-    (_, id): Table => ({
-      name: `table${id}`,
+    (): Table => ({
+      name: '',
       config: 0,
       absent: false,
       maxFlows: limits.flowsPerTable,

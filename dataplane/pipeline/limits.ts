@@ -24,8 +24,10 @@ export interface Limits {
   /** Bytes of a multipart request in many messages, and of monitor updates that wait for a reader. */
   readonly requestBytes: number
   readonly updateBytes: number
-  /** Bytes of packet-ins that wait for a reader; more are dropped. */
+  /** Bytes of packet-ins, or of all that waits for a reader, beyond which packet-ins are dropped. */
   readonly packetInBytes: number
+  /** Bytes that a controller which takes nothing for some seconds may leave unread: patience.ts. */
+  readonly unreadBytes: number
 }
 
 export const defaultLimits: Limits = {
@@ -42,5 +44,6 @@ export const defaultLimits: Limits = {
   bundleBytes: 256 << 20,
   requestBytes: 4 << 20,
   updateBytes: 4 << 20,
-  packetInBytes: 8 << 20,
+  packetInBytes: 4 << 20,
+  unreadBytes: 8 << 20,
 }

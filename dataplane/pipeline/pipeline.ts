@@ -55,6 +55,8 @@ export interface PipelineHost {
   isUp(port: number): boolean
   /** OFPC_FRAG_DROP: no fragment comes in. */
   readonly dropsFragments: boolean
+  /** What is done with every packet in the place of the tables, if anything is. */
+  readonly instead: readonly Step[] | undefined
   /** A fault in the switch itself; the packet is dropped. */
   fault(error: unknown): void
   now(): number
@@ -71,14 +73,8 @@ export interface Pipeline {
     inPort: number,
     tunnel: Outer,
   ): void
-  /** Runs steps on a frame, such as one that a controller sent; bytes borrowed. Default: all of them. */
-  execute(
-    frame: Uint8Array,
-    inPort: number,
-    steps: readonly Step[],
-    start?: number,
-    end?: number,
-  ): void
+  /** Runs steps on a frame that a controller sent; bytes borrowed. */
+  execute(frame: Uint8Array, inPort: number, steps: readonly Step[]): void
   /** Goes on with table 0, for OFPP_TABLE in a packet-out. */
   enterTables(run: Run): void
 }
@@ -274,6 +270,13 @@ export function pipeline(host: PipelineHost): Pipeline {
     }
   }
 
+  /** The tables from the first one on, or what is done instead. */
+  const enter = (run: Run) => {
+    const { instead } = host
+    if (instead) runSteps(run, instead)
+    else runAll(run, 0)
+  }
+
   const runAll = (run: Run, first: number) => {
     const { isTail } = run
     run.isTail = true
@@ -333,7 +336,7 @@ export function pipeline(host: PipelineHost): Pipeline {
       if (run.key[IP_FRAG] !== 0 && host.dropsFragments && !steps) {
         return host.drop(DROP.fragment)
       }
-      if (!steps) runAll(run, 0)
+      if (!steps) enter(run)
       else {
         runSteps(run, steps)
         endBranches(run, 0)
@@ -360,12 +363,11 @@ export function pipeline(host: PipelineHost): Pipeline {
       process(bytes, start, end, inPort, undefined, undefined),
     receiveTunneled: (bytes, start, end, inPort, tunnel) =>
       process(bytes, start, end, inPort, tunnel, undefined),
-    execute: (frame, inPort, steps, start = 0, end = frame.length) =>
-      process(frame, start, end, inPort, undefined, steps),
+    execute: (frame, inPort, steps) => process(frame, 0, frame.length, inPort, undefined, steps),
     enterTables(run) {
       if (isSpent(run)) return datapath.drop(run, DROP.recursion_limit)
       run.depth++
-      runAll(run, 0)
+      enter(run)
       run.depth--
     },
   }

@@ -4,7 +4,7 @@
  * believed before it was checked, and a reader holds one record in memory.
  * Neighbours: capture.ts (writes what goes through a port).
  */
-import { createWriteStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { WireError } from '../../southbound/wire/error.ts'
@@ -139,16 +139,23 @@ export interface PcapWriter {
 /** Bytes that may wait for the disk. */
 const MAX_WAITING = 16 << 20
 
-/** Writes a new file, in the place of one that is there. Rejects when it cannot be made. */
+/** Without O_NONBLOCK a FIFO would hold the opening, and a thread, until somebody reads it. */
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK
+
+/** Writes a new file, in the place of one that is there. Rejects when it cannot be made, or is no file. */
 export async function openPcapFile(
   path: string,
   options: PcapWriterOptions = {},
 ): Promise<PcapWriter> {
-  const stream = createWriteStream(path)
-  await new Promise<void>((resolve, reject) => {
-    stream.once('error', reject).once('open', () => resolve())
+  const noFile = (cause?: Error) => new Error(`'${path}' is no file`, { cause })
+  const file = await open(path, FLAGS).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENXIO' ? noFile(error) : error
   })
-  return pcapWriter(stream, options)
+  if (!(await file.stat()).isFile()) {
+    await file.close()
+    throw noFile()
+  }
+  return pcapWriter(file.createWriteStream(), options)
 }
 
 /** Writes to a stream, which ends with the writer. */

@@ -2,7 +2,7 @@
  * Ports over stream sockets, as Open vSwitch's dummy devices have them: each frame behind its length
  * in two bytes, big-endian. One end listens and takes any number of peers, each of which gets every
  * frame; the other dials, and dials again when the stream ends. Needs no rights.
- * Neighbours: southbound/wire/stream.ts (sockets), backoff.ts (dialling again).
+ * Neighbours: frame-reader.ts; southbound/wire/stream.ts (sockets), backoff.ts (dialling again).
  */
 import type { Duplex } from 'node:stream'
 import { persist, type Timer } from '../../southbound/wire/backoff.ts'
@@ -25,6 +25,7 @@ import {
   PortError,
   plainBytes,
 } from './frame-port.ts'
+import { frameReader, LENGTH_SIZE } from './frame-reader.ts'
 
 export interface StreamOptions {
   readonly name: string
@@ -49,7 +50,6 @@ const MAX_FRAMES_WAITING = 16_384
 const MAX_PEERS = 64
 /** The longest pause before dialling again, ms. */
 const MAX_PAUSE_MS = 1000
-const LENGTH_SIZE = 2
 
 /** Listening is done when it resolves; dialling goes on. Rejects with PortError. */
 export async function openStreamPort(options: StreamOptions): Promise<StreamPort> {
@@ -198,47 +198,6 @@ function peerOf(stream: Duplex, counters: OpenPort['counters'], receive: FrameLi
       return true
     },
     close: () => void stream.destroy(),
-  }
-}
-
-/** Cuts a stream into frames, whatever its pieces; `waiting`: bytes of one that is not whole yet. */
-export function frameReader(receive: FrameListener): {
-  push: (piece: Uint8Array) => void
-  readonly waiting: number
-} {
-  const partial = new Uint8Array(LENGTH_SIZE + LARGEST_FRAME)
-  let waiting = 0
-  const sizeAt = (bytes: Uint8Array, at: number) => LENGTH_SIZE + bytes[at]! * 256 + bytes[at + 1]!
-  return {
-    get waiting() {
-      return waiting
-    },
-    push(piece) {
-      let at = 0
-      const keep = (count: number) => {
-        const taken = Math.min(count, piece.length - at)
-        partial.set(piece.subarray(at, at + taken), waiting)
-        waiting += taken
-        at += taken
-      }
-      while (at < piece.length) {
-        if (waiting === 0 && piece.length - at >= LENGTH_SIZE) {
-          const size = sizeAt(piece, at)
-          if (piece.length - at >= size) {
-            receive(piece, at + LENGTH_SIZE, at + size)
-            at += size
-            continue
-          }
-        }
-        if (waiting < LENGTH_SIZE) keep(LENGTH_SIZE - waiting)
-        if (waiting < LENGTH_SIZE) return
-        keep(sizeAt(partial, 0) - waiting)
-        const size = sizeAt(partial, 0)
-        if (waiting < size) return
-        waiting = 0
-        receive(partial, LENGTH_SIZE, size)
-      }
-    },
   }
 }
 

@@ -123,6 +123,9 @@ export class Bridge {
       get dropsFragments() {
         return bridge.fragments === fragmentHandling.drop
       },
+      get instead() {
+        return bridge.failsOpen ? TO_NORMAL : undefined
+      },
       tables: this.flows,
       groups: this.groups,
       meters: this.meters,
@@ -154,9 +157,7 @@ export class Bridge {
       device,
       now: this.clock.now(),
       receive: (bytes, start, end) => {
-        if (!this.#takes(port)) return
-        if (this.failsOpen) this.#pipeline.execute(bytes, ofport, TO_NORMAL, start, end)
-        else this.#pipeline.receive(bytes, start, end, ofport)
+        if (this.#takes(port)) this.#pipeline.receive(bytes, start, end, ofport)
       },
       changed: () => this.#tellPort(reserved.portReason.modify, port),
     })
@@ -181,8 +182,7 @@ export class Bridge {
       underlay,
       closed,
       receive: (bytes, start, end, outer) => {
-        if (!this.#takes(port)) return
-        this.#pipeline.receiveTunneled(bytes, start, end, ofport, outer)
+        if (this.#takes(port)) this.#pipeline.receiveTunneled(bytes, start, end, ofport, outer)
       },
     })
     this.#addPort(port)

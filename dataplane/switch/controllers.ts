@@ -73,10 +73,12 @@ export function controllers(options: ControllersOptions): Controllers {
       )
     }
     const probe = row ? (now(row).inactivity_probe ?? DEFAULT_PROBE_MS) : DEFAULT_PROBE_MS
+    const late = new AbortController()
+    const cancel = bridge.clock.after(HELLO_MS, () => late.abort(new Error('no hello came')))
     const connection = await Connection.open(stream, {
       echoIntervalMs: probe <= 0 ? NEVER_MS : probe,
-      signal: AbortSignal.timeout(HELLO_MS),
-    })
+      signal: late.signal,
+    }).finally(cancel)
     if (isClosed) {
       connection.close()
       throw new Error(`${bridge.name} is gone`)
@@ -126,7 +128,8 @@ export function controllers(options: ControllersOptions): Controllers {
         primaries: primaries.length,
         probeMs: Math.max(0, ...primaries.map((one) => one.inactivity_probe ?? DEFAULT_PROBE_MS)),
       })
-      keepAll(running, rows, start)
+      // One whose part changes comes anew.
+      keepAll(running, rows, start, isPrimary)
       // One that was connected may be among those that went.
       tellFailMode()
     },

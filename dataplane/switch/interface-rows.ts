@@ -67,17 +67,26 @@ const LEAST_MTU = 68
 export function interfaceRows(options: InterfaceRowsOptions): InterfaceRows {
   const { bridge, host } = options
   const slots = new Map<string, Slot>()
+  /** Numbers of rows whose device went: theirs when one is back, as in Open vSwitch. */
+  const kept = new Map<string, number>()
   let nextOfport = 1
 
   /** The requested number, the one it had, or the next that is free and was not used lately. */
   const chooseOfport = (row: InterfaceRow): number => {
     if (row.name === bridge.name) return LOCAL
-    for (const number of [row.ofport_request, row.ofport]) {
+    const had = kept.get(row.name) ?? row.ofport
+    kept.delete(row.name)
+    for (const number of [row.ofport_request, had]) {
       if (number === undefined || number < 1 || number > MAX_OFPORT) continue
       if (!bridge.ports.has(number)) return number
     }
-    if (bridge.ports.size >= MAX_OFPORT) throw new PortError(`${row.name}: no port number is free`)
-    while (bridge.ports.has(nextOfport)) nextOfport = (nextOfport % MAX_OFPORT) + 1
+    const taken = new Set(kept.values())
+    if (bridge.ports.size + taken.size >= MAX_OFPORT) {
+      throw new PortError(`${row.name}: no port number is free`)
+    }
+    while (bridge.ports.has(nextOfport) || taken.has(nextOfport)) {
+      nextOfport = (nextOfport % MAX_OFPORT) + 1
+    }
     const number = nextOfport
     nextOfport = (number % MAX_OFPORT) + 1
     return number
@@ -192,9 +201,12 @@ export function interfaceRows(options: InterfaceRowsOptions): InterfaceRows {
     apply(rows, generation) {
       const names = new Set(rows.map(({ name }) => name))
       for (const [name, slot] of slots) if (!names.has(name)) remove(name, slot)
+      for (const name of kept.keys()) if (!names.has(name)) kept.delete(name)
       for (const row of rows) {
         const slot = slots.get(row.name)
-        if (slot && isStale(row, slot, generation)) remove(row.name, slot)
+        if (!slot || !isStale(row, slot, generation)) continue
+        if (slot.port) kept.set(row.name, slot.port.ofport)
+        remove(row.name, slot)
       }
       freeRequested(rows)
       return rows.toSorted(byRequestAndName).flatMap((row) => {

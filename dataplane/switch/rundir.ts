@@ -3,7 +3,7 @@
  * db.sock speaks OVSDB, BRIDGE.mgmt the OpenFlow of a bridge.
  * Neighbours: switch.ts calls for each bridge; bin/commands/switch.ts chooses the folder.
  */
-import { existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { EndpointError } from '../../southbound/wire/endpoint.ts'
@@ -23,6 +23,8 @@ export interface Rundir {
   listen(name: string, accept: (stream: Duplex) => void): Promise<() => void>
 }
 
+/** Connections to one socket; one more is refused. */
+const MAX_PEERS = 1024
 /** Sockets have no longer names on Linux, with their folder. */
 const MAX_PATH = 107
 
@@ -30,6 +32,7 @@ const MAX_PATH = 107
 export function openRundir(path: string): Rundir {
   try {
     makeFolder(path)
+    if (!statSync(path).isDirectory()) throw new Error('it is no folder')
   } catch (cause) {
     throw new RundirError(explain(path, cause as NodeJS.ErrnoException), { cause })
   }
@@ -44,7 +47,11 @@ export function openRundir(path: string): Rundir {
         throw new RundirError(`${file} is in the way: it is no socket`)
       }
       try {
-        const listener = await listen({ kind: 'punix', path: file }, {}, accept)
+        const listener = await listen(
+          { kind: 'punix', path: file },
+          { maxConnections: MAX_PEERS },
+          accept,
+        )
         // The file goes with the listener.
         return () => void listener.close()
       } catch (cause) {

@@ -241,8 +241,7 @@ const PMTUDISC_DO = 2
 function prepare(socket: Socket, { isFour }: Station): void {
   socket.setRecvBufferSize(BUFFER_BYTES)
   socket.setSendBufferSize(BUFFER_BYTES)
-  const { _handle } = socket as unknown as { _handle?: { fd?: number } }
-  const fd = _handle?.fd ?? -1
+  const fd = descriptorOf(socket)
   if (platform() !== 'linux' || fd < 0) return
   const set = (level: number, option: number, value: number) => {
     try {
@@ -255,6 +254,15 @@ function prepare(socket: Socket, { isFour }: Station): void {
   else set(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO)
   set(SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
   set(SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES)
+}
+
+/** Node has no other way to it: of `_handle` it warns on standard error. −1: there is none. */
+function descriptorOf(socket: Socket): number {
+  const inside = socket as unknown as Record<symbol, { handle?: { fd?: number } } | undefined>
+  const state = Object.getOwnPropertySymbols(inside).find(
+    ({ description }) => description === 'state symbol',
+  )
+  return (state && inside[state]?.handle?.fd) ?? -1
 }
 
 function reasonOf(code: string | undefined): number {

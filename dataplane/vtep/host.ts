@@ -20,6 +20,8 @@ export interface VtepHostOptions {
   /** Holds the database; without it the rows are gone with the process. */
   readonly storage?: Storage | undefined
   readonly log?: AgentLog | undefined
+  /** Milliseconds after which counters are told anew, at the latest; default 5,000. */
+  readonly auditMs?: number | undefined
   readonly random?: (() => number) | undefined
 }
 
@@ -36,9 +38,10 @@ const SILENT: AgentLog = { debug() {}, info() {}, warn() {} }
 /** Resolves after the first pass. */
 export async function openVtepHost(options: VtepHostOptions): Promise<VtepHost> {
   const { name, tunnelIp, underlay, clock = systemClock, storage, log = SILENT, random } = options
+  const { auditMs } = options
   const backend = openSwitchBackend({ underlay, clock, log, random })
   // Nothing in this process takes long to change: events are followed at once.
-  const agent = new Agent({ name, tunnelIp, backend, log, clock, storage, eventMs: 0 })
+  const agent = new Agent({ name, tunnelIp, backend, log, clock, storage, eventMs: 0, auditMs })
   await agent.start()
   return {
     agent,

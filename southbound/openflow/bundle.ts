@@ -172,6 +172,7 @@ async function sendAll(
     for (let next = head; !next.done; next = list.next()) {
       if (count === TURN) {
         if (index > 0) await turn(sent, signal)
+        signal?.throwIfAborted()
         if (!connection.isOpen) throw new ConnectionError('closed', 'the connection has ended')
         if (isOver?.()) break
         const start = index
@@ -199,7 +200,6 @@ async function sendAll(
 async function turn(sent: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   await unlessAborted(sent, signal)
   await new Promise(setImmediate)
-  signal?.throwIfAborted()
 }
 
 const at = (error: OpenflowError, index: number): OpenflowError =>

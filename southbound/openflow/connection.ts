@@ -149,6 +149,11 @@ export class Connection {
     return this.#open
   }
 
+  /** Bytes that the peer leaves unread, and a number that grows when it has taken some of them. */
+  get backlog(): { readonly bytes: number; readonly taken: number } {
+    return { bytes: this.#outbox.queued, taken: this.#outbox.drains }
+  }
+
   /** A transaction id that this end has not used lately; never 0. */
   nextXid(): number {
     return this.reserveXids(1)

@@ -23,7 +23,8 @@ export class Outbox {
   readonly #pieces: Buffer[] = []
   #waiting = 0
   #flushing = false
-  #progressed = false
+  #drains = 0
+  #drainsSeen = 0
   #ready: Promise<void> | undefined
   #resolveReady: () => void = () => {}
 
@@ -117,14 +118,19 @@ export class Outbox {
 
   /** The stream has taken what it was given. */
   drained(): void {
-    this.#progressed = true
+    this.#drains++
     if (!this.#duplex.destroyed) this.#pump()
   }
 
-  /** Whether the peer has taken bytes that had to wait for it, since this was asked last. */
+  /** How often the peer has taken bytes that had to wait for it. */
+  get drains(): number {
+    return this.#drains
+  }
+
+  /** Whether it has since this was asked last. */
   hasProgressed(): boolean {
-    const progressed = this.#progressed
-    this.#progressed = false
+    const progressed = this.#drains !== this.#drainsSeen
+    this.#drainsSeen = this.#drains
     return progressed
   }
 

@@ -1,6 +1,6 @@
 /**
  * Actions as text: `set_field:0x5->reg1,output:2`. The rows are in text-output.ts, text-set.ts,
- * text-nicira.ts, text-learn.ts and text-ct.ts. What no row has words for is printed as its bytes,
+ * text-nicira.ts, text-encap.ts, text-learn.ts and text-ct.ts. What no row has words for is printed as its bytes,
  * `unknown(type=0xffff,00002320…)`, and read again. Neighbours: action.ts (the same on the wire),
  * text-instruction.ts.
  */
@@ -10,6 +10,7 @@ import { type Action, actionsPart } from './action.ts'
 import { sameBytes } from './flow.ts'
 import { CONTROLLER } from './port.ts'
 import { ctTexts } from './text-ct.ts'
+import { encapTexts } from './text-encap.ts'
 import { learnTexts } from './text-learn.ts'
 import { niciraTexts } from './text-nicira.ts'
 import { outputTexts, parsePortAlone } from './text-output.ts'
@@ -37,6 +38,7 @@ export const actionTexts: { readonly [K in Kind]?: ActionText<K> } = {
   ...niciraTexts,
   ...learnTexts,
   ...ctTexts,
+  ...encapTexts,
 }
 const rows = Object.values(actionTexts) as readonly ActionText[]
 const byName = new Map<string, ActionText[]>()

@@ -25,7 +25,7 @@ import {
   type Span,
   textOf,
 } from './text-span.ts'
-import { formatShortPort, hex, parseShortPort } from './text-value.ts'
+import { formatShortPort, parseShortPort } from './text-value.ts'
 
 /** What multipath and bundle hash, NX_HASH_FIELDS_*. */
 const hashes = {
@@ -40,11 +40,6 @@ const hashes = {
 const multipaths = { modulo_n: 0, hash_threshold: 1, hrw: 2, iter_hash: 3 }
 const bundles = { active_backup: 0, hrw: 1 }
 const NONE = 0xffff
-
-/** Packet types that encap and decap have words for, namespace << 16 | type. */
-const packetTypes = { ethernet: 0, nsh: 0x1894f, mpls: 0x18847, mpls_mc: 0x18848 }
-/** decap: whatever the header says that comes next. */
-const NEXT = 0xfffe
 
 /** The parts between the commas of `name(a,b,…)`: exactly those named. */
 function parts(item: Item, names: string): Span[] {
@@ -212,38 +207,4 @@ export const niciraTexts: { readonly [K in Kind]?: ActionText<K> } = {
   sample: sampleAs('sample'),
   sample2: sampleAs('sample2'),
   sample3: sampleAs('sample3'),
-  /** Without properties; those of nsh(…) are printed as bytes. */
-  encap: row<'encap'>(
-    'encap',
-    ({ hdr_size, new_pkt_type, properties }) => {
-      const word = wordOf(packetTypes, new_pkt_type)
-      return hdr_size === 0 && properties.length === 0 && word ? `encap(${word})` : undefined
-    },
-    (item) => ({
-      kind: 'encap',
-      hdr_size: 0,
-      new_pkt_type: parseWord(given(item), packetTypes),
-      properties: new Uint8Array(0),
-    }),
-  ),
-  decap: row<'decap'>(
-    'decap',
-    ({ new_pkt_type: type }) =>
-      type === NEXT
-        ? 'decap()'
-        : `decap(packet_type(ns=${type >>> 16},type=${hex(type & 0xffff)}))`,
-    (item) => {
-      let new_pkt_type = NEXT
-      readKeys(item.value, {
-        packet_type(value) {
-          new_pkt_type = 0
-          readKeys(value, {
-            ns: (span) => (new_pkt_type += parseUint(span, 16) * 65_536),
-            type: (span) => (new_pkt_type += parseUint(span, 16)),
-          })
-        },
-      })
-      return { kind: 'decap', new_pkt_type }
-    },
-  ),
 }

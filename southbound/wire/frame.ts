@@ -184,6 +184,7 @@ export interface VxlanOptions {
   readonly eth_src: number
   readonly ipv4_src: number
   readonly ipv4_dst: number
+  readonly ip_ecn?: number | undefined
   /** Default 49152; a VTEP derives it from the inner frame (RFC 7348 §4.1). */
   readonly udp_src?: number | undefined
   readonly vni: number

@@ -105,21 +105,24 @@ function dialling(options: RemoteOptions): Remote {
   }
 }
 
-/** Peers of one passive target; one more is cut off. */
+/** Peers of one passive target, from the moment that they are there; one more is cut off. */
 const MAX_PEERS = 1024
 
 function listening(options: RemoteOptions): Remote {
   const { network, clock, target, defaultPort } = options
   const peers = new Set<Served>()
+  /** In their handshake. */
+  const arriving = new Set<Duplex>()
   let stopped = false
   let port: number | undefined
   let lastError: string | undefined
   let close = () => {}
   let cancelTimer = () => {}
   const accept = async (stream: Duplex) => {
-    if (stopped || peers.size >= MAX_PEERS) return void stream.destroy()
+    if (stopped || peers.size + arriving.size >= MAX_PEERS) return void stream.destroy()
+    arriving.add(stream)
     try {
-      const served = await options.serve(stream)
+      const served = await options.serve(stream).finally(() => arriving.delete(stream))
       if (stopped) return served.close()
       peers.add(served)
       options.changed()
@@ -164,6 +167,7 @@ function listening(options: RemoteOptions): Remote {
       stopped = true
       cancelTimer()
       close()
+      for (const stream of arriving) stream.destroy()
       for (const peer of peers) peer.close()
     },
   }
@@ -180,13 +184,14 @@ function sentence(error: Error): string {
 
 const capitalized = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1)
 
-/** Starts what rows name and stops what no row names any more, by row and target. */
+/** Starts what rows name and stops what no row names any more, by row, target and what `more` tells. */
 export function keepAll<R extends { readonly _uuid: string; readonly target: string }>(
   running: Map<string, { readonly row: R; readonly remote: Remote }>,
   rows: readonly R[],
   start: (row: R) => Remote,
+  more: (row: R) => unknown = () => '',
 ): void {
-  const key = (row: R) => `${row._uuid} ${row.target}`
+  const key = (row: R) => `${row._uuid} ${row.target} ${more(row)}`
   const wanted = new Set(rows.map(key))
   for (const [at, { remote }] of running) {
     if (wanted.has(at)) continue

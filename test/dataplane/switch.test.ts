@@ -111,6 +111,30 @@ describe('the Open_vSwitch database of a switch', () => {
     expect([...host.bridge('br-int')!.ports.keys()]).not.toContain(1)
   })
 
+  test('a port whose device went and came back has its number again, taken by none meanwhile', async () => {
+    addBridge(host, 'br-int')
+    await quiet(3)
+    const device = (name: string) => memoryPair({ name, mtuBytes: 1500 }, { name: 'vm' })[0]
+    for (const name of ['vm1', 'vm2', 'vm3', 'vm4']) host.register(name, device(name))
+    for (const name of ['vm1', 'vm2']) addPort(host, 'br-int', name)
+    await quiet(3)
+    host.unregister('vm1')
+    await quiet(3)
+    expect(row('vm1')?.ofport).toBe(-1)
+    addPort(host, 'br-int', 'vm3')
+    await quiet(3)
+    host.register('vm1', device('vm1'))
+    await quiet(3)
+    expect([row('vm1'), row('vm2'), row('vm3')].map((one) => one?.ofport)).toEqual([1, 2, 3])
+    // Who asks for the number gets it all the same.
+    host.unregister('vm1')
+    addPort(host, 'br-int', 'vm4', { ofport_request: 1 })
+    await quiet(3)
+    host.register('vm1', device('vm1'))
+    await quiet(3)
+    expect([row('vm1'), row('vm4')].map((one) => one?.ofport)).toEqual([4, 1])
+  })
+
   test('what cannot be a tunnel is reported', async () => {
     addBridge(host, 'br-int')
     await quiet(3)

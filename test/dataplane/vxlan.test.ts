@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Hub } from '../../dataplane/ports/hub.ts'
+import { fragmentHandling } from '../../southbound/openflow/message.ts'
 import { parseIpv4 } from '../../southbound/wire/address.ts'
 import { internetChecksum } from '../../southbound/wire/checksum.ts'
 import { icmpEchoFrame, udpFrame, vxlanFrame } from '../../southbound/wire/frame.ts'
@@ -132,6 +133,32 @@ describe('a pair of switches over VXLAN', () => {
     await quiet()
     expect(vm2.received).toEqual([])
     expect(h1.host.drops.read()).toEqual({ underlay_mtu_exceeded: 1 })
+  })
+
+  test('without a controller what comes out of a tunnel goes to NORMAL, as what comes by a port', async () => {
+    const vm2 = h2.plug('vm2', 1)
+    await quiet(3)
+    h2.bridge.failsOpen = true
+    const outer = { eth_src: 0x0a0000000066, eth_dst: 0x0a0000000002, ipv4_dst: VTEP2 }
+    const arrive = async (inner: Uint8Array, ip_ecn = 0) => {
+      underlay.send(vxlanFrame({ ...outer, ipv4_src: ROGUE, vni: 4999, ip_ecn, inner }))
+      await quiet()
+      return vm2.received.splice(0)
+    }
+    expect(await arrive(ping(56))).toEqual([ping(56)])
+    // Congestion on the way, of which the inner packet knows nothing (RFC 6040).
+    expect(await arrive(ping(56), 3)).toEqual([])
+    expect(h2.host.drops.read()).toEqual({ tunnel_ecn: 1 })
+    // A fragment: more to come.
+    const fragment = ping(56)
+    ipv4.set.moreFragments(fragment, 14, 1)
+    expect(await arrive(fragment)).toHaveLength(1)
+    h2.bridge.fragments = fragmentHandling.drop
+    expect(await arrive(fragment)).toEqual([])
+    expect(h2.host.drops.of('fragment')).toBe(1)
+    h2.bridge.failsOpen = false
+    expect(await arrive(ping(56))).toEqual([])
+    expect(h2.host.drops.of('no_flow')).toBe(1)
   })
 
   test('foreign VNI and foreign VTEP end at the flows that check them', async () => {

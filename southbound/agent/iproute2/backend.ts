@@ -91,7 +91,9 @@ function compare(
   { local }: RealizeOptions,
 ): { plan: Plan; found: Difference[] } {
   const underlayMtuBytes = underlayOf(seen, local)?.mtuBytes
-  const plan = planHost(desired, { capabilities, links: seen.links, underlayMtuBytes })
+  const plan = planHost(desired, {
+    ...{ capabilities, links: seen.links, hasIpv6: seen.hasIpv6, underlayMtuBytes },
+  })
   const chains = [...plan.facts].filter(([key]) => key.startsWith('chain ')).map(([, text]) => text)
   const nft = seen.nft ? nftFacts(seen.nft, chains, memory) : []
   return { plan, found: differences(plan.facts, new Map([...seen.facts, ...nft])) }

@@ -104,8 +104,9 @@ export const factKinds: Readonly<Record<string, FactKind>> = {
   },
   neigh: {
     container: 'device',
+    // Last: `ip neigh` ends its batch when it fails.
     set: ([dev, address], value) => [
-      [40, 'ip', `neigh replace ${address} lladdr ${value} dev ${dev} nud permanent`],
+      [46, 'ip', `neigh replace ${address} lladdr ${value} dev ${dev} nud permanent`],
     ],
     unset: ([dev, address]) => [[12, 'ip', `neigh del ${address} dev ${dev}`]],
   },

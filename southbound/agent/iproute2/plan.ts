@@ -15,6 +15,7 @@ import type { Capability, Link } from './seen.ts'
 export interface Host {
   readonly capabilities: ReadonlySet<Capability>
   readonly links: ReadonlyMap<string, Link>
+  readonly hasIpv6: boolean
   /** MTU of the device with the VTEP's address. */
   readonly underlayMtuBytes: number | undefined
 }
@@ -89,7 +90,9 @@ function bridgeFacts(network: Network, host: Host, facts: Map<string, string>): 
   facts.set(`bridge ${bridge} vlan_filtering`, '0')
   if (network.local === undefined) return
   for (const { mac, addresses } of network.macs) {
-    for (const address of addresses) facts.set(`neigh ${bridge} ${address}`, mac)
+    for (const address of addresses) {
+      if (isIPv4(address) || host.hasIpv6) facts.set(`neigh ${bridge} ${address}`, mac)
+    }
   }
 }
 

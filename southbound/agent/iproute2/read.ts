@@ -97,7 +97,14 @@ export async function readHost(withNft: boolean, signal?: AbortSignal | undefine
   for (const { dst, dev, lladdr } of neighbours) {
     if (isOwn(dev)) facts.set(`neigh ${dev} ${dst}`, lladdr ?? '')
   }
-  return { links: byName, facts, learned, nft, bridgeNetfilter: bridgeNetfilter() }
+  return {
+    links: byName,
+    facts,
+    learned,
+    nft,
+    bridgeNetfilter: bridgeNetfilter(),
+    hasIpv6: hasIpv6(),
+  }
 }
 
 const isFlood = (mac: string) => mac === '00:00:00:00:00:00'
@@ -183,6 +190,14 @@ function deviceOf(
     checksum,
     ...foreignVxlan.filter((key) => data[key] !== undefined && data[key] !== false),
   ].join(' ')
+}
+
+function hasIpv6(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', 'utf8').trim() === '0'
+  } catch {
+    return false // a kernel without it
+  }
 }
 
 function bridgeNetfilter(): boolean {

@@ -31,6 +31,8 @@ export interface Seen {
   readonly nft: NftState | undefined
   /** Whether bridged IP passes the ip tables of the host. */
   readonly bridgeNetfilter: boolean
+  /** Whether new devices have IPv6: a bridge without it takes no IPv6 neighbours. */
+  readonly hasIpv6: boolean
 }
 
 /** Our tables as nft lists them. */

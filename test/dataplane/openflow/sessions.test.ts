@@ -271,6 +271,37 @@ test('a controller that does not read loses packet-ins, not its connection', asy
   expect((await rig.controller.take('packet_in')).length).toBe(1)
 })
 
+test('a controller that reads nothing loses its connection for what it must not lose', async () => {
+  rig.close()
+  rig = await startRig({ packetInBytes: 1000, unreadBytes: 20_000 })
+  const deaf = await rig.connect()
+  const slow = await rig.connect()
+  const goOn = deaf.connection.hold()
+  let read = slow.connection.hold()
+  const removeMany = async () => {
+    for (let i = 0; i < 2000; i++) {
+      await rig.controller.connection.send({ xid: 1, ...addFlow({}, { flags: 1 }) })
+      await rig.controller.connection.send({ xid: 1, ...flow('delete', {}) })
+    }
+    await rig.controller.connection.barrier()
+  }
+  await removeMany()
+  for (let second = 0; second < 4; second++) {
+    rig.clock.advance(1000)
+    read()
+    await slow.connection.barrier()
+    read = slow.connection.hold()
+    await removeMany()
+  }
+  expect(rig.bridge.sessions.size).toBe(3)
+  rig.clock.advance(1000)
+  await rig.controller.connection.barrier()
+  expect(rig.bridge.sessions.size).toBe(2)
+  goOn()
+  read()
+  expect(await slow.take('flow_removed')).toHaveLength(10_000)
+})
+
 test('flows outlive their controller', async () => {
   await rig.controller.ask(addFlow({ cookie: 5n }))
   rig.controller.connection.close()

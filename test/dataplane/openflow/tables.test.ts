@@ -41,7 +41,8 @@ test('255 tables tell what flows in them may hold, which is what flows may hold'
   const all = await features()
   expect(all.map(({ table_id }) => table_id)).toEqual(Array.from({ length: 255 }, (_, i) => i))
   const [first, last] = [all[0]!, all[254]!]
-  expect(first).toMatchObject({ name: 'table0', config: 0, max_entries: 1_000_000 })
+  // Nameless until somebody names them: with a name, ovs-ofctl --names would write it into every flow.
+  expect(first).toMatchObject({ name: '', config: 0, max_entries: 1_000_000 })
   expect(first).toMatchObject({ metadata_match: 2n ** 64n - 1n, metadata_write: 2n ** 64n - 1n })
   expect(property(first, 'next_tables').tables).toHaveLength(254)
   expect(property(last, 'next_tables').tables).toHaveLength(0)

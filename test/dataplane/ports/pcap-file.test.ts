@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -63,6 +64,13 @@ test.each([false, true])('what is written is read again (nanoseconds: %s)', asyn
     [100, 1514],
   ])
   expect(read.map(({ nanoseconds }) => nanoseconds)).toEqual([0, 500_000, 1_000_000, 1_500_000])
+})
+
+test('what is no file is refused at once, a FIFO that nobody reads too', async () => {
+  execFileSync('mkfifo', [path])
+  await expect(openPcapFile(path)).rejects.toThrow(`'${path}' is no file`)
+  await expect(openPcapFile('/dev/null')).rejects.toThrow("'/dev/null' is no file")
+  await expect(openPcapFile(folder)).rejects.toThrow('EISDIR')
 })
 
 test('a frame is a copy of its own bytes, wherever in a long file it stood', async () => {

@@ -387,7 +387,12 @@ describe('weft switch that ends and starts', needs('ovs'), () => {
           process.env,
         ).end()
       ).stderr
-    expect(await refused('--remote', 'nonsense')).toMatch(/^weft: 'nonsense' is no endpoint.*\n$/)
+    expect(await refused('--remote', 'nonsense')).toMatch(
+      /^weft: --remote nonsense: 'nonsense' is no endpoint.*\n$/,
+    )
+    expect(await refused('--rundir', weft)).toMatch(
+      /^weft: .*: it is no folder; --rundir FOLDER chooses another folder\n$/,
+    )
     expect(await refused('--underlay', 'pigeon')).toMatch(
       /^weft: --underlay pigeon would be udp.*\n$/,
     )

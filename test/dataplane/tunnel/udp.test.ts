@@ -37,6 +37,10 @@ async function start(name: string, own: string, peer: string, dst_port: number) 
 }
 
 test('frames cross between two switches over UDP sockets, without rights', async () => {
+  // Each would be on the screen of whoever starts a switch.
+  const warnings: Error[] = []
+  const note = (warning: Error) => void warnings.push(warning)
+  process.on('warning', note)
   const port = await freePort()
   const a = await start('a', '127.0.0.1', '127.0.0.2', port)
   const b = await start('b', '127.0.0.2', '127.0.0.1', port)
@@ -58,6 +62,8 @@ test('frames cross between two switches over UDP sockets, without rights', async
   await until(() => expect(got.at(-1)).toEqual(frame(1464)))
   a.vm.send(frame(1465))
   await until(() => expect(a.host.drops.of('underlay_mtu_exceeded')).toBe(1))
+  process.off('warning', note)
+  expect(warnings).toEqual([])
 })
 
 test('over IPv6 too; what is no VXLAN is a named drop', async () => {

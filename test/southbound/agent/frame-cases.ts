@@ -29,6 +29,8 @@ export interface FrameCase {
   readonly drop?: string
   /** The kernel drops such a frame without counting it. */
   readonly isUncounted?: boolean
+  /** A host without IPv6 does not do so. */
+  readonly takesIpv6?: boolean
 }
 
 export const vteps = { h1: '192.0.2.11', h2: '192.0.2.12' } as const
@@ -258,6 +260,7 @@ export const frameCases: readonly FrameCase[] = [
       frame: solicit(1),
       tell: packetOf,
     },
+    takesIpv6: true,
     answer: discoveryFrame(
       '88',
       '60000000',
@@ -276,7 +279,13 @@ export const frameCases: readonly FrameCase[] = [
     tell: packetOf,
     at: ['g1'],
   },
-  { name: 'an advertisement that nobody asked for', from: 'g2', frame: announce, tell: packetOf },
+  {
+    name: 'an advertisement that nobody asked for',
+    from: 'g2',
+    frame: announce,
+    takesIpv6: true,
+    tell: packetOf,
+  },
   {
     name: 'an advertisement of its own',
     from: 'g1',

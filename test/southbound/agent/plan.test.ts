@@ -25,6 +25,7 @@ const host: Host = {
     link('eth0', { addresses: ['192.0.2.11'] }),
     link('tap7', { master: 'br0' }),
   ]),
+  hasIpv6: true,
   underlayMtuBytes: 9050,
 }
 const red: Network = {
@@ -37,7 +38,7 @@ const plan = (...networks: Network[]) => planHost({ networks }, host)
 const lines = (desired: Facts, actual: Facts) =>
   inOrder(differences(desired, actual)).map(({ line: [, tool, text] }) => `${tool} ${text}`)
 
-test('a network is made whole: fences first, the guest last', () => {
+test('a network is made whole: fences first, the guest behind them', () => {
   const made = lines(plan(red).facts, new Map())
   expect(made.filter((line) => !line.startsWith('nft'))).toEqual([
     'ip link add name weft-5001 group 22341 type bridge stp_state 0',
@@ -55,10 +56,10 @@ test('a network is made whole: fences first, the guest last', () => {
     'bridge fdb append 00:00:00:00:00:00 dev vx5001 dst 192.0.2.12 self permanent',
     'bridge fdb replace 02:00:00:00:00:02 dev vx5001 dst 192.0.2.12 self static',
     'bridge fdb replace 02:00:00:00:00:02 dev vx5001 master static',
-    'ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev weft-5001 nud permanent',
     'ip link set weft-5001 up',
     'ip link set vx5001 up',
     'ip link set vm1 master weft-5001',
+    'ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev weft-5001 nud permanent',
   ])
   const tools = made.map((line) => line.split(' ')[0])
   expect(tools.lastIndexOf('nft')).toBeLessThan(tools.indexOf('ip'))
@@ -146,4 +147,17 @@ test('a deny that cannot be matched denies all; such a permit permits nothing', 
     'counter name "in.vm1.acl-2" drop',
   ])
   expect(faults.map(({ code }) => code)).toEqual(['acl_entry_invalid', 'acl_entry_invalid'])
+})
+
+test('a host without IPv6 gets no IPv6 neighbours, which its bridges would refuse', () => {
+  const macs = [
+    { mac: '02:00:00:00:00:02', vteps: ['192.0.2.12'], addresses: ['10.0.0.2', 'fd00::2'] },
+  ]
+  const desired = { networks: [{ ...red, macs }] }
+  const neighbours = (hasIpv6: boolean) =>
+    [...planHost(desired, { ...host, hasIpv6 }).facts.keys()].filter((key) =>
+      key.startsWith('neigh'),
+    )
+  expect(neighbours(true)).toEqual(['neigh weft-5001 10.0.0.2', 'neigh weft-5001 fd00::2'])
+  expect(neighbours(false)).toEqual(['neigh weft-5001 10.0.0.2'])
 })

@@ -276,6 +276,22 @@ test('each error of a batch names its message, and the rest is done', async () =
   await expect(sendBatch(controller, mods(1))).rejects.toThrow('the connection has ended')
 })
 
+test('a batch of which nobody wants to hear any more is not begun', async () => {
+  const [a, b] = duplexPair()
+  const [controller, agent] = await Promise.all([Connection.open(a), Connection.open(b)])
+  const taken: string[] = []
+  agent.onMessage(({ type, xid }) => {
+    taken.push(type)
+    if (type === 'barrier_request') void agent.send({ type: 'barrier_reply', xid })
+  })
+  const reason = new Error('too late')
+  const late = sendBatch(controller, mods(10), { signal: AbortSignal.abort(reason) })
+  await expect(late).rejects.toBe(reason)
+  await controller.barrier()
+  expect(taken).toEqual(['barrier_request'])
+  controller.close()
+})
+
 test('a message that cannot be encoded leaves nothing behind on the wire', async () => {
   const [a, b] = duplexPair()
   const [controller, agent] = await Promise.all([Connection.open(a), Connection.open(b)])

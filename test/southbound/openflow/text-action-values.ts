@@ -344,10 +344,16 @@ export const actionValues: Values = {
     src: bits,
     dst: { ...bits, field: 'reg7' },
   })),
-  encap: fc.constant({
-    kind: 'encap',
-    hdr_size: 0,
-    new_pkt_type: 0x1894f,
-    properties: new Uint8Array(0),
-  }),
+  encap: fc
+    .constantFrom(
+      '',
+      '0004010501000000', // nsh(md_type=1)
+      '0004010502000000' + '0004021010000a04' + '1234567800000000', // nsh(md_type=2,tlv(…))
+    )
+    .map((properties) => ({
+      kind: 'encap',
+      hdr_size: 0,
+      new_pkt_type: 0x1894f,
+      properties: new Uint8Array(Buffer.from(properties, 'hex')),
+    })),
 }

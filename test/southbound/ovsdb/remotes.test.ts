@@ -64,6 +64,7 @@ test('a server that answers, but gives no rows, is left for the next one', async
     reason: { message: `timed out: ${silent.remote} gave no rows in 200 ms` },
   })
   // It has the replica now: the silent one is refused for it before anybody is told to be connected.
+  events.length = 0
   await listener.close()
   server.close()
   while (!events.some(({ kind, remote }) => kind === 'refused' && remote === silent.remote)) {

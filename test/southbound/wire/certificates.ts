@@ -9,6 +9,8 @@ export interface TestCa {
   /** A folder with NAME.key and NAME.pem of everything that was issued, and ca.pem. */
   readonly dir: string
   issue(name: string): TlsOptions
+  /** Signed by what was issued to another, be that a CA or not, whose certificate goes along. */
+  issueBy(signer: string, name: string, isCa?: boolean): TlsOptions
   remove(): void
 }
 
@@ -29,6 +31,12 @@ export function testCa(): TestCa {
     issue(name) {
       make(name, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-addext', 'basicConstraints=CA:FALSE')
       return { key: read(`${name}.key`), cert: read(`${name}.pem`), ca: read('ca.pem') }
+    },
+    issueBy(signer, name, isCa = false) {
+      const constraints = `basicConstraints=CA:${isCa ? 'TRUE' : 'FALSE'}`
+      make(name, '-CA', `${signer}.pem`, '-CAkey', `${signer}.key`, '-addext', constraints)
+      const chain = signer === 'ca' ? '' : read(`${signer}.pem`)
+      return { key: read(`${name}.key`), cert: read(`${name}.pem`) + chain, ca: read('ca.pem') }
     },
     remove: () => rmSync(dir, { recursive: true, force: true }),
   }

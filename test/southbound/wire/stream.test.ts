@@ -165,6 +165,35 @@ describe('TLS', needs('openssl'), () => {
     expect(refused.join()).toMatch(/CN=client|TLS handshake timeout/)
   })
 
+  test('a CA below ours signs as well, and whose certificate is no CA signs nobody', async () => {
+    ca.issueBy('ca', 'below', true)
+    const names: unknown[] = []
+    const refused: string[] = []
+    const onRefused = (reason: EndpointError) => refused.push(reason.message)
+    const tls = ca.issueBy('below', 'far server')
+    const listener = await listen('pssl:0:127.0.0.1', { tls, onRefused }, (stream) => {
+      opened.push(stream)
+      names.push(peerCertificate(stream)?.subject.CN)
+      stream.pipe(stream)
+    })
+    opened.push(listener)
+    const to = `ssl:127.0.0.1:${listener.port}`
+    const stream = await dial(to, { tls: ca.issueBy('below', 'far client') })
+    expect(await echo(stream)).toBe('hello')
+    expect(peerCertificate(stream)?.subject.CN).toBe('far server')
+    // A host that signs another name with its own key, and one that leaves the CA between out.
+    const forged = ca.issueBy('client', 'another host')
+    await expect(dial(to, { tls: forged }).then(echo)).rejects.toThrow()
+    const { key, cert } = ca.issueBy('below', 'lonely client')
+    const alone = {
+      key,
+      cert: `${cert.toString().split('-----END')[0]}-----END CERTIFICATE-----\n`,
+    }
+    await expect(dial(to, { tls: { ...alone, ca: tls.ca } }).then(echo)).rejects.toThrow()
+    expect(names).toEqual(['far client'])
+    expect(refused.join()).toMatch(/another host.*lonely client/)
+  })
+
   test('no variable of the environment lets in a server of another CA', async () => {
     const [to] = await echoing('pssl:0:127.0.0.1', { tls: other.issue('server') })
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
