@@ -53,8 +53,15 @@ function decodeReal(wire: unknown): number {
 }
 const decodeBoolean = (wire: unknown): boolean =>
   typeof wire === 'boolean' ? wire : wrong('boolean', wire)
+/** ovsdb-server, and whoever reads as it does, takes neither NUL nor half a surrogate pair in any message. */
+const isText = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
 const decodeString = (wire: unknown): string =>
   typeof wire === 'string' ? wire : wrong('string', wire)
+
+function encodeString(atom: unknown): string {
+  const text = decodeString(atom)
+  return isText(text) ? text : wrong('text without NUL', atom)
+}
 
 function decodeUuid(wire: unknown, names?: Names): string {
   if (!Array.isArray(wire) || wire.length !== 2) return wrong('uuid', wire)
@@ -85,7 +92,7 @@ export const atoms: Readonly<Record<AtomType, AtomCodec>> = {
     encode: decodeBoolean,
     fromKey: (key) => key === 'true',
   },
-  string: { initial: '', decode: decodeString, encode: decodeString, fromKey: (key) => key },
+  string: { initial: '', decode: decodeString, encode: encodeString, fromKey: (key) => key },
   uuid: {
     initial: '00000000-0000-0000-0000-000000000000',
     decode: decodeUuid,
@@ -118,6 +125,8 @@ export function checkAtom(base: BaseType, atom: Atom): void {
       violated(`in the valid range ${minReal} to ${maxReal}`)
     }
   } else if (base.type === 'string') {
+    // One that were kept would end the session of every client that is told of it.
+    if (!isText(atom as string)) violated('text: UTF-8 without NUL')
     const { minLength = 0, maxLength = Infinity } = base
     if (minLength === 0 && maxLength === Infinity) return
     const length = [...(atom as string)].length

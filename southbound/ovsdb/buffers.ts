@@ -1,13 +1,15 @@
 /**
- * What all clients of a server together have half sent: one message is limited by itself
- * (framer.ts), a thousand clients with one each are not. Over the limit whoever holds most is cut off.
- * Neighbours: session.ts tells what it holds, server.ts has one of these.
+ * What all clients of a server together make it keep: messages half sent, answers unread. One client is
+ * limited by itself (framer.ts, json-rpc.ts), a thousand clients are not. Over the limit whoever
+ * holds most is cut off. Neighbours: session.ts tells what it holds, server.ts has one of each.
  */
 import { ovsdbError } from './error.ts'
 
 /** Whose bytes are held. */
 export interface Holder {
   close(reason: Error): void
+  /** What it holds by now, where that may be less than it told last. */
+  heldBytes?(): number
 }
 
 export interface Buffers {
@@ -15,7 +17,8 @@ export interface Buffers {
   hold(holder: Holder, bytes: number): void
 }
 
-export function makeBuffers(maxBytes: number): Buffers {
+/** `what` the clients have done with their bytes, as the reason says it. */
+export function makeBuffers(maxBytes: number, what: string): Buffers {
   const held = new Map<Holder, number>()
   let total = 0
   function set(holder: Holder, bytes: number): void {
@@ -26,10 +29,12 @@ export function makeBuffers(maxBytes: number): Buffers {
   return {
     hold(holder, bytes) {
       set(holder, bytes)
+      if (total <= maxBytes) return
+      for (const [one, told] of [...held]) set(one, one.heldBytes?.() ?? told)
       while (total > maxBytes) {
         const [largest, most] = [...held].reduce((a, b) => (b[1] > a[1] ? b : a))
         set(largest, 0)
-        const details = `clients have half sent over ${maxBytes} bytes together, this one ${most}`
+        const details = `clients have ${what} over ${maxBytes} bytes together, this one ${most}`
         largest.close(ovsdbError('resources exhausted', details))
       }
     },

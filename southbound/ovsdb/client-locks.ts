@@ -14,7 +14,10 @@ export interface Lock {
   readonly name: string
   /** Aborts with the reason (OvsdbError 'not owner') when the lock is ours no more. */
   readonly lost: AbortSignal
-  /** Gives it up; resolves when the server has it. Nothing happens when it is lost already. */
+  /**
+   * Gives it up; resolves when the server has it. Nothing happens when it is lost already, nor when
+   * the signal has aborted before.
+   */
   release(options: { signal: AbortSignal }): Promise<void>
 }
 
@@ -64,6 +67,8 @@ export function clientLocks(rpc: JsonRpc): ClientLocks {
         lost: lost.signal,
         async release({ signal }) {
           if (lost.signal.aborted) return
+          // Else the server would never hear of it, and we would hold a lock that nobody has.
+          signal.throwIfAborted()
           holds.delete(name)
           lost.abort(ovsdbError('not owner', `lock ${name} was released`))
           await rpc.request('unlock', [name], { signal })

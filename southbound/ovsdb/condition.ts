@@ -1,49 +1,78 @@
 /**
  * `<condition>`s (RFC 7047 §5.1): which rows an operation or a conditional monitor is about.
  *
- * The functions are one table over Elements, the same for every column kind. Neighbours: codec.ts
- * below, transaction.ts and server-monitor.ts above.
+ * The functions are one table. What is looked up is the condition's value in the row's, never the other
+ * way round: a row may hold a million elements, and a monitor have 100,000 conditions.
+ * Neighbours: codec.ts below, transaction.ts and server-monitor.ts above.
  */
 import { compareAtoms, type Names } from './atom.ts'
 import type { AnyRow, Codec, Elements } from './codec.ts'
 import { ovsdbError } from './error.ts'
 import { show } from './json.ts'
 import type { RowCodec } from './row-codec.ts'
-import type { Atom } from './schema.ts'
+import type { Atom, ColumnKind } from './schema.ts'
 
 /** Whether a row matches. */
 export type Predicate = (row: AnyRow) => boolean
 
-/** What a column is compared with: value by key, undefined for a set; made once, asked for each row. */
-type Argument = ReadonlyMap<Atom, Atom | undefined>
-type Test = (row: Elements, argument: Argument) => boolean
-
-const equal: Test = (row, argument) =>
-  row.keys.length === argument.size && common(row, argument) === argument.size
-const includes: Test = (row, argument) =>
-  row.keys.length >= argument.size && common(row, argument) === argument.size
-const excludes: Test = (row, argument) => common(row, argument) === 0
-
-/** How many are in both, in a time that only grows with the row; pairs of a map by key and value. */
-function common({ keys, values }: Elements, argument: Argument): number {
-  let count = 0
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as Atom
-    if (argument.has(key) && argument.get(key) === values?.[i]) count++
-  }
-  return count
+/** What a row has in a column, by the column's kind. */
+interface Held {
+  /** Whether the atom is in it, of a map with this value. */
+  has(value: unknown, key: Atom, item: Atom | undefined): boolean
+  sizeIs(value: unknown, size: number): boolean
 }
+const one: Held = {
+  has: (value, key) => value === key,
+  sizeIs: (value, size) => size === (value === undefined ? 0 : 1),
+}
+const held: Readonly<Record<ColumnKind, Held>> = {
+  scalar: one,
+  optional: one,
+  set: {
+    has: (value, key) => contains(value as readonly Atom[], key),
+    sizeIs: (value, size) => (value as readonly Atom[]).length === size,
+  },
+  map: {
+    has(value, key, item) {
+      const name = String(key)
+      return Object.hasOwn(value as object, name) && (value as Record<string, Atom>)[name] === item
+    },
+    sizeIs(value, size) {
+      let count = 0
+      for (const _ in value as object) if (++count > size) return false
+      return count === size
+    },
+  },
+}
+
+/** Whether a sorted list has the atom. */
+function contains(list: readonly Atom[], atom: Atom): boolean {
+  let [from, to] = [0, list.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if ((list[middle] as Atom) < atom) from = middle + 1
+    else to = middle
+  }
+  return list[from] === atom
+}
+
+type Test = (held: Held, value: unknown, argument: Elements) => boolean
+
+const includes: Test = (held, value, { keys, values }) =>
+  keys.every((key, i) => held.has(value, key, values?.[i]))
+const excludes: Test = (held, value, { keys, values }) =>
+  !keys.some((key, i) => held.has(value, key, values?.[i]))
+const equal: Test = (held, value, argument) =>
+  held.sizeIs(value, argument.keys.length) && includes(held, value, argument)
 /** An empty optional column compares with nothing. */
 function ordered(holds: (order: number) => boolean): Test {
-  return ({ keys: [left] }, argument) => {
-    const [right] = argument.keys()
-    return left !== undefined && holds(compareAtoms(left, right as Atom))
-  }
+  return (_, value, { keys: [right] }) =>
+    value !== undefined && holds(compareAtoms(value as Atom, right as Atom))
 }
 
 const tests: Readonly<Record<string, Test>> = {
   '==': equal,
-  '!=': (row, argument) => !equal(row, argument),
+  '!=': (held, value, argument) => !equal(held, value, argument),
   includes,
   excludes,
   '<': ordered((order) => order < 0),
@@ -56,7 +85,7 @@ const tests: Readonly<Record<string, Test>> = {
 export interface Condition {
   readonly test: Predicate
   readonly uuid?: string
-  /** How many they are. */
+  /** How many they are, each element of their values as one. */
   readonly size: number
 }
 
@@ -83,12 +112,12 @@ export function compileCondition(table: RowCodec, wire: unknown, names?: Names):
     throw ovsdbError('syntax error', `"${operator}" compares with one value`)
   }
   codec.checkElements(argument)
-  const wanted: Argument = new Map(argument.keys.map((key, i) => [key, argument.values?.[i]]))
-  const predicate: Predicate = (row) => test(codec.elements(row[name]), wanted)
+  const inRow = held[codec.kind]
+  const predicate: Predicate = (row) => test(inRow, row[name], argument)
   if (name === '_uuid' && operator === '==') {
     return { test: predicate, uuid: argument.keys[0] as string, size: 1 }
   }
-  return { test: predicate, size: 1 }
+  return { test: predicate, size: Math.max(1, argument.keys.length) }
 }
 
 function checkOrdered({ name, kind, column }: Codec, operator: string): void {
@@ -108,7 +137,7 @@ export function compileWhere(table: RowCodec, wire: unknown, names?: Names): Con
   )
   const uuid = conditions.find((condition) => condition.uuid !== undefined)?.uuid
   const test: Predicate = (row) => conditions.every((condition) => condition.test(row))
-  const size = conditions.length
+  const size = conditions.reduce((sum, condition) => sum + condition.size, 0)
   return uuid === undefined ? { test, size } : { test, uuid, size }
 }
 

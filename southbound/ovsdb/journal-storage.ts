@@ -168,16 +168,17 @@ function decode(codec: RowCodec, uuid: string, wire: WireRow): AnyRow {
 
 /** What a commit changed in columns that are kept, in wire form. */
 function wireRows(schema: DatabaseSchema, changes: Iterable<AnyChange>): WireRows {
-  const result: WireRows = {}
+  // A table may be called as what every object has: constructor, toString.
+  const result = new Map<string, Record<string, WireRow | null>>()
   for (const { table, uuid, before, after } of changes) {
     const columns = tableCodec(schema, table).columns.values()
     const row = after ? changedColumns([...columns], before, after) : null
     if (row && before && Object.keys(row).length === 0) continue
-    result[table] ??= {}
-    const rows = result[table]
+    const rows = result.get(table) ?? {}
     rows[uuid] = row
+    result.set(table, rows)
   }
-  return result
+  return Object.fromEntries(result)
 }
 
 function changedColumns(columns: readonly Codec[], before: AnyRow | undefined, after: AnyRow) {

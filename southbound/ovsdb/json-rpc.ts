@@ -38,6 +38,8 @@ export interface JsonRpcHandlers {
   onDrain?(): void
   /** So many bytes of a message have come that is not whole yet, after it was another number. */
   onHeld?(bytes: number): void
+  /** So many bytes wait for the peer to read, after something was sent or all was read. */
+  onQueued?(bytes: number): void
 }
 
 export interface JsonRpcOptions extends Partial<FramerLimits> {
@@ -100,6 +102,7 @@ export class JsonRpc {
       if (this.#inbox.push(chunk) === 1) queueMicrotask(() => this.#receive())
     })
     duplex.on('drain', () => {
+      this.#tellQueued()
       this.#guard(() => handlers.onDrain?.())
       this.#receive()
       if (!this.#congested()) duplex.resume()
@@ -184,6 +187,7 @@ export class JsonRpc {
     for (const request of pending) request.fail(closedError(reason))
     this.#resolveClosed(reason)
     this.#tellHeld(0)
+    this.#handlers.onQueued?.(0)
     const duplex = this.#duplex
     if (!flush || duplex.destroyed) {
       duplex.destroy()
@@ -228,6 +232,10 @@ export class JsonRpc {
     this.#handlers.onHeld?.(bytes)
   }
 
+  #tellQueued(): void {
+    if (!this.#ended) this.#handlers.onQueued?.(this.queuedBytes)
+  }
+
   /** Only whoever answers requests stops reading: two ends that both did would wait for ever. */
   #congested(): boolean {
     return this.#handlers.onCall !== undefined && this.#duplex.writableLength > HIGH_WATER
@@ -254,7 +262,7 @@ export class JsonRpc {
     if (this.#duplex.writableLength > this.#maxQueuedBytes) {
       const details = `peer left ${this.#duplex.writableLength} bytes unread`
       this.close(ovsdbError('resources exhausted', details))
-    }
+    } else this.#tellQueued()
   }
 
   #dispatch(message: Record<string, unknown>, bytes: number): void {

@@ -63,7 +63,7 @@ export function formatJson(value: unknown): string {
 
 /** How a value is shown in a sentence: whatever a peer sent, the beginning of its JSON. */
 export function show(value: unknown): string {
-  return formatJson(value).slice(0, 80)
+  return formatJson(value).slice(0, 80).toWellFormed()
 }
 
 function formatExactly(value: unknown): string {

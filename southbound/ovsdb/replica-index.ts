@@ -68,8 +68,10 @@ export function replicaIndex(
         if (!(found instanceof Set)) rows.delete(key)
         else {
           found.delete(row)
+          // Not before: a Set walks over what was deleted, and all of many would cost their square.
+          if (found.size > 1) continue
           const [only] = found
-          if (only && found.size === 1) rows.set(key, only)
+          if (only) rows.set(key, only)
         }
       }
     },

@@ -132,7 +132,7 @@ function rowAfter(
   const difference = record(update.modify)
   const row: Record<string, unknown> = { ...before }
   for (const codec of table.columns) {
-    const value = difference[codec.name]
+    const value = own(difference[codec.name])
     if (value !== undefined) row[codec.name] = applyDifference(codec, before[codec.name], value)
   }
   return Object.freeze(row) as AnyRow
@@ -148,7 +148,7 @@ function decodeRow(
   const row = make()
   row._uuid = uuid
   for (const codec of columns) {
-    const value = wire[codec.name]
+    const value = own(wire[codec.name])
     if (value !== undefined) row[codec.name] = codec.decode(value)
   }
   if (before !== undefined) {
@@ -162,6 +162,11 @@ function decodeRow(
     if (same) return before
   }
   return Object.freeze(row) as AnyRow
+}
+
+/** A member that came as JSON: a column may be called as what every object has, constructor, toString. */
+function own(value: unknown): unknown {
+  return typeof value === 'function' ? undefined : value
 }
 
 function record(wire: unknown): Readonly<Record<string, unknown>> {

@@ -240,8 +240,9 @@ function columnsByKind(watches: readonly Watch[]): Watched['columns'] {
 }
 
 function put(result: TableUpdates, table: string, uuid: string, update: RowUpdate): void {
-  result[table] ??= {}
-  const rows = result[table]
+  // A table may be called as what every object has: constructor, toString.
+  if (!Object.hasOwn(result, table)) result[table] = {}
+  const rows = result[table] as Record<string, unknown>
   rows[uuid] = update
 }
 function orNothing(result: TableUpdates): TableUpdates | undefined {

@@ -54,12 +54,16 @@ export interface ServerOptions extends SessionOptions, DatabaseOptions {
    * client with most of them is cut off.
    */
   maxHeldBytes?: number
+  /** Bytes that clients leave unread, all together, likewise; default 256 MiB. */
+  maxUnreadBytes?: number
   /** Told why a session ended, and what listeners threw unless `onListenerError` is. */
   log?: ServerLog
 }
 
 /** A client that is silent for twice as long is cut off. */
 const ECHO_INTERVAL_MS = 5000
+/** What all clients together may make the server keep, of each kind. */
+const MOST_BYTES = 256 * 1024 * 1024
 
 /** A connected client: `closed` resolves with the reason, undefined for a good end. */
 export type ServerSession = Pick<Session, 'closed' | 'close'>
@@ -74,7 +78,8 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
   readonly #locks = makeLocks()
   readonly #options: SessionOptions
   readonly #log: ServerLog | undefined
-  readonly #buffers: Buffers
+  readonly #halfSent: Buffers
+  readonly #unread: Buffers
   readonly #maxSessions: number
   readonly #serverId: string
   #retrying = false
@@ -83,9 +88,11 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
   /** Throws OvsdbError when what `storage` holds does not suit the schema, or nothing could. */
   constructor(schema: S, options: ServerOptions = {}) {
     const { newUuid = randomUUID, maxSessions = 1000, log } = options
+    const { maxHeldBytes = MOST_BYTES, maxUnreadBytes = MOST_BYTES } = options
     this.#options = { echoIntervalMs: ECHO_INTERVAL_MS, ...options }
     this.#log = log
-    this.#buffers = makeBuffers(options.maxHeldBytes ?? 256 * 1024 * 1024)
+    this.#halfSent = makeBuffers(maxHeldBytes, 'half sent')
+    this.#unread = makeBuffers(maxUnreadBytes, 'left unread')
     this.#maxSessions = maxSessions
     this.#serverId = newUuid()
     this.#directory = new Database(serverSchema, { newUuid })
@@ -165,7 +172,8 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
       databases: this.#databases,
       locks: this.#locks,
       serverId: this.#serverId,
-      buffers: this.#buffers,
+      halfSent: this.#halfSent,
+      unread: this.#unread,
       convert: (database, schema) => {
         if (!database.isConvertible) {
           throw ovsdbError(

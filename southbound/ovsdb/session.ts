@@ -24,7 +24,9 @@ export interface SessionHost {
   readonly locks: Locks
   /** Stable for the life of the server, a uuid. */
   readonly serverId: string
-  readonly buffers: Buffers
+  /** Messages half sent, and answers unread, of all clients together. */
+  readonly halfSent: Buffers
+  readonly unread: Buffers
   /** Another schema for a database, in its JSON form; throws OvsdbError and changes nothing. */
   convert(database: Database, schema: unknown): void
 }
@@ -175,7 +177,9 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
     return host.locks.lock(name, me, method === 'steal')
   }
 
-  const holder: Holder = { close: (reason) => rpc.close(reason) }
+  const close = (reason: Error) => rpc.close(reason)
+  const sender: Holder = { close }
+  const reader: Holder = { close, heldBytes: () => rpc.queuedBytes }
   /** What goes wrong for one client ends its session. */
   const guarded = (work: () => void) => {
     try {
@@ -192,7 +196,8 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
         if (method === 'cancel') triggers.cancel(params[0])
       },
       onDrain: monitors.flush,
-      onHeld: (bytes) => host.buffers.hold(holder, bytes),
+      onHeld: (bytes) => host.halfSent.hold(sender, bytes),
+      onQueued: (bytes) => host.unread.hold(reader, bytes),
     },
     limits,
   )

@@ -12,9 +12,9 @@ import { type Draft, type Table, tableOf } from './table.ts'
 import type { Blocked, Members, Run, WireResult } from './transaction.ts'
 import { jsonSize, weightOf } from './weight.ts'
 
-/** In looks at a row: putting a value into its wire form, and copying a row. */
+/** In looks at a row: putting a value into its wire form, and copying a row or making another value. */
 const ENCODING = 4
-const COPYING = 4
+const COPYING = 6
 /** What a row of an answer costs beside its bytes. */
 const ROW_BYTES = 64
 
@@ -106,7 +106,7 @@ export function mutate({ draft, names }: Run, members: Members): WireResult {
     draft.spend(COPYING)
     const next: Record<string, unknown> = { ...row }
     for (const { name, apply } of mutations) {
-      draft.spend(weightOf(next[name]))
+      draft.spend(COPYING + weightOf(next[name]))
       next[name] = apply(next[name])
     }
     draft.put(table, row._uuid, next as AnyRow)

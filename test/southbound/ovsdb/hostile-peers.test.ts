@@ -161,7 +161,7 @@ describe('what clients have half sent, all together, is limited', () => {
 
   test('and what is finished, or of clients that left, counts no more', () => {
     const ended: string[] = []
-    const buffers = makeBuffers(10)
+    const buffers = makeBuffers(10, 'half sent')
     const [a, b] = ['a', 'b'].map((name) => ({ close: () => void ended.push(name) }))
     if (!a || !b) return
     for (let i = 0; i < 100; i++) {
@@ -176,6 +176,39 @@ describe('what clients have half sent, all together, is limited', () => {
     buffers.hold(a, 10)
     expect(ended).toEqual(['b'])
   })
+
+  test('nor what was read since it was told', () => {
+    const ended: string[] = []
+    const buffers = makeBuffers(10, 'left unread')
+    const reader = { close: () => void ended.push('reader'), heldBytes: () => 1 }
+    buffers.hold(reader, 9)
+    buffers.hold({ close: () => void ended.push('idler') }, 8)
+    expect(ended).toEqual([])
+    buffers.hold({ close: () => void ended.push('third') }, 2)
+    expect(ended).toEqual(['idler'])
+  })
+})
+
+test('what clients leave unread, all together, is limited, and who leaves most is cut off', async () => {
+  const { server, to, lines } = await serve({ maxUnreadBytes: 20_000_000 })
+  server.transact([insert('Entry', { name: 'x'.repeat(1_000_000) })])
+  const good = await OvsdbClient.open(await dial(to), { signal })
+  const ask = async (times: number) => {
+    const peer = await dial(to)
+    peer.on('error', () => {}).pause()
+    const operations = Array.from({ length: times }, () => select('Entry', []))
+    peer.write(JSON.stringify({ id: 1, method: 'transact', params: ['Ledger', ...operations] }))
+    await good.transact(ledger, [select('Entry', [])], { signal })
+    return peer
+  }
+  // Each is within its own limit of 64 MiB, and within that of all but the last.
+  const peers = [await ask(8), await ask(15), await ask(8)]
+  await until(() => lines.length > 0)
+  await good.transact(ledger, [select('Entry', [])], { signal })
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toMatch(/left unread over 20000000 bytes together, this one 1\d{7}/)
+  for (const peer of peers) peer.destroy()
+  good.close()
 })
 
 describe('a peer is there', () => {

@@ -154,6 +154,17 @@ test('a lock is lost with its session', async () => {
   await database.lock('l', { signal })
 })
 
+test('a lock whose release was given up before it was asked for is held on', async () => {
+  const { database, up } = site(open)
+  up.add('a')
+  const lock = await database.lock('l', { signal })
+  await expect(lock.release({ signal: AbortSignal.abort() })).rejects.toThrow('aborted')
+  expect(lock.lost.aborted).toBe(false)
+  await lock.release({ signal })
+  expect(lock.lost.aborted).toBe(true)
+  await (await database.lock('l', { signal })).release({ signal })
+})
+
 test('a closed database rejects what waits and what comes', async () => {
   const { database, up, server } = site(open)
   const waiting = database.transact([select('Entry', [])], { signal })
