@@ -5,7 +5,7 @@
  *
  * A subcommand gets its options and an AbortSignal, and resolves to the exit code once everything it
  * started is gone again. Neighbours: stop.ts (signals to AbortSignal), commands/serve.ts, commands/lab.ts,
- * commands/pki-options.ts, commands/switch-options.ts, commands/agent-options.ts.
+ * commands/pki-options.ts, commands/switch-options.ts, commands/agent-options.ts, commands/attach-options.ts.
  */
 
 import { readFileSync } from 'node:fs'
@@ -13,6 +13,7 @@ import { argv, versions } from 'node:process'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../controller/controller.ts'
 import { addAgent } from './commands/agent-options.ts'
+import { addAttach } from './commands/attach-options.ts'
 import type { LabOptions } from './commands/lab.ts'
 import { addPki } from './commands/pki-options.ts'
 import type { ServeOptions } from './commands/serve.ts'
@@ -87,6 +88,7 @@ Examples:
   $ weft serve --store site.db                the controller; on a host: ovs-vsctl set-manager tcp:ADDRESS:6640
   $ weft switch --rundir ./run                a userspace switch for ovs-vsctl, ovs-ofctl and any controller
   $ weft agent --tunnel-ip 192.0.2.11         this Linux host as a VTEP, for vtep-ctl and any controller
+  $ weft attach acme/vm1 --format libvirt     what makes a VM that port, for six hypervisors
   $ weft pki init && weft pki host h1 h2      keys and certificates, so that hosts prove who they are`,
   )
 
@@ -157,5 +159,6 @@ Examples:
 addPki(weft, perform)
 addSwitch(weft, perform)
 addAgent(weft, perform)
+addAttach(weft, perform)
 
 await weft.parseAsync(argv)

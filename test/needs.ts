@@ -55,6 +55,10 @@ const table = {
   iperf3: () => commands('iperf3'),
   nft: () => commands('nft'),
   openssl: () => commands('openssl'),
+  libvirtSchemas: () =>
+    existsSync('/usr/share/libvirt/schemas/domain.rng')
+      ? commands('virt-xml-validate', 'xmllint')
+      : 'the XML schemas of libvirt (libvirt-clients)',
   compiler: () =>
     commands('c++', 'make', 'python3') ??
     (answers('c++', ['-E', '-x', 'c++', '-', '-include', 'pcap.h'])

@@ -29,7 +29,7 @@ export async function lab(file: string | undefined, options: LabOptions): Promis
   const { backend, tls, check, signal } = options
   const path = file ?? TWO_TENANTS
   const document = readDocument(path, file ?? 'topologies/two-tenants.yaml')
-  const missing = backend === 'netns' ? missingForNetns() : undefined
+  const missing = backend === 'netns' ? missingForNetns(document) : undefined
   if (missing !== undefined) throw new NetnsError(`the netns lab ${missing}`)
   const print = (line: string) => process.stdout.write(`${line}\n`)
   const step = stepsTo(print, () => performance.now())

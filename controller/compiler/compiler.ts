@@ -7,6 +7,7 @@ import { Engine, type Touched } from './engine.ts'
 import { fullCompile } from './full.ts'
 import { Placements } from './placement.ts'
 import type { Input, Item, Placement, Program } from './program.ts'
+import { block } from './stages.ts'
 import { pipeline } from './units.ts'
 
 export class Compiler {
@@ -43,6 +44,14 @@ export class Compiler {
     return this.#placements.get(portKey)
   }
 
+  /** Ids of the physical networks that networks on this host are on. */
+  physicalNetworksOf(hostId: string): string[] {
+    const prefix = block.physical('')
+    return [...this.#engine.blocks(hostId)]
+      .filter((id) => id.startsWith(prefix))
+      .map((id) => id.slice(prefix.length))
+  }
+
   /** Hosts that carry a network now. */
   hostsOfNetwork(networkKey: string): ReadonlySet<string> {
     return this.#engine.members('hostsOfNetwork', networkKey)
@@ -60,7 +69,7 @@ export function compileFull(
 function toInputs(changes: readonly Change[], placements: Placements): Input[] {
   const inputs: Input[] = []
   for (const { collection, key, after } of changes) {
-    if (collection === 'network' || collection === 'host')
+    if (collection === 'network' || collection === 'host' || collection === 'physicalNetwork')
       inputs.push({ collection, key, value: after } as Input)
   }
   return [...inputs, ...placements.apply(changes)]
@@ -68,7 +77,7 @@ function toInputs(changes: readonly Change[], placements: Placements): Input[] {
 
 function allOf(snapshot: Snapshot): Change[] {
   const changes: Change[] = []
-  for (const collection of ['network', 'host', 'port', 'binding'] as const) {
+  for (const collection of ['physicalNetwork', 'network', 'host', 'port', 'binding'] as const) {
     for (const [key, after] of snapshot.list(collection))
       changes.push({ collection, key, before: undefined, after } as Change)
   }

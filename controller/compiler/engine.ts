@@ -12,7 +12,8 @@
  */
 import { Block, CompileConflict, type Outputs, sameItem } from './block.ts'
 import { ensure } from './maps.ts'
-import type { Emitter, Input, Item, Program, Unit } from './program.ts'
+import type { Emitter, Index, Input, Item, Program, Unit } from './program.ts'
+import { block } from './stages.ts'
 
 /** A value that units read: an object, or the members of an index under one key. */
 interface Cell {
@@ -46,6 +47,7 @@ export class Engine {
   readonly #program: Program
   readonly #objects = new Map<string, Map<string, Cell>>()
   readonly #indexes = new Map<string, IndexState>()
+  readonly #contributions = new Map<string, [name: string, index: Index][]>()
   readonly #tasks = new Map<string, Task>()
   readonly #blocks = new Map<string, Block>()
   /** host -> its blocks. */
@@ -58,8 +60,10 @@ export class Engine {
 
   constructor(program: Program) {
     this.#program = program
-    for (const name of Object.keys(program.indexes)) {
+    for (const [name, declarations] of Object.entries(program.indexes)) {
       this.#indexes.set(name, { cells: new Map(), counts: new Map() })
+      for (const index of declarations)
+        ensure(this.#contributions, index.of, () => []).push([name, index])
     }
     for (const unit of program.units) if (unit.on === 'site') this.#spawn(unit, '', '')
   }
@@ -92,6 +96,11 @@ export class Engine {
     for (const block of this.#links.get(host)?.keys() ?? []) yield* block.items()
   }
 
+  /** Ids of the blocks that a host links. */
+  *blocks(host: string): Iterable<string> {
+    for (const block of this.#links.get(host)?.keys() ?? []) yield block.id
+  }
+
   /** Members of an index, untracked: for status, not for units. */
   members(index: string, key: string): ReadonlySet<string> {
     return (this.#indexes.get(index)?.cells.get(key)?.value as ReadonlySet<string>) ?? new Set()
@@ -103,8 +112,7 @@ export class Engine {
     if (before === value) return
     cell.value = value
     this.#mark(cell)
-    for (const [name, index] of Object.entries(this.#program.indexes)) {
-      if (index.of !== collection) continue
+    for (const [name, index] of this.#contributions.get(collection) ?? []) {
       // Count up before down: a member that stays never passes through zero.
       if (value)
         for (const [at, member] of index.pairs(value as never, key))
@@ -224,15 +232,22 @@ export class Engine {
     const add = (host: string, item: Item) => {
       ensure(touched, host, () => new Map()).set(item.id, item)
     }
-    for (const block of this.#touchedBlocks) {
+    const settled = [...this.#touchedBlocks].map((block) => {
       const changed = block.settle()
       this.#refuseConflicts(block, changed)
-      for (const host of block.hosts) for (const item of changed) add(host, item)
-    }
+      return [block, changed] as const
+    })
+    const moved = new Map(
+      settled.map(([block, items]) => [block, new Set(items.map(({ id }) => id))]),
+    )
+    const isHeld = (host: string, item: Item) => item.isShared && this.#isHeld(host, item, moved)
+    for (const [block, changed] of settled)
+      for (const host of block.hosts)
+        for (const item of changed) if (!isHeld(host, item)) add(host, item)
     // A host that gained or lost a whole block looks at all of it, also at what left the block in this commit.
     for (const { host, block } of this.#relinked) {
-      for (const item of block.items()) add(host, item)
-      for (const item of block.lastRemoved) add(host, item)
+      for (const item of block.items()) if (!isHeld(host, item)) add(host, item)
+      for (const item of block.lastRemoved) if (!isHeld(host, item)) add(host, item)
     }
     for (const block of this.#touchedBlocks) {
       block.lastRemoved = []
@@ -243,21 +258,27 @@ export class Engine {
     return touched
   }
 
+  /** Whether a host had this very item before the commit, and has it now, by a block that the commit did not touch in this. */
+  #isHeld(host: string, item: Item, moved: ReadonlyMap<Block, ReadonlySet<string>>): boolean {
+    for (const block of this.#links.get(host)?.keys() ?? []) {
+      const other = block.get(item.id)
+      if (!other || !sameItem(other, item) || moved.get(block)?.has(item.id)) continue
+      if (!this.#relinked.some((each) => each.host === host && each.block === block)) return true
+    }
+    return false
+  }
+
   /**
-   * Two blocks of one host may not disagree either. What many hosts share is disjoint by construction (the network is in
-   * the match), which the full compile checks; here a host's own block is held against its others.
+   * Two blocks of one host may not disagree either. What hosts share is disjoint by construction (the network is in the
+   * match), which the full compile checks; here a host's own block is held against its others.
    * @throws CompileConflict
    */
-  #refuseConflicts(block: Block, changed: readonly Item[]): void {
-    if (changed.length === 0) return
-    for (const host of block.hosts) {
-      for (const other of this.#links.get(host)?.keys() ?? []) {
-        if (other === block || (block.hosts.size > 1 && other.hosts.size > 1)) continue
-        for (const { id } of changed) {
-          const [mine, theirs] = [block.get(id), other.get(id)]
-          if (mine && theirs && !sameItem(mine, theirs)) throw new CompileConflict([mine, theirs])
-        }
-      }
+  #refuseConflicts(changed: Block, items: readonly Item[]): void {
+    if (items.length === 0) return
+    for (const host of changed.hosts) {
+      const own = this.#blocks.get(block.host(host))
+      const others = changed === own ? this.#links.get(host)?.keys() : own && [own]
+      for (const other of others ?? []) if (other !== changed) refuseConflict(changed, items, other)
     }
   }
 
@@ -278,6 +299,16 @@ export class Engine {
   #indexCell(name: string, key: string): Cell {
     const { cells } = this.#indexes.get(name) as IndexState
     return ensure(cells, key, () => ({ value: new Set(), readers: new Set(), home: cells, key }))
+  }
+}
+
+/** @param items that changed. @throws CompileConflict */
+function refuseConflict(changed: Block, items: readonly Item[], other: Block): void {
+  // A host's own block is large when all of it is new, and the others are many.
+  const fewest = other.size < items.length ? other.items() : items
+  for (const { id } of fewest) {
+    const [mine, theirs] = [changed.get(id), other.get(id)]
+    if (mine && theirs && !sameItem(mine, theirs)) throw new CompileConflict([mine, theirs])
   }
 }
 

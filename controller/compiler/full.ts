@@ -16,7 +16,10 @@ export function fullCompile(
     if (value) ensure(objects, collection, () => new Map()).set(key, value)
   }
   const indexes = new Map<string, Map<string, Set<string>>>()
-  for (const [name, { of, pairs }] of Object.entries(program.indexes)) {
+  const declared = Object.entries(program.indexes).flatMap(([name, declarations]) =>
+    declarations.map((declaration) => ({ name, ...declaration })),
+  )
+  for (const { name, of, pairs } of declared) {
     const index = ensure(indexes, name, () => new Map<string, Set<string>>())
     for (const [key, object] of objects.get(of) ?? []) {
       for (const [under, member] of pairs(object as never, key))

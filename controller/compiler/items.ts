@@ -11,10 +11,16 @@ import { cookieOf } from './cookie.ts'
 import type { FlowItem, GroupItem, MeterItem } from './program.ts'
 import type { DropReason } from './reason.ts'
 
-/** What a flow does: forward (apply, then goto), or drop with a reason; a meter counts what passes it. */
+/** What a flow does: forward (apply, then goto), or drop with a reason; a meter counts, or bounds, what passes it. */
 export type Does =
-  | { readonly apply?: readonly Action[]; readonly goto?: number }
-  | { readonly drop: DropReason; readonly meter?: number }
+  | { readonly apply?: readonly Action[]; readonly goto?: number; readonly meter?: number }
+  | {
+      readonly drop: DropReason
+      /** What else is done of it: a sample goes to the controller. */
+      readonly apply?: readonly Action[]
+      readonly goto?: number
+      readonly meter?: number
+    }
 
 /**
  * One flow.
@@ -29,14 +35,10 @@ export function flow(
   does: Does,
 ): FlowItem {
   const instructions: Instruction[] = []
-  let reason: DropReason | undefined
-  if ('drop' in does) {
-    reason = does.drop
-    if (does.meter !== undefined) instructions.push({ kind: 'meter', meter_id: does.meter })
-  } else {
-    if (does.apply) instructions.push({ kind: 'apply_actions', actions: does.apply })
-    if (does.goto !== undefined) instructions.push({ kind: 'goto_table', table_id: does.goto })
-  }
+  const reason = 'drop' in does ? does.drop : undefined
+  if (does.meter !== undefined) instructions.push({ kind: 'meter', meter_id: does.meter })
+  if (does.apply) instructions.push({ kind: 'apply_actions', actions: does.apply })
+  if (does.goto !== undefined) instructions.push({ kind: 'goto_table', table_id: does.goto })
   const cookie = cookieOf(from, reason)
   const bytes = encodeFlow({ table_id: tableId, priority, cookie, match, instructions })
   return {
@@ -66,16 +68,27 @@ export function group(
   }
 }
 
-/** A meter that never limits: it is there because it counts exactly, also behind check_pkt_larger. */
-export function meter(from: readonly string[], meterId: number): MeterItem {
+/**
+ * A meter. Without `pktps`, packets a second, it never limits: it is there because it counts exactly, also behind
+ * check_pkt_larger.
+ */
+export function meter(from: readonly string[], meterId: number, pktps?: number): MeterItem {
   return {
     kind: 'meter',
     id: meterItemId(meterId),
-    bytes: new Uint8Array(),
+    bytes: meterBytes(pktps),
     cookie: 0n,
     from,
     meterId,
+    pktps,
   }
+}
+
+/** What tells meters apart: nothing of one that never limits, else its rate. */
+export function meterBytes(pktps: number | undefined): Uint8Array {
+  const bytes = new Uint8Array(pktps === undefined ? 0 : 8)
+  if (pktps !== undefined) new DataView(bytes.buffer).setUint32(0, pktps)
+  return bytes
 }
 
 /** Item id of a flow with this identity (`flowKey`). */

@@ -1,17 +1,19 @@
 /**
  * Where each port is, derived: a port is where a host has been seen to carry it (its binding), else where its spec
- * declares it. One slot (host, ofport) has one owner: a binding, being seen, goes before a declaration.
- * Input of the compiler; neighbours: `compiler.ts`, `program.ts`.
+ * declares it; a sub-port is where its trunk is, under its VID. One slot of a host has one owner: what is seen goes before
+ * what is declared, and that before a sub-port. Input of the compiler; neighbours: `compiler.ts`, `program.ts`.
  */
 import type { Binding, Port } from '../model/schema.ts'
 import type { Change } from '../model/snapshot.ts'
 import { ensure } from './maps.ts'
-import type { Input, Placement } from './program.ts'
+import type { Input, PlacedAt, Placement } from './program.ts'
+
+const rank = { bound: 0, declared: 1, subport: 2 } as const
 
 interface Claim {
   readonly hostId: string
-  readonly ofport: number
-  readonly bound: boolean
+  readonly at: PlacedAt
+  readonly by: keyof typeof rank
 }
 
 export class Placements {
@@ -20,7 +22,9 @@ export class Placements {
   readonly #keys = new Map<string, string>()
   /** port uuid -> binding. */
   readonly #bindings = new Map<string, Binding>()
-  /** 'host|ofport' -> keys of the ports that claim it. */
+  /** key of a trunk -> keys of its sub-ports. */
+  readonly #subports = new Map<string, Set<string>>()
+  /** Slot -> keys of the ports that claim it. */
   readonly #slots = new Map<string, Set<string>>()
   readonly #placed = new Map<string, Placement>()
 
@@ -31,37 +35,23 @@ export class Placements {
 
   /** Takes changed ports and bindings, gives the placements that are different now. */
   apply(changes: readonly Change[]): Input<'placement'>[] {
-    const affected = new Set<string>()
-    for (const change of changes) {
-      if (change.collection === 'port') {
-        const { before, after } = change as Change<'port'>
-        if (before) this.#release(change.key, affected)
-        if (before && before.uuid !== after?.uuid) this.#keys.delete(before.uuid)
-        if (after) {
-          this.#ports.set(change.key, after)
-          this.#keys.set(after.uuid, change.key)
-          this.#claim(change.key, affected)
-        } else this.#ports.delete(change.key)
-        affected.add(change.key)
-      } else if (change.collection === 'binding') {
-        const { after } = change as Change<'binding'>
-        const key = this.#keys.get(change.key)
-        if (key) this.#release(key, affected)
-        if (after) this.#bindings.set(change.key, after)
-        else this.#bindings.delete(change.key)
-        if (key) this.#claim(key, affected)
-      }
+    const moved = new Set<string>()
+    for (const { collection, key } of changes) {
+      if (collection === 'port') this.#withSubports(key, moved)
+      if (collection === 'binding') this.#withSubports(this.#keys.get(key), moved)
     }
+    const affected = new Set(moved)
+    for (const key of moved) this.#release(key, affected)
+    for (const change of changes) this.#take(change)
+    for (const key of moved) this.#claim(key, affected)
+
     const inputs: Input<'placement'>[] = []
-    for (const key of affected) {
+    const [trunks, subports] = [[] as string[], [] as string[]]
+    for (const key of affected)
+      (this.#ports.get(key)?.parent === undefined ? trunks : subports).push(key)
+    for (const key of [...trunks, ...subports]) {
       const value = this.#resolve(key)
-      const old = this.#placed.get(key)
-      if (
-        old?.port === value?.port &&
-        old?.hostId === value?.hostId &&
-        old?.ofport === value?.ofport
-      )
-        continue
+      if (samePlacement(this.#placed.get(key), value)) continue
       if (value) this.#placed.set(key, value)
       else this.#placed.delete(key)
       inputs.push({ collection: 'placement', key, value })
@@ -69,44 +59,106 @@ export class Placements {
     return inputs
   }
 
+  /** A sub-port moves with its trunk. */
+  #withSubports(key: string | undefined, into: Set<string>): void {
+    if (key === undefined) return
+    into.add(key)
+    for (const subport of this.#subports.get(key) ?? []) into.add(subport)
+  }
+
+  #take(change: Change): void {
+    if (change.collection === 'binding') {
+      if (change.after) this.#bindings.set(change.key, change.after)
+      else this.#bindings.delete(change.key)
+    }
+    if (change.collection !== 'port') return
+    const { key, before, after } = change
+    const [old, now] = [before && trunkOf(before), after && trunkOf(after)]
+    if (before && this.#keys.get(before.uuid) === key) this.#keys.delete(before.uuid)
+    if (old !== undefined && old !== now) remove(this.#subports, old, key)
+    if (now !== undefined) ensure(this.#subports, now, () => new Set()).add(key)
+    if (after) this.#keys.set(after.uuid, key)
+    if (after) this.#ports.set(key, after)
+    else this.#ports.delete(key)
+  }
+
   #claimOf(key: string): Claim | undefined {
     const port = this.#ports.get(key)
     if (!port) return undefined
     const binding = this.#bindings.get(port.uuid)
-    if (binding) return { hostId: binding.hostId, ofport: binding.ofport, bound: true }
-    if (port.hostId === undefined || port.ofport === undefined) return undefined
-    return { hostId: port.hostId, ofport: port.ofport, bound: false }
+    if (binding) return { hostId: binding.hostId, at: bindingAt(binding), by: 'bound' }
+    const { hostId, ofport, vid = 0 } = port
+    const trunk = trunkOf(port)
+    if (trunk !== undefined) return inside(this.#claimOf(trunk), vid)
+    if (hostId === undefined) return undefined
+    if (ofport !== undefined) return { hostId, at: { kind: 'ofport', ofport }, by: 'declared' }
+    if (port.interface === undefined) return undefined
+    return { hostId, at: { kind: 'vtep', interface: port.interface, vid }, by: 'declared' }
   }
 
   #claim(key: string, affected: Set<string>): void {
     const claim = this.#claimOf(key)
     if (!claim) return
-    const slot = `${claim.hostId}|${claim.ofport}`
-    const claimants = ensure(this.#slots, slot, () => new Set())
+    const claimants = ensure(this.#slots, slotOf(claim), () => new Set())
     claimants.add(key)
-    for (const other of claimants) affected.add(other)
+    for (const other of claimants) this.#withSubports(other, affected)
   }
 
   #release(key: string, affected: Set<string>): void {
     const claim = this.#claimOf(key)
-    affected.add(key)
     if (!claim) return
-    const slot = `${claim.hostId}|${claim.ofport}`
-    const claimants = this.#slots.get(slot)
-    claimants?.delete(key)
-    if (claimants?.size === 0) this.#slots.delete(slot)
-    for (const other of claimants ?? []) affected.add(other)
+    const slot = slotOf(claim)
+    remove(this.#slots, slot, key)
+    for (const other of this.#slots.get(slot) ?? []) this.#withSubports(other, affected)
   }
 
   #resolve(key: string): Placement | undefined {
     const claim = this.#claimOf(key)
     const port = this.#ports.get(key)
     if (!claim || !port) return undefined
-    for (const other of this.#slots.get(`${claim.hostId}|${claim.ofport}`) ?? []) {
-      if (other === key) continue
-      const bound = this.#claimOf(other)?.bound ?? false
-      if (bound !== claim.bound ? bound : other < key) return undefined
+    const trunk = claim.by === 'subport' ? trunkOf(port) : undefined
+    if (trunk !== undefined && !this.#placed.has(trunk)) return undefined
+    for (const other of this.#slots.get(slotOf(claim)) ?? []) {
+      const by = this.#claimOf(other)?.by ?? claim.by
+      if (other !== key && (by === claim.by ? other < key : rank[by] < rank[claim.by])) {
+        return undefined
+      }
     }
-    return Object.freeze({ port, hostId: claim.hostId, ofport: claim.ofport })
+    return Object.freeze({ port, hostId: claim.hostId, at: Object.freeze(claim.at) })
   }
+}
+
+function trunkOf({ tenant, parent }: Port): string | undefined {
+  return parent === undefined ? undefined : `${tenant}/${parent}`
+}
+
+function bindingAt(binding: Binding): PlacedAt {
+  if (binding.ofport !== undefined) return { kind: 'ofport', ofport: binding.ofport }
+  return { kind: 'vtep', interface: binding.interface, vid: binding.vid }
+}
+
+/** Where a sub-port is whose trunk is there; undefined where tags inside of it cannot be told apart. */
+function inside(trunk: Claim | undefined, vid: number): Claim | undefined {
+  if (!trunk) return undefined
+  const { hostId, at } = trunk
+  if (at.kind === 'ofport')
+    return { hostId, at: { kind: 'subport', ofport: at.ofport, vid }, by: 'subport' }
+  if (at.kind === 'vtep' && at.vid === 0) return { hostId, at: { ...at, vid }, by: 'subport' }
+  return undefined
+}
+
+function slotOf({ hostId, at }: Claim): string {
+  if (at.kind === 'vtep') return `${hostId}|${at.interface} ${at.vid}`
+  return at.kind === 'ofport' ? `${hostId}|${at.ofport}` : `${hostId}|${at.ofport}.${at.vid}`
+}
+
+function samePlacement(a: Placement | undefined, b: Placement | undefined): boolean {
+  if (!a || !b) return a === b
+  return a.port === b.port && slotOf({ ...a, by: 'bound' }) === slotOf({ ...b, by: 'bound' })
+}
+
+function remove(map: Map<string, Set<string>>, key: string, member: string): void {
+  const members = map.get(key)
+  members?.delete(member)
+  if (members?.size === 0) map.delete(key)
 }

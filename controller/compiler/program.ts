@@ -4,18 +4,28 @@
  */
 import type { FlowBytes } from '../../southbound/openflow/flow.ts'
 import type { GroupBytes } from '../../southbound/openflow/group.ts'
-import type { Host, Network, Port } from '../model/schema.ts'
+import type { Host, Network, PhysicalNetwork, Port } from '../model/schema.ts'
+import type { VtepRow } from './rows.ts'
+
+/**
+ * Where on its host: an OpenFlow port number of br-int; an interface of a vtep host and a VID (0: untagged); or inside a
+ * trunk, whose guest tags the frames with `vid`, behind an OpenFlow port number.
+ */
+export type PlacedAt =
+  | { readonly kind: 'ofport'; readonly ofport: number }
+  | { readonly kind: 'vtep'; readonly interface: string; readonly vid: number }
+  | { readonly kind: 'subport'; readonly ofport: number; readonly vid: number }
 
 /** Where a port is: from its binding (seen on a host) or declared in its spec. Derived, see `placement.ts`. */
 export interface Placement {
   readonly port: Port
   readonly hostId: string
-  /** OpenFlow port number on that host's br-int. */
-  readonly ofport: number
+  readonly at: PlacedAt
 }
 
 /** The collections that units may read. Keys: 'acme/web', 'h1', 'acme/vm1'. */
 export interface Collections {
+  physicalNetwork: PhysicalNetwork
   network: Network
   host: Host
   placement: Placement
@@ -29,19 +39,24 @@ export interface Input<C extends CollectionName = CollectionName> {
   readonly value: Collections[C] | undefined
 }
 
-/** Pairs [key, member] that an object of a collection contributes. Several objects may contribute the same pair. */
+/**
+ * Pairs [key, member] that an object of a collection contributes. Several objects may contribute the same pair, also of
+ * several collections: then the index has a declaration for each.
+ */
 export interface Index<C extends CollectionName = CollectionName> {
   readonly of: C
   pairs(object: Collections[C], key: string): Iterable<readonly [key: string, member: string]>
 }
 
 interface ItemBase {
-  /** Unique on a host; says what the item is: 'f…' a flow's identity, 'g7' a group, 'm7' a meter. */
+  /** Unique on a host; says what the item is: 'f…' a flow's identity, 'g7' a group, 'm7' a meter, 'r…' a row. */
   readonly id: string
   /** What a switch would see of it, to compare. */
   readonly bytes: Uint8Array
-  /** Zero for groups and meters, which have none. */
+  /** Zero for what has none: groups, meters, rows. */
   readonly cookie: bigint
+  /** Several blocks of one host may have it. */
+  readonly isShared?: boolean
   /** Provenance: the intents behind it ('port/acme/vm1'); never empty. */
   readonly from: readonly string[]
 }
@@ -56,8 +71,20 @@ export interface GroupItem extends ItemBase {
 export interface MeterItem extends ItemBase {
   readonly kind: 'meter'
   readonly meterId: number
+  /** Packets a second that pass; undefined: all, it only counts. */
+  readonly pktps: number | undefined
 }
-export type Item = FlowItem | GroupItem | MeterItem
+/** A row of hardware_vtep; its id begins with 'r'. */
+export interface RowItem extends ItemBase {
+  readonly kind: 'row'
+  readonly row: VtepRow
+}
+/** What a host of kind `ovs` gets. */
+export type SwitchItem = FlowItem | GroupItem | MeterItem
+export type Item = SwitchItem | RowItem
+
+export const isRow = (item: Item): item is RowItem => item.kind === 'row'
+export const isSwitchItem = (item: Item): item is SwitchItem => item.kind !== 'row'
 
 /** What a unit may do: read inputs and indexes, emit items into blocks, link hosts to blocks. */
 export interface Emitter {
@@ -78,11 +105,11 @@ export type Unit = {
 )
 
 export interface Program {
-  readonly indexes: Readonly<Record<string, Index>>
+  readonly indexes: Readonly<Record<string, readonly Index[]>>
   readonly units: readonly Unit[]
 }
 
 /** Declares an index; keeps the type of the collection inside the declaration. */
-export function index<C extends CollectionName>(of: C, pairs: Index<C>['pairs']): Index {
-  return { of, pairs } as Index<C> as unknown as Index
+export function index<C extends CollectionName>(of: C, pairs: Index<C>['pairs']): readonly [Index] {
+  return [{ of, pairs } as Index<C> as unknown as Index]
 }

@@ -6,12 +6,20 @@ export const dropReasons = {
   port_unknown: [1, 'the frame came in by a port that belongs to no workload'],
   vni_unknown: [2, 'the VXLAN packet carries a VNI that no network on this host has'],
   vtep_unknown: [3, 'the VXLAN packet comes from an address that is no VTEP of this network'],
-  vlan_not_allowed: [4, 'the workload sent a VLAN tag, and its port is no trunk'],
+  vlan_not_allowed: [4, 'the frame has a VLAN tag that its port or its network does not take'],
   mtu_exceeded: [5, 'the frame is larger than the MTU of its network'],
   port_security: [6, 'the source MAC, IP or ARP sender is not an address of the port'],
   arp_unknown: [7, 'the ARP request asks for an address that no port of the network has'],
   mac_unknown: [8, 'the destination MAC belongs to no port of the network'],
   port_not_here: [9, 'the destination port is not on this host'],
+  vlan_unknown: [
+    10,
+    'the frame came from a physical network by a VLAN that no network of this host is on',
+  ],
+  source_looped: [
+    11,
+    'the frame came from a physical network and says that a port of ours sent it',
+  ],
 } as const satisfies Record<string, readonly [code: number, sentence: string]>
 
 export type DropReason = keyof typeof dropReasons

@@ -1,11 +1,14 @@
 /**
  * The pipeline of br-int as data: table numbers, registers, ports. Every unit takes its numbers from here.
  *
- *   classify ─► admission ─► port security ─► responders ─► L2 lookup ─► output
- *      └─ tunnel (VNI known?) ─► peer (VTEP known?) ───────────▲
+ *   classify ─► admission (─► inner tag) ─► port security ─► responders ─► L2 lookup ─► output
+ *      │                                                         └─► answer     ▲
+ *      └─ tunnel (VNI known?) ─► peer (VTEP known?) ────────────────────────────┘
  *
  * Numbers leave room for the stages to come (connection tracking, rules, routing); goto only goes forward.
  */
+
+import type { Way } from './ways.ts'
 
 /** OpenFlow table of each stage. */
 export const table = {
@@ -13,10 +16,13 @@ export const table = {
   tunnel: 1,
   peer: 2,
   admission: 5,
+  innerTag: 6,
   portSecurity: 10,
   responders: 30,
   l2: 50,
   output: 70,
+  dropped: 90,
+  answer: 75,
 } as const
 
 /**
@@ -24,8 +30,8 @@ export const table = {
  * The names on the right are the match fields of the switch.
  */
 export const register = {
-  /** 1 = the frame came out of the tunnel: it must never go back into it. */
-  fromTunnel: 'reg0',
+  /** Where the frame comes from: 0 a workload, 1 the tunnel, 2 a physical network; it never goes back to the latter two. */
+  origin: 'reg0',
   /** `number` of the network. */
   network: 'reg1',
   /** `number` of the port that sent the frame. */
@@ -34,19 +40,43 @@ export const register = {
   destination: 'reg3',
   /** Bit 0 = larger than the network's MTU. */
   oversize: 'reg4',
+  /** vlan_vid of the tag that the sender, a sub-port, has on its frames; 0: none. */
+  senderTag: 'reg5',
+  /** The tag that is taken off to look below it: VID, then from bit 12 its priority. */
+  liftedTag: 'reg6',
 } as const
 
 /** ofport of the VXLAN port, the same on every host, so that flows towards it are shared by all of them. */
 export const TUNNEL_OFPORT = 65000
 
-/** Group that floods a network from a local port: local ports and remote VTEPs. */
-export const floodGroup = (networkNumber: number): number => networkNumber * 2
-/** Group that floods a network from the tunnel: local ports only. */
-export const localFloodGroup = (networkNumber: number): number => networkNumber * 2 + 1
+/**
+ * ofport of the patch port to the bridge of a physical network, the same on every host. Numbers up to 65023 are left for
+ * tunnels; Open vSwitch takes none above 65279. @param physicalNumber `number` of the physical network, 1 to 250
+ */
+export const patchOfport = (physicalNumber: number): number => 65_023 + physicalNumber
+
+/** Group that floods a network from a workload: local ports, remote VTEPs, the physical network. */
+export const floodGroup = (networkNumber: number): number => networkNumber * 4
+/** Group that floods a network from the tunnel, or from the physical network that it is on: never back to where it came from. */
+export const localFloodGroup = (networkNumber: number): number => networkNumber * 4 + 1
+/** Group that floods an extended network from its physical network: local ports and remote VTEPs. */
+export const segmentFloodGroup = (networkNumber: number): number => networkNumber * 4 + 2
+
+/** Meter that bounds the probes that a host takes; Open vSwitch takes none above 65536. */
+export const PROBE_METER = 65_535
+/** Meter that bounds the dropped frames that a host shows to the controller. */
+export const SAMPLE_METER = 65_534
+/** Meter that counts what is larger than the MTU of a network. */
+export const sizeMeter = (networkNumber: number): number =>
+  networkNumber < SAMPLE_METER ? networkNumber : networkNumber + 2
 
 /** Blocks: what a host has of its own, what all hosts of a network share, what every host has. */
 export const block = {
   site: 'site',
   host: (host: string): string => `host/${host}`,
   network: (network: string): string => `network/${network}`,
+  /** What hosts have that have networks on a physical network. */
+  physical: (physicalNetwork: string): string => `physical/${physicalNetwork}`,
+  /** Of a network what its hosts reach each other by: `ways.ts`. */
+  way: (way: Way, network: string): string => `${way}/${network}`,
 } as const

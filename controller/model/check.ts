@@ -5,10 +5,11 @@
  * collection. Each costs by the object, through the indexes, never by the site.
  */
 import { subnetRange } from './cidr.ts'
-import { collections, splitKey } from './collections.ts'
+import { collections, nounOf, splitKey } from './collections.ts'
 import { type Problem, problem } from './errors.ts'
 import { addressValue, entryBounds, indexRowsOf } from './indexes.ts'
-import { type Context, rules } from './rules.ts'
+import type { Context } from './rule.ts'
+import { rules } from './rules.ts'
 import type { Collection, Declared, Objects, Subnet } from './schema.ts'
 import type { View } from './snapshot.ts'
 import { hint } from './suggest.ts'
@@ -23,7 +24,7 @@ export function checkPut<C extends Declared>(
 ): Problem[] {
   return [
     ...checkFixed(collection, object, before),
-    ...checkReferences(collection, object, at.view),
+    ...checkReferences(collection, key, object, at.view),
     ...checkUnique(collection, key, object, at.view),
     ...rules[collection].flatMap((rule) => rule(object, key, at)),
   ].map((each) => Object.freeze({ collection, key, ...each }))
@@ -43,7 +44,7 @@ export function checkDelete<C extends Collection>(
   return [
     problem('in_use', {
       pointer: '',
-      value: `${collection} ${key}`,
+      value: `${nounOf(collection)} ${key}`,
       by,
       expected: 'what refers to it to be deleted first',
       references: Object.freeze(references),
@@ -83,9 +84,9 @@ function checkFixed<C extends Declared>(
   before: Objects[C] | undefined,
 ): Problem[] {
   if (!before) return []
-  const [old, now] = [before, object] as Record<string, unknown>[]
+  const [old, now] = [before, object] as unknown as Record<string, unknown>[]
   return collections[collection].fixed
-    .filter((field) => old?.[field] !== now?.[field])
+    .filter((field) => old?.[field] !== now?.[field] && field in before === field in object)
     .map((field) =>
       problem('fixed', {
         pointer: `/${field}`,
@@ -98,20 +99,24 @@ function checkFixed<C extends Declared>(
 
 function checkReferences<C extends Declared>(
   collection: C,
+  key: string,
   object: Objects[C],
   view: View,
 ): Problem[] {
   const problems: Problem[] = []
-  for (const { field, to, key } of collections[collection].references) {
-    const target = key(object)
+  for (const { field, to, key: targetOf } of collections[collection].references) {
+    const target = targetOf(object)
     if (target === undefined || view.get(to, target)) continue
     const { parent, id } = splitKey(target)
+    const others = [...idsUnder(view, to, parent)].filter(
+      (other) => to !== collection || other !== splitKey(key).id,
+    )
     problems.push(
       problem(field === '' ? 'not_found' : 'unknown_reference', {
         pointer: field === '' ? '' : `/${field}`,
-        value: field === '' ? `${to} ${id}` : id,
-        by: `${to} ${target}`,
-        expected: `the id of a ${to}; ${hint(id, idsUnder(view, to, parent))}`,
+        value: field === '' ? `${nounOf(to)} ${id}` : id,
+        by: `${nounOf(to)} ${target}`,
+        expected: `the id of a ${nounOf(to)}; ${hint(id, others)}`,
       }),
     )
   }
@@ -140,9 +145,9 @@ function checkUnique<C extends Declared>(
     for (const [at, value] of values(object).entries()) {
       for (const other of view.find(name, value)) {
         if (other === key) continue
-        const pointer = unique.pointer(at)
+        const pointer = unique.pointer(at, object)
         const given = propertyAt(object, pointer)
-        const expected = `a value that no other ${collection} has`
+        const expected = `a value that no other ${nounOf(collection)} has`
         problems.push(problem(unique.type, { pointer, value: given, by: other, expected }))
         break
       }

@@ -7,7 +7,8 @@ import type { Collection, Declared, Objects } from './schema.ts'
 
 export interface Reference<C extends Collection> {
   /**
-   * Property of the spec that names the target; '' where the object's own key does (its parent).
+   * Property of the spec that names the target ('extension/hostId' in an object of its own); '' where
+   * the object's own key does (its parent).
    */
   readonly field: string
   readonly to: Declared
@@ -16,7 +17,10 @@ export interface Reference<C extends Collection> {
 }
 
 export interface CollectionRow<C extends Collection> {
+  /** In paths. */
   readonly plural: string
+  /** In documents, where it is another. */
+  readonly documentKey?: string
   /**
    * An object's key is its parent's key, '/', its id. The parent's key is kept in the property of
    * the same name.
@@ -31,11 +35,24 @@ export interface CollectionRow<C extends Collection> {
 }
 
 export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
+  physicalNetwork: {
+    plural: 'physical-networks',
+    documentKey: 'physicalNetworks',
+    references: [],
+    fixed: [],
+  },
   host: { plural: 'hosts', references: [], fixed: ['kind'] },
   bridge: {
     plural: 'bridges',
     parent: 'host',
-    references: [{ field: '', to: 'host', key: (bridge) => bridge.host }],
+    references: [
+      { field: '', to: 'host', key: (bridge) => bridge.host },
+      {
+        field: 'physicalNetwork',
+        to: 'physicalNetwork',
+        key: (bridge) => bridge.physicalNetwork,
+      },
+    ],
     fixed: ['kind'],
     reservedIds: ['br-int'],
     // It is the name of a network interface on the host.
@@ -45,8 +62,21 @@ export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
   network: {
     plural: 'networks',
     parent: 'tenant',
-    references: [{ field: '', to: 'tenant', key: (network) => network.tenant }],
-    fixed: ['type'],
+    references: [
+      { field: '', to: 'tenant', key: (network) => network.tenant },
+      {
+        field: 'physicalNetwork',
+        to: 'physicalNetwork',
+        key: (network) => network.physicalNetwork,
+      },
+      {
+        field: 'extension/physicalNetwork',
+        to: 'physicalNetwork',
+        key: (network) => network.extension?.physicalNetwork,
+      },
+      { field: 'extension/hostId', to: 'host', key: (network) => network.extension?.hostId },
+    ],
+    fixed: ['type', 'physicalNetwork'],
   },
   subnet: {
     plural: 'subnets',
@@ -64,12 +94,21 @@ export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
       { field: '', to: 'tenant', key: (port) => port.tenant },
       { field: 'network', to: 'network', key: (port) => `${port.tenant}/${port.network}` },
       { field: 'hostId', to: 'host', key: (port) => port.hostId },
+      {
+        field: 'parent',
+        to: 'port',
+        key: (port) => (port.parent === undefined ? undefined : `${port.tenant}/${port.parent}`),
+      },
     ],
     fixed: ['network'],
   },
 }
 
 export const declaredNames = Object.keys(collections) as readonly Declared[]
+
+/** The collection in a sentence: 'physicalNetwork' -> 'physical network'. */
+export const nounOf = (collection: Collection): string =>
+  collection.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 /** 'acme/web' -> { parent: 'acme', id: 'web' }; 'acme' -> { parent: '', id: 'acme' }. */
 export function splitKey(key: string): { parent: string; id: string } {

@@ -4,7 +4,9 @@
  */
 import { type TObject, type TSchema, Type } from 'typebox'
 import { collections, declaredNames } from './collections.ts'
-import { HostSpec, Id, idPattern, idRule, schemas } from './schema.ts'
+import { HostSpec } from './infra-schemas.ts'
+import { schemas } from './schema.ts'
+import { Id, idPattern, idRule } from './values.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -22,6 +24,23 @@ function children(parent: 'tenant' | 'host'): Record<string, TSchema> {
   return Object.fromEntries(own.map((name) => [collections[name].plural, byId(schemas[name].spec)]))
 }
 
+/** What a netns lab runs on a host, the first of each kind by itself. */
+export const labSwitches = {
+  ovs: ['open-vswitch', 'weft-switch'],
+  vtep: ['linux-bridge', 'ovs-vtep'],
+} as const
+export type LabSwitch = (typeof labSwitches)['ovs' | 'vtep'][number]
+
+const labSwitch = Type.Union(
+  Object.values(labSwitches)
+    .flat()
+    .map((name) => Type.Literal(name)),
+  {
+    description:
+      'what a netns lab runs on the host: ' + Object.values(labSwitches).flat().join(', '),
+  },
+)
+
 export const documentSchema: TObject = Type.Object(
   {
     name: Type.Optional(Id),
@@ -37,12 +56,19 @@ export const documentSchema: TObject = Type.Object(
         strict,
       ),
     ),
+    physicalNetworks: byId(schemas.physicalNetwork.spec),
     hosts: byId(Type.Object({ ...HostSpec.properties, ...children('host') }, strict)),
     tenants: byId(Type.Object(children('tenant'), strict)),
     workloads: Type.Optional(
       Type.Record(Type.String(), Type.String({ description: "a port as 'tenant/port'" }), {
         description: "guests of a lab: 'host.name', each with its 'tenant/port'",
       }),
+    ),
+    lab: Type.Optional(
+      Type.Object(
+        { hosts: byId(Type.Object({ switch: labSwitch }, strict)) },
+        { ...strict, description: 'what is about the lab alone and no part of the model' },
+      ),
     ),
   },
   { ...strict, title: 'Document' },
@@ -52,9 +78,13 @@ export const documentSchema: TObject = Type.Object(
 export interface RawDocument {
   readonly name?: string
   readonly underlay?: { readonly mtuBytes: number }
+  readonly physicalNetworks?: Readonly<Record<string, object>>
   readonly hosts?: Readonly<Record<string, { readonly bridges?: Readonly<Record<string, object>> }>>
   readonly tenants?: Readonly<
     Record<string, Readonly<Record<string, Readonly<Record<string, object>>>>>
   >
   readonly workloads?: Readonly<Record<string, string>>
+  readonly lab?: { readonly hosts?: LabHosts }
 }
+
+export type LabHosts = Readonly<Record<string, { readonly switch: LabSwitch }>>

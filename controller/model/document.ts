@@ -9,10 +9,19 @@
  * `explain`.
  */
 import { collections, declaredNames, splitKey } from './collections.ts'
-import { documentSchema, type RawDocument } from './document-schema.ts'
+import { documentSchema, type LabHosts, labSwitches, type RawDocument } from './document-schema.ts'
 import { applyEdits } from './edit.ts'
 import { firstOf, ModelError, type Problem, problem } from './errors.ts'
-import type { Collection, Declared, Edit, Host, Network, Port, Subnet } from './schema.ts'
+import type {
+  Collection,
+  Declared,
+  Edit,
+  Host,
+  Network,
+  PhysicalNetwork,
+  Port,
+  Subnet,
+} from './schema.ts'
 import { Site, type Snapshot } from './snapshot.ts'
 import { hint } from './suggest.ts'
 import { escaped, unescaped, validator } from './validate.ts'
@@ -32,6 +41,7 @@ export interface TopologyDocument {
    * The document's objects as an empty site would have them, with defaults and given values filled
    * in.
    */
+  readonly physicalNetworks: Readonly<Record<string, PhysicalNetwork>>
   readonly hosts: Readonly<Record<string, Host>>
   readonly tenants: Readonly<Record<string, DocumentTenant>>
   /**
@@ -39,6 +49,8 @@ export interface TopologyDocument {
    * labs.
    */
   readonly workloads: Readonly<Record<string, string>>
+  /** What a netns lab runs on a host; left out: the first of `labSwitches` of its kind. */
+  readonly lab: { readonly hosts: LabHosts }
   /** For `store.commit`: one edit of each object, whatever one refers to before it. */
   readonly edits: readonly Edit<Declared>[]
   /** What the store refused, at its place in the document. */
@@ -89,7 +101,11 @@ export function parseDocument(text: string, fileName: string): TopologyDocument 
       { cause: error },
     )
   const site = preview(edits, explain)
-  const misfits = [...checkUnderlay(raw, site), ...checkWorkloads(raw, site)]
+  const misfits = [
+    ...checkUnderlay(raw, site),
+    ...checkWorkloads(raw, site),
+    ...checkLab(raw, site),
+  ]
   if (misfits.length > 0) throw new DocumentError(misfits.map((each) => place(each, each.pointer)))
 
   return Object.freeze({
@@ -98,6 +114,7 @@ export function parseDocument(text: string, fileName: string): TopologyDocument 
     underlay: Object.freeze({ mtuBytes: raw.underlay?.mtuBytes ?? widestUnderlay(site) }),
     ...objectsOf(site),
     workloads: Object.freeze({ ...raw.workloads }),
+    lab: Object.freeze({ hosts: Object.freeze({ ...raw.lab?.hosts }) }),
     edits,
     explain,
   })
@@ -111,6 +128,8 @@ function editsOf(raw: RawDocument): readonly Edit<Declared>[] {
   const push = (collection: Declared, key: string, spec: object): void => {
     edits.push(Object.freeze({ collection, key, spec }) as Edit<Declared>)
   }
+  for (const [id, spec] of Object.entries(raw.physicalNetworks ?? {}))
+    push('physicalNetwork', id, spec)
   for (const [id, { bridges, ...spec }] of Object.entries(raw.hosts ?? {})) {
     push('host', id, underlayMtuBytes === undefined ? spec : { underlayMtuBytes, ...spec })
     for (const [bridge, its] of Object.entries(bridges ?? {}))
@@ -141,13 +160,16 @@ function preview(
   }
 }
 
-function objectsOf(site: Snapshot): Pick<TopologyDocument, 'hosts' | 'tenants'> {
+function objectsOf(
+  site: Snapshot,
+): Pick<TopologyDocument, 'physicalNetworks' | 'hosts' | 'tenants'> {
   const under = <T>(list: Iterable<[string, T]>, parent: string): Record<string, T> =>
     Object.fromEntries(
       [...list]
         .filter(([key]) => splitKey(key).parent === parent)
         .map(([key, object]) => [splitKey(key).id, object]),
     )
+  const physicalNetworks = Object.fromEntries(site.list('physicalNetwork'))
   const hosts = Object.fromEntries(site.list('host'))
   const tenants = Object.fromEntries(
     [...site.list('tenant').keys()].map((tenant): [string, DocumentTenant] => [
@@ -159,7 +181,7 @@ function objectsOf(site: Snapshot): Pick<TopologyDocument, 'hosts' | 'tenants'> 
       },
     ]),
   )
-  return { hosts, tenants }
+  return { physicalNetworks, hosts, tenants }
 }
 
 // Rules of the document itself --------------------------------------------------------------------
@@ -207,6 +229,21 @@ function checkWorkloads(raw: RawDocument, site: Snapshot): Problem[] {
   })
 }
 
+function checkLab(raw: RawDocument, site: Snapshot): Problem[] {
+  return Object.entries(raw.lab?.hosts ?? {}).flatMap(([id, { switch: value }]) => {
+    const host = site.get('host', id)
+    const pointer = `/lab/hosts/${id}`
+    if (!host) {
+      const expected = `a host of this document; ${hint(id, site.list('host').keys())}`
+      return [problem('lab_host_invalid', { pointer, value: id, expected })]
+    }
+    const names: readonly string[] = labSwitches[host.kind]
+    if (names.includes(value)) return []
+    const expected = `${names.join(' or ')}, since the host is of kind ${host.kind}`
+    return [problem('lab_host_invalid', { pointer: `${pointer}/switch`, value, expected })]
+  })
+}
+
 // Problem -> position -----------------------------------------------------------------------------
 
 /** JSON pointer into the document of a problem with one of its objects. */
@@ -217,9 +254,9 @@ function pathOf({ collection, key = '', pointer }: Problem): string {
 
 function objectPath(collection: Collection, key: string): string {
   if (collection === 'binding') return ''
-  const { plural, parent } = collections[collection]
+  const { plural, documentKey = plural, parent } = collections[collection]
   const { parent: owner, id } = splitKey(key)
-  return parent ? `${objectPath(parent, owner)}/${plural}/${id}` : `/${plural}/${id}`
+  return `${parent ? objectPath(parent, owner) : ''}/${documentKey}/${id}`
 }
 
 const keyProblems: ReadonlySet<string> = new Set([

@@ -6,21 +6,20 @@
  *         -> rules on the result (check) -> site
  */
 import { checkDelete, checkPut } from './check.ts'
-import { collections, splitKey } from './collections.ts'
+import { collections, nounOf, splitKey } from './collections.ts'
 import { ModelError, type Problem, problem, refuse } from './errors.ts'
-import { forgetSubnet } from './ipam.ts'
+import { forgetCounters } from './ipam.ts'
 import { allocates, resolve, sameObject } from './resolve.ts'
 import {
   type Collection,
   collectionNames,
   type Declared,
   type Edit,
-  idPattern,
-  idRule,
   type Objects,
 } from './schema.ts'
 import type { Change, Draft, Site } from './snapshot.ts'
 import { validateSpec } from './validate.ts'
+import { idPattern, idRule } from './values.ts'
 
 export interface Edited {
   readonly site: Site
@@ -142,7 +141,7 @@ function put(draft: Draft, edit: Edit, revision: number, uuid: () => string): Pr
 }
 
 function absent(collection: Collection, key: string): Problem {
-  const facts = { pointer: '', value: `${collection} ${key}`, expected: 'what exists' }
+  const facts = { pointer: '', value: `${nounOf(collection)} ${key}`, expected: 'what exists' }
   return problem('not_found', { ...facts, collection, key })
 }
 
@@ -156,9 +155,9 @@ function remove(
   const bindings: string[] = []
   if (collection === 'host') bindings.push(...draft.find('bindingByHost', key))
   if (collection === 'port') bindings.push(draft.get('port', key)?.uuid ?? '')
-  if (collection === 'subnet') {
-    const subnet = draft.get('subnet', key)
-    if (subnet) forgetSubnet(draft, subnet)
+  if (collection === 'subnet' || collection === 'physicalNetwork') {
+    const object = draft.get(collection, key)
+    if (object) forgetCounters(draft, object)
   }
   for (const binding of bindings) {
     if (!draft.get('binding', binding)) continue

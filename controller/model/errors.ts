@@ -6,7 +6,7 @@
  */
 import type { Collection } from './schema.ts'
 
-const table = {
+export const problemTypes = {
   // One object against its schema
   wrong_type: [400, '{json} is of the wrong type'],
   malformed: [400, '{value} is malformed'],
@@ -20,6 +20,12 @@ const table = {
   cidr_host_bits: [400, '{value} has bits set behind its prefix'],
   address_unusable: [400, '{value} cannot be the address of a workload or host'],
   ofport_without_host: [400, 'an ofport of {value} says nothing without the host that it is on'],
+  interface_without_host: [400, 'interface {value} says nothing without the host that it is on'],
+  vid_without_place: [400, 'VID {value} says nothing without the place whose frames have it'],
+  place_ambiguous: [400, '{value} does not go with {by}: a port is in one place'],
+  property_of_type: [400, '{value} does not belong to a network of type {by}'],
+  same_family: [400, '{value} is of the same family as {by}'],
+  extension_untagged: [400, 'tags of workloads would reach every VLAN of physical network {by}'],
 
   // One object against the site
   unknown_reference: [409, '{by} does not exist'],
@@ -28,6 +34,13 @@ const table = {
   in_use: [409, '{value} is still in use by {by}'],
   vni_taken: [409, 'VNI {value} is used by network {by}'],
   vni_exhausted: [409, 'no VNI is left to give'],
+  physical_networks_exhausted: [409, 'there are as many physical networks as there can be'],
+  vid_taken: [409, 'VID {value} of this physical network is used by network {by}'],
+  vid_exhausted: [409, 'no VID is left to give on physical network {by}'],
+  vid_not_allowed: [409, 'VID {value} is not for networks on physical network {by}'],
+  vid_in_use: [409, 'VID {value} is used by network {by}'],
+  untagged_taken: [409, 'what is untagged on physical network {value} is network {by}'],
+  physical_network_taken: [409, 'physical network {value} is on bridge {by} of this host'],
   mac_taken: [409, '{value} is used by port {by} of the same network'],
   mac_exhausted: [409, 'no MAC address is left to give in this network'],
   address_taken: [409, '{value} is used by port {by} of the same network'],
@@ -38,8 +51,18 @@ const table = {
   system_id_taken: [409, '{value} is the system-id of host {by}'],
   vtep_address_taken: [409, '{value} is the VTEP address of host {by}'],
   fingerprint_taken: [409, '{value} is the certificate of host {by}'],
+  host_kind_mismatch: [409, '{value} does not fit: {by}'],
   ofport_taken: [409, 'ofport {value} of this host is used by port {by}'],
+  interface_taken: [409, '{value} is taken: this interface of the host and VID are port {by}'],
+  subport_vid_taken: [409, 'VID {value} of this trunk is used by port {by}'],
+  parent_is_subport: [409, 'port {value} is a sub-port of {by} itself'],
+  has_subports: [409, 'a port cannot have parent {value} and be a trunk: it has {by}'],
   mtu_exceeds_underlay: [409, 'packets of {value} bytes{note} cannot cross the underlay: {by}'],
+  mtu_exceeds_physical: [409, 'packets of {value} bytes{note} cannot cross physical network {by}'],
+  physical_mtu_too_small: [409, 'a physical network of {value} bytes{note} cannot carry {by}'],
+  physical_mtu_too_large: [409, 'packets of {value} bytes{note} cannot cross {by}'],
+  bridge_mtu_too_small: [409, 'a bridge of {value} bytes cannot carry physical network {by}'],
+  tunnel_too_narrow: [409, 'tunnels to {value} cannot carry what there is: {by}'],
   underlay_mtu_too_small: [409, 'an underlay of {value} bytes{note} cannot carry network {by}'],
 
   // Documents
@@ -47,10 +70,11 @@ const table = {
   yaml_syntax: [400, 'this is not the YAML that a document is made of: {value}'],
   duplicate_edit: [400, '{value} is there twice'],
   workload_name_invalid: [400, '{value} does not name a guest'],
+  lab_host_invalid: [400, '{value} is nothing that a lab can have there'],
   workload_invalid: [400, '{value} is no port that this guest can have'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>
 
-export type ProblemType = keyof typeof table
+export type ProblemType = keyof typeof problemTypes
 
 /**
  * One thing that is wrong. `pointer` is a JSON pointer (RFC 6901) into the spec; '' is the object
@@ -87,7 +111,7 @@ export function problem(
   type: ProblemType,
   { by = '', note = '', ...facts }: ProblemFacts,
 ): Problem {
-  const [status, sentence] = table[type]
+  const [status, sentence] = problemTypes[type]
   const detail = sentence.replace(/\{(?:value|json|by|note)\}/g, (hole) => {
     if (hole === '{by}') return by
     if (hole === '{note}') return note

@@ -7,6 +7,8 @@ import { parseIpv4 } from '../../southbound/wire/address.ts'
 import { collections, declaredNames } from './collections.ts'
 import type { ProblemType } from './errors.ts'
 import type { Collection, Objects } from './schema.ts'
+import { guestBytes, segmentsOf } from './segment.ts'
+import { familiesOf } from './tunnel.ts'
 
 export interface IndexRow<C extends Collection> {
   readonly collection: C
@@ -14,7 +16,10 @@ export interface IndexRow<C extends Collection> {
   /**
    * The problem when the value of `values` at `at` is already held, and the property that has it.
    */
-  readonly unique?: { readonly type: ProblemType; readonly pointer: (at: number) => string }
+  readonly unique?: {
+    readonly type: ProblemType
+    readonly pointer: (at: number, object: Objects[C]) => string
+  }
 }
 
 const row = <C extends Collection>(
@@ -23,8 +28,7 @@ const row = <C extends Collection>(
   unique?: IndexRow<C>['unique'],
 ): IndexRow<C> => (unique ? { collection, values, unique } : { collection, values })
 
-const filled = (value: string | undefined): readonly string[] =>
-  value === undefined ? [] : [value]
+const filled = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
 
 /** Numbers as text that sorts like the number. */
 export const sortable = (value: number): string => value.toString(16).padStart(8, '0')
@@ -32,25 +36,71 @@ export const sortable = (value: number): string => value.toString(16).padStart(8
 export const addressValue = (network: string, address: number): string =>
   `${network} ${sortable(address)}`
 
+/** Value of `networkByVid`: one VID of one physical network. */
+export const vidValue = (physicalNetwork: string, vid: number): string =>
+  `${physicalNetwork} ${sortable(vid)}`
+
+const vtepPointers = ['/vtepAddress', '/alternateVtepAddress'] as const
+
 const table = {
   hostBySystemId: row('host', (host) => [host.systemId], {
     type: 'system_id_taken',
     pointer: () => '/systemId',
   }),
-  hostByVtep: row('host', (host) => [host.vtepAddress], {
+  hostByVtep: row('host', (host) => [host.vtepAddress, ...filled(host.alternateVtepAddress)], {
     type: 'vtep_address_taken',
-    pointer: () => '/vtepAddress',
+    pointer: (at) => vtepPointers[at] ?? '',
   }),
   hostByFingerprint: row('host', (host) => filled(host.certificateFingerprint), {
     type: 'fingerprint_taken',
     pointer: () => '/certificateFingerprint',
   }),
-  hostByUnderlayMtu: row('host', (host) => [sortable(host.underlayMtuBytes)]),
-  networkByVni: row('network', (network) => [sortable(network.vni)], {
+  hostByUnderlayMtu: row('host', (host) => [
+    `${familiesOf(host)} ${sortable(host.underlayMtuBytes)}`,
+  ]),
+  bridgeByPhysicalNetwork: row(
+    'bridge',
+    (bridge) => filled(bridge.physicalNetwork).map((each) => `${bridge.host} ${each}`),
+    { type: 'physical_network_taken', pointer: () => '/physicalNetwork' },
+  ),
+  bridgeByMtu: row('bridge', ({ physicalNetwork, mtuBytes }) =>
+    physicalNetwork === undefined || mtuBytes === undefined
+      ? []
+      : [`${physicalNetwork} ${sortable(mtuBytes)}`],
+  ),
+  physicalNetworkByNumber: row('physicalNetwork', ({ number }) => [sortable(number)]),
+  networkByVni: row('network', (network) => filled(network.vni).map(sortable), {
     type: 'vni_taken',
     pointer: () => '/vni',
   }),
-  networkByMtu: row('network', (network) => [sortable(network.mtuBytes)]),
+  networkByVid: row(
+    'network',
+    (network) =>
+      segmentsOf(network).flatMap(({ physicalNetwork, vid }) =>
+        vid === undefined ? [] : [vidValue(physicalNetwork, vid)],
+      ),
+    { type: 'vid_taken', pointer: (_, { extension }) => (extension ? '/extension/vid' : '/vid') },
+  ),
+  networkUntagged: row(
+    'network',
+    (network) =>
+      segmentsOf(network).flatMap(({ physicalNetwork, vid }) =>
+        vid === undefined ? [physicalNetwork] : [],
+      ),
+    {
+      type: 'untagged_taken',
+      pointer: (_, { extension }) =>
+        extension ? '/extension/physicalNetwork' : '/physicalNetwork',
+    },
+  ),
+  networkByTunnelBytes: row('network', (network) =>
+    network.type === 'vxlan' ? [sortable(guestBytes(network))] : [],
+  ),
+  networkBySegmentBytes: row('network', (network) =>
+    segmentsOf(network).map(
+      ({ physicalNetwork }) => `${physicalNetwork} ${sortable(guestBytes(network))}`,
+    ),
+  ),
   subnetByNetwork: row('subnet', (subnet) => [`${subnet.tenant}/${subnet.network}`]),
   portByUuid: row('port', (port) => [port.uuid]),
   portByMac: row('port', (port) => [`${port.tenant}/${port.network} ${port.mac}`], {
@@ -70,6 +120,21 @@ const table = {
         ? []
         : [`${port.hostId} ${port.ofport}`],
     { type: 'ofport_taken', pointer: () => '/ofport' },
+  ),
+  portByInterface: row(
+    'port',
+    ({ hostId, interface: name, vid = 0 }) =>
+      hostId === undefined || name === undefined ? [] : [`${hostId} ${name} ${vid}`],
+    {
+      type: 'interface_taken',
+      pointer: (_, { vid }) => (vid === undefined ? '/interface' : '/vid'),
+    },
+  ),
+  portByParent: row(
+    'port',
+    ({ tenant, parent, vid }) =>
+      parent === undefined || vid === undefined ? [] : [`${tenant}/${parent} ${vid}`],
+    { type: 'subport_vid_taken', pointer: () => '/vid' },
   ),
   bindingByHost: row('binding', (binding) => [binding.hostId]),
 } as const
@@ -102,6 +167,7 @@ export function indexRowsOf<C extends Collection>(
 }
 
 const rows: Record<Collection, { name: IndexName }[]> = {
+  physicalNetwork: [],
   host: [],
   bridge: [],
   tenant: [],

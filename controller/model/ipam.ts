@@ -6,9 +6,11 @@
 import { formatIpv4, formatMac } from '../../southbound/wire/address.ts'
 import { subnetRange } from './cidr.ts'
 import { ModelError, problem } from './errors.ts'
-import { addressValue, entryBounds, entryValue, sortable } from './indexes.ts'
-import { type Subnet, vniPool } from './schema.ts'
+import { addressValue, entryBounds, entryValue, sortable, vidValue } from './indexes.ts'
+import type { PhysicalNetwork, Subnet } from './schema.ts'
 import type { Draft, View } from './snapshot.ts'
+import { lastPhysicalNumber, vidRange, vniPool } from './values.ts'
+import { hasVid } from './vids.ts'
 
 /** A number that no object of the collection has or had; it goes into the registers of switches. */
 export function nextNumber(draft: Draft, collection: 'network' | 'port'): number {
@@ -16,6 +18,20 @@ export function nextNumber(draft: Draft, collection: 'network' | 'port'): number
   const number = draft.counter(name) + 1
   draft.setCounter(name, number)
   return number
+}
+
+/**
+ * Not ever forwards: port numbers of a switch are few, and a physical network in use is not deleted. @throws ModelError
+ * `physical_networks_exhausted`
+ */
+export function allocatePhysicalNumber(draft: Draft): number {
+  const taken = (n: number): boolean => held(draft, 'physicalNetworkByNumber', sortable(n))
+  const number = firstFree(1, lastPhysicalNumber, taken)
+  if (number !== undefined) return number
+  const expected = `at most ${lastPhysicalNumber} physical networks`
+  throw new ModelError([
+    problem('physical_networks_exhausted', { pointer: '', value: undefined, expected }),
+  ])
 }
 
 /** @throws ModelError `vni_exhausted` */
@@ -37,6 +53,27 @@ export function allocateVni(draft: Draft): number {
   draft.setCounter('vni', vni)
   return vni
 }
+
+/**
+ * A VID that networks may use on this physical network and none does; 1, which switches like to use
+ * untagged, is the last. @throws ModelError `vid_exhausted`
+ */
+export function allocateVid(draft: Draft, physical: PhysicalNetwork): number {
+  const { id, vids, uuid } = physical
+  const taken = (candidate: number): boolean =>
+    !hasVid(vids, candidate) || held(draft, 'networkByVid', vidValue(id, candidate))
+  const start = Math.max(draft.counter(vidCounter(uuid)), vidRange.first) + 1
+  const vid = firstFree(start, vidRange.last, taken) ?? firstFree(vidRange.first, start - 1, taken)
+  if (vid === undefined) {
+    const expected = 'more VIDs for the physical network, or networks to be deleted first'
+    const facts = { pointer: '/vid', value: undefined, by: id, expected }
+    throw new ModelError([problem('vid_exhausted', facts)])
+  }
+  draft.setCounter(vidCounter(uuid), vid)
+  return vid
+}
+
+const vidCounter = (uuid: string): string => `vid.${uuid}`
 
 /**
  * First bytes of given MAC addresses: locally administered, unicast; the rest is the number of the
@@ -90,10 +127,10 @@ export function allocateAddress(draft: Draft, network: string): string | undefin
   ])
 }
 
-/** The counter of a subnet goes with it. */
-export function forgetSubnet(draft: Draft, subnet: Subnet): void {
-  const name = `subnet.${subnet.uuid}`
-  if (draft.counter(name) !== 0) draft.setCounter(name, undefined)
+/** The counter of a subnet or a physical network goes with it. */
+export function forgetCounters(draft: Draft, { uuid }: { readonly uuid: string }): void {
+  for (const name of [`subnet.${uuid}`, vidCounter(uuid)])
+    if (draft.counter(name) !== 0) draft.setCounter(name, undefined)
 }
 
 /**
@@ -121,7 +158,11 @@ function firstFree(
   return undefined
 }
 
-function held(view: View, index: 'networkByVni' | 'portByMac', value: string): boolean {
+function held(
+  view: View,
+  index: 'networkByVni' | 'networkByVid' | 'portByMac' | 'physicalNetworkByNumber',
+  value: string,
+): boolean {
   for (const _ of view.find(index, value)) return true
   return false
 }

@@ -3,56 +3,49 @@
  * client leaves out and the model once gave keeps its value, so that the same PUT twice changes
  * nothing.
  */
-import { allocateAddress, allocateMac, allocateVni, nextNumber } from './ipam.ts'
-import type { Collection, Objects, Specs } from './schema.ts'
+import { canonicalAddress } from './ip-address.ts'
+import { allocateAddress, allocateMac, allocatePhysicalNumber, nextNumber } from './ipam.ts'
+import type { Place, Resolve, Unrevised } from './place.ts'
+import { resolveNetwork } from './resolve-network.ts'
+import { bridgeKinds } from './rules-segment.ts'
+import type { Collection, Specs } from './schema.ts'
 import type { Draft } from './snapshot.ts'
-
-export interface Place<C extends Collection> {
-  readonly parent: string
-  readonly id: string
-  readonly before: Objects[C] | undefined
-  readonly draft: Draft
-  readonly uuid: () => string
-}
-
-/** Distributes, so that a union of collections is a union of objects. */
-export type Unrevised<C extends Collection> = C extends Collection
-  ? Omit<Objects[C], 'revision'>
-  : never
-
-type Resolve<C extends Collection> = (spec: Specs[C], place: Place<C>) => Unrevised<C>
 
 /** Properties of an object always stand in the same order: equal objects have equal JSON. */
 const resolvers: { readonly [C in Collection]: Resolve<C> } = {
+  physicalNetwork: (spec, { id, before, draft, uuid }) => ({
+    id,
+    uuid: before?.uuid ?? uuid(),
+    number: before?.number ?? allocatePhysicalNumber(draft),
+    mtuBytes: spec.mtuBytes ?? 1500,
+    vids: Object.freeze([...(spec.vids ?? ['1-4094'])]),
+  }),
   host: (spec, { id, before, uuid }) => ({
     id,
     uuid: before?.uuid ?? uuid(),
-    kind: 'ovs',
+    kind: spec.kind ?? 'ovs',
     systemId: spec.systemId ?? id,
-    vtepAddress: spec.vtepAddress,
+    vtepAddress: canonicalAddress(spec.vtepAddress),
     underlayMtuBytes: spec.underlayMtuBytes ?? 1500,
+    ...(spec.alternateVtepAddress === undefined
+      ? {}
+      : { alternateVtepAddress: canonicalAddress(spec.alternateVtepAddress) }),
     ...(spec.certificateFingerprint === undefined
       ? {}
       : { certificateFingerprint: spec.certificateFingerprint.replaceAll(':', '').toLowerCase() }),
   }),
-  bridge: (spec, { parent, id, before, uuid }) => ({
+  bridge: (spec, { parent, id, before, draft, uuid }) => ({
     host: parent,
     id,
     uuid: before?.uuid ?? uuid(),
-    kind: 'ovs',
+    kind: spec.kind ?? bridgeKinds[draft.get('host', parent)?.kind ?? 'ovs'],
     uplinks: Object.freeze([...(spec.uplinks ?? [])]),
-    ...(spec.mtuBytes === undefined ? {} : { mtuBytes: spec.mtuBytes }),
+    ...(spec.vids === undefined ? {} : { vids: Object.freeze([...spec.vids]) }),
+    ...given('mtuBytes', spec.mtuBytes),
+    ...given('physicalNetwork', spec.physicalNetwork),
   }),
   tenant: (_, { id, before, uuid }) => ({ id, uuid: before?.uuid ?? uuid() }),
-  network: (spec, { parent, id, before, draft, uuid }) => ({
-    tenant: parent,
-    id,
-    uuid: before?.uuid ?? uuid(),
-    number: before?.number ?? nextNumber(draft, 'network'),
-    type: 'vxlan',
-    vni: spec.vni ?? before?.vni ?? allocateVni(draft),
-    mtuBytes: spec.mtuBytes ?? 1450,
-  }),
+  network: resolveNetwork,
   subnet: (spec, { parent, id, before, uuid }) => ({
     tenant: parent,
     id,
@@ -61,7 +54,11 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     cidr: spec.cidr,
   }),
   port: resolvePort,
-  binding: (spec, { id }) => ({ port: id, hostId: spec.hostId, ofport: spec.ofport }),
+  binding: (spec, { id }) => {
+    const { hostId, ofport } = spec
+    if (ofport !== undefined) return { port: id, hostId, ofport }
+    return { port: id, hostId, interface: spec.interface, vid: spec.vid }
+  },
 }
 
 function resolvePort(
@@ -77,13 +74,23 @@ function resolvePort(
     number,
     network: spec.network,
     mac: spec.mac?.toLowerCase() ?? before?.mac ?? allocateMac(draft, network, number),
-    addresses: Object.freeze(spec.addresses?.slice() ?? before?.addresses ?? given(draft, network)),
-    ...(spec.hostId === undefined ? {} : { hostId: spec.hostId }),
-    ...(spec.ofport === undefined ? {} : { ofport: spec.ofport }),
+    addresses: Object.freeze(
+      spec.addresses?.slice() ?? before?.addresses ?? freeAddress(draft, network),
+    ),
+    ...given('hostId', spec.hostId),
+    ...given('ofport', spec.ofport),
+    ...given('interface', spec.interface),
+    ...given('parent', spec.parent),
+    ...given('vid', spec.vid),
   }
 }
 
-function given(draft: Draft, network: string): string[] {
+/** A property that is there only when the client gave it. */
+function given<K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
+  return (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V }
+}
+
+function freeAddress(draft: Draft, network: string): string[] {
   const address = allocateAddress(draft, network)
   return address === undefined ? [] : [address]
 }
@@ -102,12 +109,18 @@ export function resolve<C extends Collection>(
  * first.
  */
 export function allocates(collection: Collection, spec: Specs[Collection]): boolean {
-  if (collection === 'network') return (spec as Specs['network']).vni === undefined
+  if (collection === 'network') return allocatesSegment(spec as Specs['network'])
   if (collection === 'port') return (spec as Specs['port']).addresses === undefined
   return false
 }
 
-/** Two frozen objects but for the revision. Properties are scalars or arrays of them. */
+/** A VLAN network goes after all that says its VID; a VXLAN network with an extension says it. */
+function allocatesSegment({ type = 'vxlan', vni, vid, extension }: Specs['network']): boolean {
+  if (type === 'vlan') return vid === undefined
+  return type === 'vxlan' && vni === undefined && extension === undefined
+}
+
+/** Two frozen objects but for the revision. Properties are scalars, arrays of them, or such objects. */
 export function sameObject(a: object, b: object): boolean {
   const one = a as Record<string, unknown>
   const other = b as Record<string, unknown>
@@ -121,5 +134,6 @@ function sameValue(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((each, at) => each === b[at])
   }
-  return a === b
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  return !Array.isArray(a) && !Array.isArray(b) && sameObject(a, b)
 }

@@ -2,87 +2,56 @@
  * Rules between objects that belong to one collection: what a MTU, a range, an address must be in
  * view of the others. A new rule is a row of the table and a function that costs by the object.
  *
- * Neighbours: check.ts runs them, with those that follow from the tables.
+ * Neighbours: check.ts runs them, with those that follow from the tables; rules-mtu.ts,
+ * rules-segment.ts and rules-port.ts have those of their subjects.
  */
-import { formatIpv4, parseIpv4 } from '../../southbound/wire/address.ts'
 import { isUsable, rangeOf, subnetRange } from './cidr.ts'
 import { type Problem, problem } from './errors.ts'
+import { familyOf, isVtepAddress, vtepAddressRule } from './ip-address.ts'
 import { subnetsOf } from './ipam.ts'
+import type { Context, Rule } from './rule.ts'
 import {
-  type Collection,
-  type Declared,
-  type Objects,
-  type Port,
-  type Subnet,
-  vxlanOverheadBytes,
-} from './schema.ts'
-import type { View } from './snapshot.ts'
-
-/**
- * `edited`: whether the same commit also puts that object, which then is reported for itself.
- * `asked`: whether the spec says that property itself; a value that nobody sent is called the default.
- */
-export interface Context {
-  readonly view: View
-  readonly edited: (collection: Collection, key: string) => boolean
-  readonly asked: (field: string) => boolean
-}
-
-const defaulted = (field: string, { asked }: Context): string =>
-  asked(field) ? '' : ' (the default)'
-
-type Rule<C extends Collection> = (object: Objects[C], key: string, at: Context) => Problem[]
+  checkBridgeMtu,
+  checkPhysicalMtu,
+  checkSegmentMtu,
+  checkTunnelMtu,
+  checkUnderlayMtu,
+} from './rules-mtu.ts'
+import { checkAddresses, checkNetworkOfPlace, checkPlace, checkSubport } from './rules-port.ts'
+import {
+  checkBridgeKind,
+  checkExtension,
+  checkVidAllowed,
+  checkVids,
+  checkVidsInUse,
+} from './rules-segment.ts'
+import type { Declared, Host, Subnet } from './schema.ts'
 
 export const rules: { readonly [C in Declared]: readonly Rule<C>[] } = {
-  host: [checkVtepAddress, checkUnderlayMtu],
-  bridge: [],
+  physicalNetwork: [checkVids, checkVidsInUse, checkPhysicalMtu],
+  host: [checkVtepAddresses, checkUnderlayMtu],
+  bridge: [checkBridgeKind, checkVids, checkBridgeMtu],
   tenant: [],
-  network: [checkNetworkMtu],
+  network: [checkTunnelMtu, checkSegmentMtu, checkVidAllowed, checkExtension],
   subnet: [checkCidr, checkOverlap],
-  port: [checkAddresses, checkOfport],
+  port: [checkAddresses, checkPlace, checkNetworkOfPlace, checkSubport],
 }
 
-function checkVtepAddress(host: Objects['host']): Problem[] {
-  const { vtepAddress: value } = host
-  if (isUsable(parseIpv4(value))) return []
-  const expected = 'a unicast address outside 0.0.0.0/8, 127.0.0.0/8 and 224.0.0.0 upwards'
-  return [problem('address_unusable', { pointer: '/vtepAddress', value, expected })]
-}
-
-/** A port may be bound on any host, so a network must cross the smallest underlay of the site. */
-function checkNetworkMtu(network: Objects['network'], _: string, at: Context): Problem[] {
-  const { view } = at
-  const narrowest = view.index('hostByUnderlayMtu').first()?.[1]
-  const host = narrowest === undefined ? undefined : view.get('host', narrowest)
-  if (!host || network.mtuBytes + vxlanOverheadBytes <= host.underlayMtuBytes) return []
-  const most = host.underlayMtuBytes - vxlanOverheadBytes
-  const least = network.mtuBytes + vxlanOverheadBytes
-  return [
-    problem('mtu_exceeds_underlay', {
-      pointer: '/mtuBytes',
-      value: network.mtuBytes,
-      note: defaulted('mtuBytes', at),
-      by: `VXLAN adds ${vxlanOverheadBytes} and host ${host.id} carries ${host.underlayMtuBytes}`,
-      expected: `at most ${most}, or an underlay of at least ${least}`,
-    }),
-  ]
-}
-
-function checkUnderlayMtu(host: Objects['host'], _: string, at: Context): Problem[] {
-  const widest = at.view.index('networkByMtu').last()?.[1]
-  const network = widest === undefined ? undefined : at.view.get('network', widest)
-  if (!network || widest === undefined || at.edited('network', widest)) return []
-  const least = network.mtuBytes + vxlanOverheadBytes
-  if (least <= host.underlayMtuBytes) return []
-  return [
-    problem('underlay_mtu_too_small', {
-      pointer: '/underlayMtuBytes',
-      value: host.underlayMtuBytes,
-      note: defaulted('underlayMtuBytes', at),
-      by: `${widest} with its packets of ${network.mtuBytes} bytes`,
-      expected: `at least ${least}`,
-    }),
-  ]
+function checkVtepAddresses(host: Host): Problem[] {
+  const { vtepAddress, alternateVtepAddress: other } = host
+  const problems: Problem[] = []
+  for (const field of ['vtepAddress', 'alternateVtepAddress'] as const) {
+    const value = host[field]
+    if (value === undefined || isVtepAddress(value)) continue
+    const facts = { pointer: `/${field}`, value, expected: vtepAddressRule }
+    problems.push(problem('address_unusable', facts))
+  }
+  if (other !== undefined && familyOf(other) === familyOf(vtepAddress)) {
+    const expected = `an IPv${familyOf(other) === 4 ? 6 : 4} address`
+    const facts = { pointer: '/alternateVtepAddress', value: other, by: vtepAddress, expected }
+    problems.push(problem('same_family', facts))
+  }
+  return problems
 }
 
 function checkCidr(subnet: Subnet): Problem[] {
@@ -107,33 +76,4 @@ function checkOverlap(subnet: Subnet, key: string, { view }: Context): Problem[]
     return [problem('subnet_overlap', facts)]
   }
   return []
-}
-
-function checkAddresses(port: Port, _: string, { view }: Context): Problem[] {
-  const network = `${port.tenant}/${port.network}`
-  if (port.addresses.length === 0 || !view.get('network', network)) return []
-  const subnets = subnetsOf(view, network)
-  return port.addresses.flatMap((address, at) => {
-    const pointer = `/addresses/${at}`
-    const value = parseIpv4(address)
-    const home = subnets.find((subnet) => {
-      const { first, last } = subnetRange(subnet)
-      return first <= value && value <= last
-    })
-    if (!home) {
-      const ranges = subnets.map(({ cidr, id }) => `${cidr} (subnet ${id})`).join(' or ')
-      const expected = ranges ? `an address in ${ranges}` : `a subnet of network ${network} first`
-      return [problem('address_outside_subnet', { pointer, value: address, expected })]
-    }
-    const { first, last } = subnetRange(home)
-    if (value !== first && value !== last) return []
-    const expected = `${formatIpv4(first + 1)} to ${formatIpv4(last - 1)}`
-    return [problem('address_reserved', { pointer, value: address, by: home.id, expected })]
-  })
-}
-
-function checkOfport(port: Port): Problem[] {
-  if (port.ofport === undefined || port.hostId !== undefined) return []
-  const facts = { pointer: '/ofport', value: port.ofport, expected: 'a hostId beside it' }
-  return [problem('ofport_without_host', facts)]
 }

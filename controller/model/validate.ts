@@ -7,8 +7,9 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { type Problem, type ProblemType, problem } from './errors.ts'
-import { type Collection, collectionNames, idRule, schemas } from './schema.ts'
+import { type Collection, collectionNames, schemas } from './schema.ts'
 import { hint } from './suggest.ts'
+import { idRule } from './values.ts'
 
 /** The part of a JSON schema that errors are explained from. */
 interface Plain {
@@ -39,6 +40,8 @@ export function validator(schema: TSchema, readOnly: readonly string[] = []): Va
     if (compiled.Check(value)) return []
     const found = new Map<string, Problem>()
     for (const error of compiled.Errors(value) as SchemaError[]) {
+      // Of a choice the choice itself is explained, not why each of its members does not fit.
+      if (/\/anyOf\/\d+/.test(error.schemaPath)) continue
       for (const each of explain(schema as Plain, error, value, readOnly)) {
         if (!found.has(each.pointer)) found.set(each.pointer, each)
       }
@@ -129,8 +132,9 @@ const articles: Readonly<Record<string, string>> = {
 }
 
 function expectation(schema: Plain | undefined): string {
-  const type = articles[schema?.type ?? ''] ?? 'a value'
   const description = schema?.description
+  if (schema?.anyOf !== undefined && description !== undefined) return description
+  const type = articles[schema?.type ?? ''] ?? 'a value'
   return description === undefined ? type : `${type}: ${description}`
 }
 

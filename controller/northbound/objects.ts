@@ -5,7 +5,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { collections, declaredNames } from '../model/collections.ts'
+import { collections, declaredNames, nounOf } from '../model/collections.ts'
 import { ModelError, problem } from '../model/errors.ts'
 import { type Declared, type Edit, type Objects, schemas } from '../model/schema.ts'
 import type { Hooks } from '../store/hooks.ts'
@@ -76,11 +76,14 @@ function addRoutes(app: FastifyInstance, collection: Declared, backing: Backing)
   const read = { params: path.objectParams, querystring: NoQuery }
 
   const getSchema = { tags, ...read, response: { 200: ref(title), ...problemResponses } }
-  app.get(path.object, { schema: getSchema }, (request) => {
+  app.get(path.object, { schema: getSchema }, async (request) => {
     const key = path.key(request.params as Params)
     const object = store.snapshot.get(collection, key)
     if (!object) throw absent(collection, key)
-    return answer(object)
+    if (collection !== 'port') return answer(object)
+    const counters = await realization.counters(key)
+    const status = realization.status(collection, object as never)
+    return { ...object, status: { ...status, ...(counters && { counters }) } }
   })
 
   const listSchema = {
@@ -171,7 +174,7 @@ async function waited(
 }
 
 function absent(collection: Declared, key: string): ModelError {
-  const expected = `a ${collection} that exists`
-  const facts = { pointer: '', value: `${collection} ${key}`, expected }
+  const expected = `a ${nounOf(collection)} that exists`
+  const facts = { pointer: '', value: `${nounOf(collection)} ${key}`, expected }
   return new ModelError([problem('not_found', { ...facts, collection, key })])
 }

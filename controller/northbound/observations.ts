@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { ModelError, problem } from '../model/errors.ts'
-import { idPattern, idRule } from '../model/schema.ts'
+import { idPattern, idRule } from '../model/values.ts'
 import type { Backing } from './objects.ts'
 import { problemResponses } from './openapi.ts'
 import { HttpError } from './problem.ts'

@@ -13,6 +13,49 @@ const HostStatus = Type.Object({
   state: Type.Enum(['realized', 'pending', 'failed', 'disconnected']),
   reason: Type.Optional(Type.String()),
 })
+const traffic = Type.Object({ frames: Type.Integer(), bytes: Type.Integer() })
+const optionalText = Type.Optional(Type.String())
+const optionalNumber = Type.Optional(Type.Integer())
+
+const countersSchema = Type.Object(
+  {
+    at: Type.String({ description: 'when the host was asked, ISO 8601' }),
+    sent: Type.Optional(traffic),
+    received: Type.Optional(traffic),
+    drops: Type.Array(
+      Type.Object({
+        reason: Type.String(),
+        packets: Type.Integer(),
+        of: Type.Union([Type.Literal('port'), Type.Literal('network')], {
+          description: "'network': of all ports of its network on this host together",
+        }),
+      }),
+    ),
+    lastDrop: Type.Optional(
+      Type.Object({
+        at: Type.String(),
+        reason: Type.String(),
+        host: Type.String(),
+        frameBytes: Type.Integer(),
+        from: Type.Array(Type.String(), { description: 'the intents behind the drop' }),
+        eth_src: Type.String(),
+        eth_dst: Type.String(),
+        eth_type: Type.String(),
+        vlan_vid: optionalNumber,
+        ip_src: optionalText,
+        ip_dst: optionalText,
+        ip_proto: optionalNumber,
+        src_port: optionalNumber,
+        dst_port: optionalNumber,
+      }),
+    ),
+  },
+  {
+    description:
+      'of a port, in GET of that port alone: what its workload sent, got and lost; asked of its host at most every 5 s',
+  },
+)
+
 const StatusSchema = Type.Object(
   {
     realized: Type.Boolean({ description: 'every host it concerns has confirmed the revision' }),
@@ -23,6 +66,51 @@ const StatusSchema = Type.Object(
       Type.Object(
         { name: Type.String(), fingerprint: Type.String(), expires: Type.String() },
         { description: 'of a host that is connected over TLS: whose, SHA-256, until when' },
+      ),
+    ),
+    binding: Type.Optional(
+      Type.Object(
+        {
+          hostId: Type.String(),
+          ofport: Type.Optional(Type.Integer()),
+          interface: Type.Optional(Type.String()),
+          vid: Type.Optional(Type.Integer()),
+        },
+        { description: 'of a port that a host was seen to carry: where' },
+      ),
+    ),
+    counters: Type.Optional(countersSchema),
+    mtu: Type.Optional(
+      Type.Object(
+        {
+          configured: Type.Integer(),
+          effective: Type.Integer(),
+          limitedBy: Type.Array(
+            Type.Object({
+              kind: Type.Union([Type.Literal('interface'), Type.Literal('path')]),
+              packetBytes: Type.Integer({
+                description: 'the largest packet of a workload that passes',
+              }),
+              message: Type.String(),
+              host: Type.Optional(Type.String()),
+              interface: Type.Optional(Type.String()),
+              mtuBytes: Type.Optional(Type.Integer()),
+              from: Type.Optional(Type.String()),
+              to: Type.Optional(Type.String()),
+              vteps: Type.Optional(Type.Array(Type.String())),
+            }),
+          ),
+        },
+        {
+          description:
+            'of a network or a port, bytes of IP packet: as asked for, as the underlay carries now, and what limits it',
+        },
+      ),
+    ),
+    underlay: Type.Optional(
+      Type.Object(
+        { interface: Type.String(), mtuBytes: Type.Integer() },
+        { description: 'of a host that says so: the interface of its tunnels, the MTU seen' },
       ),
     ),
   },
@@ -60,7 +148,7 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
       info: {
         title: 'Weft',
         version,
-        description: 'Tenants, networks, subnets and ports; hosts and bridges.',
+        description: 'Tenants, networks, subnets and ports; hosts, bridges and physical networks.',
       },
     },
     refResolver: {

@@ -1,7 +1,8 @@
 /** Where each collection is under `/v1`, from the rows of model/collections.ts. */
 import { type TObject, Type } from 'typebox'
 import { collections } from '../model/collections.ts'
-import { type Declared, idPattern, idRule } from '../model/schema.ts'
+import type { Declared } from '../model/schema.ts'
+import { idPattern, idRule } from '../model/values.ts'
 
 export interface CollectionPath {
   /** Of one object. */

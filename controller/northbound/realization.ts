@@ -21,6 +21,87 @@ export interface Status {
   readonly certificate?:
     | { readonly name: string; readonly fingerprint: string; readonly expires: string }
     | undefined
+  /** Of a port that a host was seen to carry: where. */
+  readonly binding?:
+    | {
+        readonly hostId: string
+        readonly ofport?: number
+        readonly interface?: string
+        readonly vid?: number
+      }
+    | undefined
+  /** Of a port that somebody looks at. */
+  readonly counters?: PortCounters | undefined
+  /** Of a network or a port. */
+  readonly mtu?: MtuStatus | undefined
+  /** Of a host that says so: the interface that carries its tunnels, and the MTU that it has now. */
+  readonly underlay?: { readonly interface: string; readonly mtuBytes: number } | undefined
+}
+
+/** Bytes of IP packet of a workload: as asked for, as the underlay carries now, and what limits it, narrowest first. */
+export interface MtuStatus {
+  readonly configured: number
+  readonly effective: number
+  /** Empty when nothing does; of many the first twenty. */
+  readonly limitedBy: readonly MtuLimit[]
+}
+
+/** `packetBytes`: the largest packet of a workload that passes. */
+export type MtuLimit = { readonly packetBytes: number; readonly message: string } & (
+  | {
+      readonly kind: 'interface'
+      readonly host: string
+      readonly interface: string
+      readonly mtuBytes: number
+    }
+  | {
+      readonly kind: 'path'
+      /** Hosts, and the VTEP addresses of both. */
+      readonly from: string
+      readonly to: string
+      readonly vteps: readonly [local: string, remote: string]
+    }
+)
+
+/** What a port sent, got and lost, as its host counts. */
+export interface PortCounters {
+  /** When the host was asked: ISO 8601. */
+  readonly at: string
+  /** By the workload. Absent where the host does not count for this port: sub-ports, vtep hosts. */
+  readonly sent?: { readonly frames: number; readonly bytes: number }
+  readonly received?: { readonly frames: number; readonly bytes: number }
+  /** `of: 'network'`: of all ports of its network on this host together. */
+  readonly drops: readonly {
+    readonly reason: string
+    readonly packets: number
+    readonly of: 'port' | 'network'
+  }[]
+  /** A sample: the latest of at most ten a second that the host shows. */
+  readonly lastDrop?: LastDrop
+}
+
+/** Who sent what to whom: fields by their OpenFlow names; absent: the frame has none, or its head does not reach so far. */
+export interface FrameTuple {
+  readonly eth_src: string
+  readonly eth_dst: string
+  readonly eth_type: string
+  /** Of the outermost VLAN tag. */
+  readonly vlan_vid?: number
+  /** IPv4 or IPv6; of ARP the sender's and the one asked for. */
+  readonly ip_src?: string
+  readonly ip_dst?: string
+  readonly ip_proto?: number
+  readonly src_port?: number
+  readonly dst_port?: number
+}
+
+export interface LastDrop extends FrameTuple {
+  readonly at: string
+  readonly reason: string
+  readonly host: string
+  readonly frameBytes: number
+  /** The intents behind the drop: 'port/acme/vm1'. */
+  readonly from: readonly string[]
 }
 
 /**
@@ -70,6 +151,8 @@ export interface Realization {
     revision: number,
     signal: AbortSignal,
   ): Promise<void>
+  /** Of a port, by key; undefined while it is nowhere or its host is away. Never rejects because a host is slow. */
+  counters(key: string): Promise<PortCounters | undefined>
   /** Undefined while the host is not connected. */
   drops(hostId: string, signal: AbortSignal): Promise<readonly DropCount[] | undefined>
   /** Newest last; with `since` only those whose id is greater. */

@@ -7,15 +7,14 @@ import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/fl
 import { groupType } from '../../southbound/openflow/group.ts'
 import { ALL_METERS, type MeterBand } from '../../southbound/openflow/meter.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
-import { flowItemId, groupItemId, meterItemId } from '../compiler/items.ts'
-import type { FlowItem, Item } from '../compiler/program.ts'
-import { countingBands, countingFlags, type Step } from './mods.ts'
+import { flowItemId, groupItemId, meterBytes, meterItemId } from '../compiler/items.ts'
+import type { FlowItem, SwitchItem } from '../compiler/program.ts'
+import { meterFlagsOfOurs, type Step, UNLIMITED_PKTPS } from './mods.ts'
 
 /** Items that are there by id. Of a meter only whether it is as ours are. */
-export type Actual = ReadonlyMap<string, Item>
+export type Actual = ReadonlyMap<string, SwitchItem>
 
 const unknown: readonly string[] = []
-const NOTHING = new Uint8Array(0)
 /** Equal to nothing that we make: all of that is a multiple of 8 bytes. */
 const OTHER = new Uint8Array(1)
 
@@ -26,7 +25,7 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
     connection.multipart({ kind: 'meter_config', body: { meter_id: ALL_METERS } }, { signal }),
     connection.multipart({ kind: 'flow', body: allFlows() }, { signal }),
   ])
-  const actual = new Map<string, Item>()
+  const actual = new Map<string, SwitchItem>()
   for (const { group_id, group_type, buckets } of groups) {
     const id = groupItemId(group_id)
     actual.set(id, {
@@ -40,14 +39,16 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
   }
   for (const { meter_id, flags, bands } of meters) {
     const id = meterItemId(meter_id)
-    const asOurs = flags === countingFlags && sameBands(bands)
+    const rate = flags === meterFlagsOfOurs ? rateOf(bands) : undefined
+    const pktps = rate === UNLIMITED_PKTPS ? undefined : rate
     actual.set(id, {
       kind: 'meter',
       id,
-      bytes: asOurs ? NOTHING : OTHER,
+      bytes: rate === undefined ? OTHER : meterBytes(pktps),
       cookie: 0n,
       from: unknown,
       meterId: meter_id,
+      pktps,
     })
   }
   for (const entry of flows) {
@@ -80,13 +81,13 @@ export function actualFlow(seen: FlowBytes & Lifetime): FlowItem {
 }
 
 /** Whether a bridge that has `have` has what is wanted. */
-export function isAsDesired(have: Item | undefined, want: Item | undefined): boolean {
+export function isAsDesired(have: SwitchItem | undefined, want: SwitchItem | undefined): boolean {
   if (!have || !want) return have === want
   return have.cookie === want.cookie && sameBytes(have.bytes, want.bytes)
 }
 
 /** Everything to do so that the bridge has what it should, and nothing else. */
-export function difference(actual: Actual, desired: Iterable<Item>): Step[] {
+export function difference(actual: Actual, desired: Iterable<SwitchItem>): Step[] {
   const steps: Step[] = []
   const wanted = new Set<string>()
   for (const want of desired) {
@@ -99,12 +100,7 @@ export function difference(actual: Actual, desired: Iterable<Item>): Step[] {
   return steps
 }
 
-function sameBands(bands: readonly MeterBand[]): boolean {
-  return (
-    bands.length === countingBands.length &&
-    bands.every((band, i) => {
-      const ours = countingBands[i]
-      return band.kind === 'drop' && ours?.kind === 'drop' && band.rate === ours.rate
-    })
-  )
+/** Of a meter with the one band that ours have; undefined: it is another kind. */
+function rateOf([band, ...more]: readonly MeterBand[]): number | undefined {
+  return band?.kind === 'drop' && more.length === 0 ? band.rate : undefined
 }

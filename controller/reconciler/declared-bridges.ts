@@ -1,15 +1,14 @@
 /**
- * The bridges that the model declares on a host (`bridge` objects), as operations: made when absent, uplinks and MTU kept,
- * removed with their object. Ours carry the object's uuid; a bridge of the same name without it is the host's own and is
+ * The bridges that the model declares on a host (`bridge` objects), as operations: made when absent, uplinks, their VLANs
+ * and MTU kept, removed with their object. Ours carry the object's uuid; a bridge of the same name without it is the host's own and is
  * left alone. Neighbour: `rows.ts`.
  */
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { Bridge } from '../model/schema.ts'
+import { type VidList, vidRanges } from '../model/vids.ts'
 import { byName, type HostReplica } from './host-replica.ts'
-
-/** external_ids key of a bridge that was made for a `bridge` object; its value is the object's uuid. */
-const OWNER = 'weft-bridge'
+import { isPatchPort, OWNER } from './physical-networks.ts'
 
 const { insert, update, mutate } = operations(openVSwitch)
 
@@ -50,7 +49,8 @@ function oneBridge(
   declared: Bridge,
   prefix: string,
 ): Operation[] {
-  const { id: name, uuid, uplinks, mtuBytes } = declared
+  const { id: name, uuid, uplinks, mtuBytes, vids } = declared
+  const trunks = vids ? trunksOf(vids) : []
   const bridge = byName(replica.table('Bridge'), name)
   if (bridge && bridge.external_ids[OWNER] !== uuid) return []
   const ports = new Map<string, string>()
@@ -65,7 +65,15 @@ function oneBridge(
       { name: port, ...(port === name ? { type: 'internal' } : {}), ...mtu },
       `${prefix}_interface${i}`,
     ),
-    insert('Port', { name: port, interfaces: [`${prefix}_interface${i}`] }, `${prefix}_port${i}`),
+    insert(
+      'Port',
+      {
+        name: port,
+        interfaces: [`${prefix}_interface${i}`],
+        ...(port === name ? {} : { trunks }),
+      },
+      `${prefix}_port${i}`,
+    ),
   ])
   const madePorts = missing.map((_, i) => `${prefix}_port${i}`)
   if (!bridge) {
@@ -75,6 +83,7 @@ function oneBridge(
       datapath_type: system?.external_ids['weft-datapath-type'] ?? '',
       ports: madePorts,
       external_ids: { [OWNER]: uuid },
+      other_config: { 'disable-in-band': 'true' },
     }
     return [
       ...made,
@@ -83,7 +92,7 @@ function oneBridge(
     ]
   }
   const surplus = [...ports]
-    .filter(([port]) => port !== name && !uplinks.includes(port))
+    .filter(([port]) => port !== name && !uplinks.includes(port) && !isPatchPort(port))
     .map(([, port]) => port)
   const resized = [name, ...uplinks].flatMap((port) => {
     const iface = ports.has(port) ? byName(replica.table('Interface'), port) : undefined
@@ -91,10 +100,24 @@ function oneBridge(
       ? [update('Interface', iface._uuid, { mtu_request: mtuBytes })]
       : []
   })
+  const retrunked = uplinks.flatMap((uplink) => {
+    const port = replica.table('Port').get(ports.get(uplink) ?? '')
+    const is = port && [...port.trunks].sort((a, b) => a - b)
+    return is && is.join() !== trunks.join() ? [update('Port', port._uuid, { trunks })] : []
+  })
   return [
     ...made,
     ...(madePorts.length ? [mutate('Bridge', bridge._uuid, 'ports', 'insert', madePorts)] : []),
     ...(surplus.length ? [mutate('Bridge', bridge._uuid, 'ports', 'delete', surplus)] : []),
     ...resized,
+    ...retrunked,
   ]
+}
+
+/** As Port.trunks, in ascending order; VID 0 is what is untagged, which an uplink carries also. */
+function trunksOf(vids: VidList): number[] {
+  const ranges = vidRanges(vids).map(({ first, last }) =>
+    Array.from({ length: last - first + 1 }, (_, i) => first + i),
+  )
+  return [0, ...ranges.flat()]
 }

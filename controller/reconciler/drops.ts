@@ -9,10 +9,13 @@ import { allFlows } from '../../southbound/openflow/multipart.ts'
 import { dropCookie, reasonOf } from '../compiler/cookie.ts'
 import { flowItemId, meterItemId } from '../compiler/items.ts'
 import type { DropReason } from '../compiler/reason.ts'
+import { PROBE_METER, SAMPLE_METER } from '../compiler/stages.ts'
 import type { DropCount } from '../northbound/realization.ts'
 import type { Desired } from './flow-channel.ts'
 
 const METERED: DropReason = 'mtu_exceeded'
+/** These bound what comes to the controller, and count no drops. */
+const bounding = new Set([PROBE_METER, SAMPLE_METER])
 
 /** Counts since each flow or meter was made; one entry a flow or meter, zero counts left out. */
 export async function readDrops(
@@ -34,7 +37,7 @@ export async function readDrops(
     drops.push({ reason, packets, ...(port ? { port } : {}) })
   }
   for (const { meter_id, packet_in_count } of meters) {
-    if (packet_in_count === 0n) continue
+    if (packet_in_count === 0n || bounding.has(meter_id)) continue
     const network = ownerOf(desired, meterItemId(meter_id), 'network')
     const packets = Number(packet_in_count)
     drops.push({ reason: METERED, packets, ...(network ? { network } : {}) })

@@ -7,16 +7,26 @@ import type { ControllerEvent } from '../northbound/realization.ts'
 
 /** The types of event, each with what it says. */
 export const eventTypes = {
-  host_connected: 'A host dialled in and its bridge is driven.',
+  host_connected: 'A host dialled in and is driven.',
   host_disconnected: 'A session with a host ended; the host keeps forwarding.',
   host_pending: 'A host dialled in whose system-id the model does not name; it gets nothing.',
   host_duplicate:
     'A second machine says that it is a host which is there; it waits and gets nothing.',
-  drift: 'A flow, group or meter was not as desired and has been put right.',
+  drift: 'A flow, group, meter or row was not as desired and has been put right.',
   item_failed: 'A switch refused an item; the intents behind it are named.',
-  rows_failed:
-    'A host refused a change of its Open_vSwitch rows, or did not carry it out; tried again later.',
+  rows_failed: 'A host refused a change of its rows, or did not carry it out; tried again later.',
+  physical_network_missing:
+    'A host offers no bridge to a physical network that networks on it are on; said again when it was there and went.',
+  rows_foreign:
+    'A vtep host has Logical_Switches or bound VLANs of somebody else; they are left alone.',
+  device_fault:
+    'A vtep host cannot do what rows ask of it, or says so; the intents concerned are named.',
   rows_contested: 'Somebody else keeps changing rows that are ours; written again once a second.',
+  frames_dropped:
+    'Frames of a port are dropped; the message has the reason and one of them. Once a minute for a port and reason.',
+  mtu_limited:
+    'An interface or the path between two VTEPs carries less than networks over it need; the message says what passes.',
+  mtu_restored: 'What limited the size of packets is no longer so.',
   port_bound: 'A workload was plugged in.',
   port_unbound: 'A workload was unplugged.',
   binding_refused: 'An interface with an iface-id is not bound; the message says why.',

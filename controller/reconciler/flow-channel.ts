@@ -13,16 +13,16 @@ import type { OpenflowError } from '../../southbound/openflow/error.ts'
 import { type MonitorEvent, monitorFlows } from '../../southbound/openflow/monitor.ts'
 import { formatFlow } from '../../southbound/openflow/text.ts'
 import type { Clock } from '../clock.ts'
-import type { Item } from '../compiler/program.ts'
+import { type Item, isRow, type SwitchItem } from '../compiler/program.ts'
 import { actualFlow, difference, isAsDesired, readActual } from './actual.ts'
 import type { EventLog } from './events.ts'
 import type { Logger } from './log.ts'
 import { applySteps, type Step } from './mods.ts'
 
 /** What should be on the host; answers change with every commit. */
-export interface Desired {
-  items(): Iterable<Item>
-  lookup(id: string): Item | undefined
+export interface Desired<I extends Item = SwitchItem> {
+  items(): Iterable<I>
+  lookup(id: string): I | undefined
   /** The revision that the answers are of. */
   revision(): number
 }
@@ -49,7 +49,7 @@ export class FlowChannel {
   readonly failed = new Map<string, { readonly from: readonly string[]; readonly reason: string }>()
   readonly #options: FlowChannelOptions
   /** Ids to look at, each with what the bridge was last seen to have. */
-  #touched = new Map<string, Item | undefined>()
+  #touched = new Map<string, SwitchItem | undefined>()
   /** Ids of groups and meters on the bridge: those need to know whether to add or to modify. */
   #present = new Set<string>()
   #auditDue = true
@@ -62,7 +62,7 @@ export class FlowChannel {
 
   /** Tells that these items may have changed; undefined: a revision that does not concern this host. */
   touch(items: ReadonlyMap<string, Item> | undefined): void {
-    for (const [id, item] of items ?? []) this.#touched.set(id, item)
+    for (const [id, item] of items ?? []) if (!isRow(item)) this.#touched.set(id, item)
     this.#wake()
   }
 
@@ -159,7 +159,7 @@ export class FlowChannel {
   }
 
   #refuse({ want, have }: Step, error: OpenflowError): void {
-    const item = (want ?? have) as Item
+    const item = (want ?? have) as SwitchItem
     const { events, hostId } = this.#options
     const known = this.failed.get(item.id)
     // Not the error's message: that has a place in a bundle, which is another one at each attempt.
@@ -227,7 +227,7 @@ export class FlowChannel {
   }
 }
 
-function describe(item: Item): string {
+function describe(item: SwitchItem): string {
   if (item.kind === 'flow') return formatFlow(item.flow)
   return item.kind === 'group' ? `group ${item.group.group_id}` : `meter ${item.meterId}`
 }

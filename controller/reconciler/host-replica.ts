@@ -6,7 +6,14 @@ export const INTEGRATION_BRIDGE = 'br-int'
 
 /** What the controller watches of a host. */
 const watched = {
-  Open_vSwitch: ['bridges', 'manager_options', 'external_ids', 'next_cfg', 'cur_cfg'],
+  Open_vSwitch: [
+    'bridges',
+    'manager_options',
+    'external_ids',
+    'other_config',
+    'next_cfg',
+    'cur_cfg',
+  ],
   Bridge: [
     'name',
     'datapath_type',
@@ -18,7 +25,7 @@ const watched = {
     'other_config',
     'external_ids',
   ],
-  Port: ['name', 'interfaces'],
+  Port: ['name', 'interfaces', 'trunks'],
   Interface: [
     'name',
     'type',
@@ -26,6 +33,7 @@ const watched = {
     'ofport',
     'ofport_request',
     'external_ids',
+    'mtu',
     'mtu_request',
     'error',
   ],

@@ -3,8 +3,7 @@
  * is, keeps its rows right and reports which ports it carries. By level: every change of the replica or of the model
  * wakes one loop that looks at everything again. Neighbours: `rows.ts`, `bindings.ts`; `reconciler.ts` owns sessions.
  */
-import type { Duplex } from 'node:stream'
-import { OvsdbClient } from '../../southbound/ovsdb/client.ts'
+import type { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { OvsdbError } from '../../southbound/ovsdb/error.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { Clock } from '../clock.ts'
@@ -12,15 +11,20 @@ import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Bridge, Host } from '../model/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { PeerIdentity } from '../tls/identity.ts'
-import { type Reported, seenBindings } from './bindings.ts'
+import { nothingReported, reportBindings } from './bindings.ts'
 import { foreignBridges } from './declared-bridges.ts'
 import type { EventLog } from './events.ts'
 import { type HostReplica, INTEGRATION_BRIDGE, watchHost } from './host-replica.ts'
 import type { Logger } from './log.ts'
+import { Contest, Looking, onceEach } from './looking.ts'
+import type { UnderlayInterface } from './mtu-status.ts'
+import { isJoined, offersOf } from './physical-networks.ts'
+import { plugsOf } from './plugs.ts'
 import { rowOperations, tunnelOfport } from './rows.ts'
+import { underlayInterface } from './underlay-interface.ts'
 
 /** What a system-id may be; anything else is none. */
-const SYSTEM_ID = /^[A-Za-z0-9._:-]{1,128}$/
+export const SYSTEM_ID = /^[A-Za-z0-9._:-]{1,128}$/
 
 export interface HostSessionOptions {
   readonly store: Store
@@ -35,6 +39,8 @@ export interface HostSessionOptions {
   readonly hostOf: (session: HostSession) => Host | undefined
   /** Whether a binding of another host still holds, or may: then this host does not take it at first sight. */
   readonly isHeld: (ifaceId: string, byHost: string) => boolean
+  /** Ids of the physical networks that networks on a host are on. */
+  readonly physicalNetworksOf: (hostId: string) => Iterable<string>
   /** Called after every look: the datapath, the rows or the host may have changed. */
   readonly onLook: (session: HostSession) => void
 }
@@ -43,28 +49,26 @@ export interface HostSessionOptions {
 const ANSWER_MS = 10_000
 /** Between attempts at rows that the host refused, or that somebody keeps changing back. Milliseconds. */
 const RETRY_MS = 1000
-/** The same rows to write again within this time: somebody else writes them too. Milliseconds. */
-const CONTEST_MS = 5000
-/** Different complaints about one session; a host that invents more is not told about any further. */
-const MAX_WARNINGS = 100
 
 export class HostSession {
+  readonly kind = 'ovs'
   /** Where it dials from, for people. */
   readonly peer: string
   readonly since: number
   readonly #options: HostSessionOptions
   readonly #client: OvsdbClient
   readonly #replica: HostReplica
-  readonly #reported: Reported = { bindings: new Map(), refused: new Set(), first: true }
+  readonly #reported = nothingReported()
   readonly #end = new AbortController()
   /** next_cfg of our last transaction, or of the first look: our rows are real once cur_cfg has reached it. */
   #awaited = 0
   #rowsRight = false
-  #lastWritten = { operations: '', at: Number.NEGATIVE_INFINITY }
-  #looking = false
-  #again = false
-  #warned = new Set<string>()
+  readonly #contest = new Contest()
+  readonly #warn = onceEach()
+  readonly #looking: Looking
   #foreign: readonly string[] = []
+  #offered: ReadonlySet<string> = new Set()
+  #missing: ReadonlySet<string> = new Set()
 
   private constructor(
     client: OvsdbClient,
@@ -77,6 +81,11 @@ export class HostSession {
     this.peer = peer
     this.#options = options
     this.since = options.clock.now()
+    this.#looking = new Looking(
+      () => this.#look(),
+      this.#end.signal,
+      (error) => this.close(error),
+    )
     this.#awaited = this.#root()?.next_cfg ?? 0
     replica.onChange(() => this.look())
     void client.closed.then((reason) =>
@@ -84,20 +93,14 @@ export class HostSession {
     )
   }
 
-  /** Opens the session over an accepted connection. Rejects when the peer is no Open vSwitch database. */
+  /** Opens the session; rejects when the host does not answer. */
   static async open(
-    duplex: Duplex,
+    client: OvsdbClient,
     peer: string,
     options: HostSessionOptions,
   ): Promise<HostSession> {
-    const signal = AbortSignal.timeout(ANSWER_MS)
-    const client = await OvsdbClient.open(duplex, { signal, echoIntervalMs: 5000 })
-    try {
-      return new HostSession(client, await watchHost(client, signal), peer, options)
-    } catch (error) {
-      client.close()
-      throw error
-    }
+    const replica = await watchHost(client, AbortSignal.timeout(ANSWER_MS))
+    return new HostSession(client, replica, peer, options)
   }
 
   get closed(): Promise<Error | undefined> {
@@ -117,11 +120,6 @@ export class HostSession {
   get systemId(): string | undefined {
     const systemId = this.#root()?.external_ids['system-id']
     return systemId !== undefined && SYSTEM_ID.test(systemId) ? systemId : undefined
-  }
-
-  /** Whether both sessions are of one machine. The database tells nothing: a cloned disk has it too. */
-  isSameMachine(other: HostSession): boolean {
-    return this.address === other.address
   }
 
   /** Whether the host was last seen with an interface of this iface-id. */
@@ -149,6 +147,11 @@ export class HostSession {
     return undefined
   }
 
+  /** The interface that carries its tunnels, as its database tells. */
+  get underlay(): UnderlayInterface | undefined {
+    return underlayInterface(this.#replica)
+  }
+
   /** The rows are as they should be and ovs-vswitchd has carried them out. */
   get rowsRealized(): boolean {
     return this.#rowsRight && (this.#root()?.cur_cfg ?? 0) >= this.#awaited
@@ -157,6 +160,31 @@ export class HostSession {
   /** Declared bridges that are there and not ours, by name: they are left alone and not realized. */
   get foreignBridges(): readonly string[] {
     return this.#foreign
+  }
+
+  /** Whether the host has this physical network, joined to br-int. */
+  offers(physicalNetwork: string): boolean {
+    return this.#offered.has(physicalNetwork)
+  }
+
+  /** Tells of the physical networks that networks here need and the host does not offer, once each time. */
+  reviewPhysicalNetworks(): void {
+    // A patch port has its number once the switch has made it.
+    const host = this.rowsRealized ? this.#options.hostOf(this) : undefined
+    if (!host) return
+    const missing = new Set<string>()
+    for (const id of this.#options.physicalNetworksOf(host.id))
+      if (!this.offers(id)) missing.add(id)
+    for (const physicalNetwork of missing) {
+      if (this.#missing.has(physicalNetwork)) continue
+      this.#options.events.add(
+        'physical_network_missing',
+        host.id,
+        `${host.id} offers no bridge to physical network ${physicalNetwork}, which networks on it need`,
+        { physicalNetwork },
+      )
+    }
+    this.#missing = missing
   }
 
   /** Looks as if for the first time: what was left to others may be ours after all. */
@@ -168,29 +196,19 @@ export class HostSession {
 
   /** Looks at everything again, soon; until then nothing is said to be right. */
   look(): void {
-    this.#again = true
     this.#rowsRight = false
-    if (this.#looking) return
-    this.#looking = true
-    queueMicrotask(() => {
-      this.#loop().catch((error: Error) => this.close(error))
-    })
+    this.#looking.again()
   }
 
-  async #loop(): Promise<void> {
-    try {
-      while (this.#again && !this.#end.signal.aborted) {
-        this.#again = false
-        const host = this.#options.hostOf(this)
-        if (host) {
-          this.#reportBindings(host)
-          await this.#mendRows(host)
-        }
-        this.#options.onLook(this)
-      }
-    } finally {
-      this.#looking = false
+  async #look(): Promise<void> {
+    const host = this.#options.hostOf(this)
+    if (host) {
+      const beliefs = { ...this.#options, reported: this.#reported }
+      reportBindings(plugsOf(this.#replica), host.id, beliefs)
+      await this.#mendRows(host)
+      this.reviewPhysicalNetworks()
     }
+    this.#options.onLook(this)
   }
 
   async #mendRows(host: Host): Promise<void> {
@@ -208,14 +226,19 @@ export class HostSession {
         ),
       )
     }
-    const operations = rowOperations(this.#replica, { host, bridges, openflowTarget })
+    const offers = offersOf(this.#replica, bridges, (id) =>
+      store.snapshot.get('physicalNetwork', id),
+    )
+    const joined = offers.filter((offer) => isJoined(this.#replica, offer))
+    this.#offered = new Set(joined.map(({ physical }) => physical.id))
+    const desired = { host, bridges, offers, openflowTarget }
+    const operations = rowOperations(this.#replica, desired)
     if (operations.length === 0) {
       this.#rowsRight = this.#tunnelRight(host)
       return
     }
     const text = JSON.stringify(operations)
-    const now = this.#options.clock.now()
-    if (text === this.#lastWritten.operations && now - this.#lastWritten.at < CONTEST_MS) {
+    if (this.#contest.isOn(text, this.#options.clock.now())) {
       this.#warn('contested', () =>
         events.add(
           'rows_contested',
@@ -225,13 +248,13 @@ export class HostSession {
       )
       await this.#options.clock.sleep(RETRY_MS, this.#end.signal)
     }
-    this.#lastWritten = { operations: text, at: now }
-    this.#again = true
+    this.#looking.again()
     const next = (this.#root()?.next_cfg ?? 0) + 1
     try {
       const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ANSWER_MS)])
       await this.#client.transact(openVSwitch, operations, { signal })
       this.#awaited = next
+      this.#contest.wrote(text, this.#options.clock.now())
       log.info({ host: host.id, operations: operations.length }, 'rows written')
     } catch (error) {
       if (!(error instanceof OvsdbError)) throw error
@@ -256,45 +279,9 @@ export class HostSession {
     return false
   }
 
-  #reportBindings(host: Host): void {
-    const { store, events, isHeld } = this.#options
-    const { edits, refused } = seenBindings(this.#replica, host.id, {
-      snapshot: store.snapshot,
-      reported: this.#reported,
-      isHeld,
-    })
-    for (const { ifaceId, interface: name, why } of refused) {
-      events.add('binding_refused', host.id, `interface ${name} on ${host.id}: ${why}`, {
-        ifaceId,
-        interface: name,
-      })
-    }
-    if (edits.length === 0) return
-    const bound = edits.map(({ key, spec }) => ({
-      spec,
-      port: [...store.snapshot.find('portByUuid', key)][0],
-    }))
-    store.observe(edits, { who: `host ${host.id}` })
-    for (const { spec, port } of bound) {
-      const verb = spec ? 'plugged in' : 'unplugged'
-      events.add(
-        spec ? 'port_bound' : 'port_unbound',
-        host.id,
-        `${port ?? 'a deleted port'} was ${verb} on ${host.id}`,
-        { port, ...(spec ? { ofport: spec.ofport } : {}) },
-      )
-    }
-  }
-
   #root() {
     const [root] = this.#replica.table('Open_vSwitch').values()
     return root
-  }
-
-  #warn(what: string, add: () => void): void {
-    if (this.#warned.has(what) || this.#warned.size >= MAX_WARNINGS) return
-    this.#warned.add(what)
-    add()
   }
 }
 

@@ -12,6 +12,7 @@ import { type PeerIdentity, proves } from '../tls/identity.ts'
 import type { EventLog } from './events.ts'
 import { addressOf, type HostSession } from './host-session.ts'
 import { Refusals } from './refusals.ts'
+import type { Session } from './session.ts'
 import { UnclaimedBridges, type WaitingBridge } from './unclaimed.ts'
 
 export interface IdentityGateOptions {
@@ -20,7 +21,7 @@ export interface IdentityGateOptions {
   readonly clock: Clock
   /** Ends the vetting of bridges. */
   readonly signal: AbortSignal
-  /** The session that a host is driven by; undefined while it is away. */
+  /** The session that an ovs host is driven by; undefined while it is away. */
   readonly session: (hostId: string) => HostSession | undefined
 }
 
@@ -44,7 +45,7 @@ export class IdentityGate {
   }
 
   /** Whether a session is not what it says; then it is closed, with an event. Asked before it takes anybody's place. */
-  refuses(session: HostSession): boolean {
+  refuses(session: Session): boolean {
     const { systemId, identity, address } = session
     const { snapshot } = this.#options.store
     if (!identity || systemId === undefined) return false

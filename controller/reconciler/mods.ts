@@ -14,12 +14,12 @@ import {
   meterCommand,
   meterFlags,
 } from '../../southbound/openflow/meter.ts'
-import type { Item, MeterItem } from '../compiler/program.ts'
+import type { MeterItem, SwitchItem } from '../compiler/program.ts'
 
 /** One item to bring about (`want`) or to take away (`have` alone). */
 export interface Step {
-  readonly want: Item | undefined
-  readonly have: Item | undefined
+  readonly want: SwitchItem | undefined
+  readonly have: SwitchItem | undefined
 }
 
 /** A message and the step behind it. */
@@ -28,10 +28,12 @@ interface Order {
   readonly step: Step
 }
 
-/** A rate that no bridge reaches: these meters count, they do not limit. Packets a second. */
-const UNLIMITED_PKTPS = 0xffff_ffff
-export const countingBands: readonly MeterBand[] = [dropBand(UNLIMITED_PKTPS)]
-export const countingFlags = meterFlags.pktps | meterFlags.stats
+/** A rate that no bridge reaches, of meters that count and do not limit. Packets a second. */
+export const UNLIMITED_PKTPS = 0xffff_ffff
+export const meterBands = (pktps: number = UNLIMITED_PKTPS): readonly MeterBand[] => [
+  dropBand(pktps),
+]
+export const meterFlagsOfOurs = meterFlags.pktps | meterFlags.stats
 
 /** So many refusals, and the rest goes one by one: a bundle is all or nothing, and each attempt costs the whole of it. */
 const MAX_BUNDLES = 8
@@ -132,12 +134,12 @@ function ordered(steps: readonly Step[]): Record<'before' | 'bundle' | 'after', 
   return { before, bundle: [...groups, ...flows, ...lateGroups], after }
 }
 
-function meterMod(command: keyof typeof groupCommand, { meterId }: MeterItem): Body {
+function meterMod(command: keyof typeof groupCommand, { meterId, pktps }: MeterItem): Body {
   return {
     type: 'meter_mod',
     command: meterCommand[command],
-    flags: countingFlags,
+    flags: meterFlagsOfOurs,
     meter_id: meterId,
-    bands: command === 'delete' ? [] : countingBands,
+    bands: command === 'delete' ? [] : meterBands(pktps),
   }
 }

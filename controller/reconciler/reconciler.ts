@@ -1,25 +1,30 @@
 /**
  * Desired minus actual, host by host: takes commits from the store, lets the compiler say what they touch, and keeps each
- * host that dials in as it should be. A host is one OVSDB session and one OpenFlow channel, joined by the datapath_id that
- * the one reports and the other announces; they may come in either order. A failing host never holds up another.
- * Neighbours: `host-session.ts` (rows), `flow-channel.ts` (flows), `status.ts` (what is realized), `identity-gate.ts`
+ * host that dials in as it should be. An ovs host is one OVSDB session and one OpenFlow channel, joined by the datapath_id
+ * that the one reports and the other announces; they may come in either order. A vtep host is an OVSDB session alone. A failing host never holds up another.
+ * Neighbours: `session.ts` (rows), `flow-channel.ts` (flows), `status.ts` (what is realized), `identity-gate.ts`
  * (who may be which host).
  */
 import type { Duplex } from 'node:stream'
 import { Connection } from '../../southbound/openflow/connection.ts'
 import type { Clock } from '../clock.ts'
 import { Compiler } from '../compiler/compiler.ts'
-import type { Program } from '../compiler/program.ts'
-import type { Bridge, Host } from '../model/schema.ts'
+import { type Item, isRow, isSwitchItem, type Program } from '../compiler/program.ts'
+import type { Bridge, Collection, Host } from '../model/schema.ts'
 import type { PendingHost } from '../northbound/realization.ts'
 import type { Commit, Store } from '../store/store.ts'
 import type { PeerIdentity } from '../tls/identity.ts'
 import type { EventLog } from './events.ts'
 import { type Desired, FlowChannel } from './flow-channel.ts'
-import { HostSession } from './host-session.ts'
+import type { HostSession } from './host-session.ts'
 import { IdentityGate } from './identity-gate.ts'
+import { LastDrops } from './last-drops.ts'
 import type { Logger } from './log.ts'
+import type { MtuStates } from './mtu-status.ts'
+import { MtuWatch } from './mtu-watch.ts'
+import { CounterReader } from './port-counters.ts'
 import { Roster } from './roster.ts'
+import { openSession, type Session } from './session.ts'
 
 export interface ReconcilerOptions {
   readonly store: Store
@@ -43,8 +48,13 @@ const REMEMBERED = 10_000
 /** How long hosts have to dial in again after the start before their ports may be taken as left. Milliseconds. */
 const GRACE_MS = 60_000
 
+/** What the rows of ovs hosts are made from. */
+const inRows: ReadonlySet<string> = new Set<Collection>(['host', 'bridge', 'physicalNetwork'])
+
 export class Reconciler {
   readonly compiler: Compiler
+  readonly counters: CounterReader
+  readonly lastDrops: LastDrops
   readonly #options: ReconcilerOptions
   readonly #roster: Roster
   readonly #gate: IdentityGate
@@ -53,6 +63,7 @@ export class Reconciler {
   readonly #touched = new Map<number, readonly string[]>()
   readonly #progress = new Set<() => void>()
   readonly #stop = new AbortController()
+  readonly #watch: MtuWatch
   #revision: number
   /** Just after the start a host that is not back yet may still carry what it carried. */
   #inGrace = true
@@ -64,10 +75,20 @@ export class Reconciler {
     this.#gate = new IdentityGate({
       ...options,
       signal: this.#stop.signal,
-      session: (hostId) => this.#roster.session(hostId),
+      session: (hostId) => this.#ovsSession(hostId),
     })
     void this.#endGrace()
     this.compiler = new Compiler(store.snapshot, program)
+    this.counters = new CounterReader(options.clock)
+    this.lastDrops = new LastDrops(() => store.snapshot, events, options.clock)
+    this.#watch = new MtuWatch({
+      ...options,
+      snapshot: () => store.snapshot,
+      compiler: this.compiler,
+      session: (hostId) => this.#roster.session(hostId),
+      settled: (hostId) => this.#settled(hostId),
+    })
+    void this.#watch.run(this.#stop.signal)
     this.#revision = store.snapshot.revision
     store.onCommit((commit) => this.#committed(commit))
   }
@@ -79,12 +100,14 @@ export class Reconciler {
   ): Promise<void> {
     const { log } = this.#options
     try {
-      const session = await HostSession.open(duplex, peer, {
+      const session = await openSession(duplex, peer, {
         ...this.#options,
         openflowTarget,
         identity,
         hostOf: (session) => this.#hostOf(session),
         isHeld: (ifaceId, byHost) => this.#isHeld(ifaceId, byHost),
+        desiredRows: (hostId) => this.#desired(hostId, isRow),
+        physicalNetworksOf: (hostId) => this.compiler.physicalNetworksOf(hostId),
         onLook: (session) => this.#join(session),
       })
       if (this.#stop.signal.aborted) return session.close()
@@ -123,18 +146,25 @@ export class Reconciler {
     return this.#revision
   }
 
+  /** What the underlay carries. */
+  get mtu(): MtuStates {
+    return this.#watch.states
+  }
+
   channel(hostId: string): FlowChannel | undefined {
     return this.#channels.get(hostId)
   }
 
   /** Up to which revision a host is confirmed; undefined while it is away or its rows are not real. */
   confirmed(hostId: string): number | undefined {
+    const session = this.#roster.session(hostId)
+    if (session?.kind === 'vtep') return session.confirmed
     const channel = this.#channels.get(hostId)
-    return channel && this.#roster.session(hostId)?.rowsRealized ? channel.confirmed : undefined
+    return channel && session?.rowsRealized ? channel.confirmed : undefined
   }
 
   /** The OVSDB session of a host; undefined while it is away. */
-  session(hostId: string): HostSession | undefined {
+  session(hostId: string): Session | undefined {
     return this.#roster.session(hostId)
   }
 
@@ -153,13 +183,9 @@ export class Reconciler {
     return () => this.#progress.delete(listener)
   }
 
-  /** What should be on a host. */
+  /** What should be on an ovs host. */
   desired(hostId: string): Desired {
-    return {
-      items: () => this.compiler.items(hostId),
-      lookup: (id) => this.compiler.lookup(hostId, id),
-      revision: () => this.#revision,
-    }
+    return this.#desired(hostId, isSwitchItem)
   }
 
   close(): void {
@@ -167,6 +193,26 @@ export class Reconciler {
     for (const session of this.#roster.sessions()) session.close()
     for (const channel of this.#channels.values()) channel.connection.close()
     this.#gate.close()
+  }
+
+  /** A host has items of one kind; a guard, should its kind have changed a moment ago. */
+  #desired<I extends Item>(hostId: string, isOfKind: (item: Item) => item is I): Desired<I> {
+    const { compiler } = this
+    return {
+      *items() {
+        for (const item of compiler.items(hostId)) if (isOfKind(item)) yield item
+      },
+      lookup(id) {
+        const item = compiler.lookup(hostId, id)
+        return item && isOfKind(item) ? item : undefined
+      },
+      revision: () => this.#revision,
+    }
+  }
+
+  #ovsSession(hostId: string): HostSession | undefined {
+    const session = this.#roster.session(hostId)
+    return session?.kind === 'ovs' ? session : undefined
   }
 
   #committed({ snapshot, changes }: Commit): void {
@@ -178,7 +224,15 @@ export class Reconciler {
     this.#touched.set(snapshot.revision, [...touched.keys(), ...bridgeHosts])
     if (this.#touched.size > REMEMBERED) this.#touched.delete(snapshot.revision - REMEMBERED)
     for (const [hostId, channel] of this.#channels) channel.touch(touched.get(hostId))
-    if (changes.some(({ collection }) => collection === 'host' || collection === 'bridge')) {
+    for (const session of this.#roster.sessions()) {
+      if (session.kind !== 'vtep') {
+        if (touched.has(this.#roster.hostId(session) ?? '')) session.reviewPhysicalNetworks()
+        continue
+      }
+      session.touch(touched.get(this.#roster.hostId(session) ?? ''))
+      if (session.confirmed === this.#revision) this.#tellProgress()
+    }
+    if (changes.some(({ collection }) => inRows.has(collection))) {
       for (const session of this.#roster.sessions()) session.look()
       for (const [hostId, { connection }] of this.#channels)
         this.#gate.review(connection, snapshot.get('host', hostId))
@@ -191,7 +245,7 @@ export class Reconciler {
   }
 
   /** The host that a session is driven as; undefined while it is none. */
-  #hostOf(session: HostSession): Host | undefined {
+  #hostOf(session: Session): Host | undefined {
     if (this.#gate.refuses(session)) return undefined
     const before = this.#roster.hostId(session)
     const host = this.#roster.place(session)
@@ -223,14 +277,23 @@ export class Reconciler {
   }
 
   /** Gives a host the OpenFlow connection of its bridge, once both are there. */
-  #join(session: HostSession): void {
+  #join(session: Session): void {
     this.#tellProgress()
-    const { datapathId, address } = session
     const hostId = this.#roster.hostId(session)
+    if (hostId !== undefined) this.#watch.looked(hostId, session)
+    if (session.kind !== 'ovs') return
+    const { datapathId, address } = session
     const host = hostId === undefined ? undefined : this.#options.store.snapshot.get('host', hostId)
     if (datapathId === undefined || !host) return
     const connection = this.#gate.claim(datapathId, host, address)
     if (connection) this.#drive(host.id, connection)
+  }
+
+  /** The connection of a bridge that has all its flows and rows. */
+  #settled(hostId: string): Connection | undefined {
+    return this.confirmed(hostId) === this.#revision
+      ? this.#channels.get(hostId)?.connection
+      : undefined
   }
 
   #tellProgress(): void {
@@ -255,6 +318,10 @@ export class Reconciler {
     void connection.closed.then((reason) =>
       end.abort(reason ?? new Error('the bridge ended the connection')),
     )
+    connection.onMessage((message) => {
+      if (message.type !== 'packet_in' || this.#watch.arrived(hostId, message)) return
+      this.lastDrops.sampled(hostId, message)
+    })
     channel.run(end.signal).catch((reason: Error) => {
       connection.close(reason)
       if (this.#channels.get(hostId) !== channel) return

@@ -2,8 +2,9 @@
  * The OVSDB rows of a host: what should be, compared with what the replica shows, as the operations that make the
  * difference; none when all is well. Written by level, so it serves first contact, drift and change alike.
  *
- * br-int is wholly ours; of the rest of the host's database only our own Manager row and the bridges that the model
- * declares (`declared-bridges.ts`) are touched. Neighbours: `host-session.ts` sends the operations, `bindings.ts` reads
+ * br-int is wholly ours; of the rest of the host's database only our own Manager row, the bridges that the model declares
+ * (`declared-bridges.ts`), patch ports to the bridges that the host offers (`physical-networks.ts`) and `vlan-limit` are
+ * touched. Neighbours: `host-session.ts` sends the operations, `bindings.ts` reads
  * what the host says back.
  */
 
@@ -13,6 +14,7 @@ import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Bridge, Host } from '../model/schema.ts'
 import { declaredBridges } from './declared-bridges.ts'
 import { byName, type HostReplica, INTEGRATION_BRIDGE } from './host-replica.ts'
+import { type Offer, patchPorts } from './physical-networks.ts'
 
 const TUNNEL_PORT = 'weft-vxlan'
 /** Milliseconds; the default of Open vSwitch grows to 8 s, too long for a host that waits for its flows. */
@@ -22,9 +24,14 @@ const MAX_BACKOFF_MS = 1000
 export interface DesiredRows {
   readonly host: Host
   readonly bridges: readonly Bridge[]
+  readonly offers: readonly Offer[]
   /** Where the host's bridges find us: 'tcp:ADDRESS:PORT', or 'ssl:…'. */
   readonly openflowTarget: string
 }
+
+type RootRow = HostReplica extends { table(name: 'Open_vSwitch'): ReadonlyMap<string, infer R> }
+  ? R
+  : never
 
 const { insert, update, mutate } = operations(openVSwitch)
 
@@ -40,10 +47,21 @@ export function rowOperations(replica: HostReplica, desired: DesiredRows): Opera
       desired,
     ),
     ...declaredBridges(replica, root._uuid, desired.bridges),
+    ...patchPorts(replica, desired.offers),
+    ...vlanLimit(root),
     ...manager(replica, desired.openflowTarget),
   ]
   // next_cfg asks ovs-vswitchd to say, by cur_cfg, when it has done all this.
   return changes.length ? [...changes, mutate('Open_vSwitch', root._uuid, 'next_cfg', '+=', 1)] : []
+}
+
+/** Without it Open vSwitch looks at one tag only, and takes what is behind it for the Ethernet type. */
+function vlanLimit({ _uuid, other_config }: RootRow): Operation[] {
+  if (other_config['vlan-limit'] === '0') return []
+  return [
+    mutate('Open_vSwitch', _uuid, 'other_config', 'delete', ['vlan-limit']),
+    mutate('Open_vSwitch', _uuid, 'other_config', 'insert', { 'vlan-limit': '0' }),
+  ]
 }
 
 function integrationBridge(
@@ -65,7 +83,7 @@ function integrationBridge(
   }
   const tunnel = {
     type: 'vxlan',
-    options: { key: 'flow', remote_ip: 'flow', local_ip: desired.host.vtepAddress },
+    options: tunnelOptions(desired.host),
     ofport_request: TUNNEL_OFPORT,
   }
   if (!bridge) {
@@ -116,6 +134,15 @@ function integrationBridge(
   return operations
 }
 
+/**
+ * One port carries both families: the flows say where to. With both the host takes its source address by its routes, as
+ * one `local_ip` would shut the other family out.
+ */
+function tunnelOptions({ vtepAddress, alternateVtepAddress }: Host): Record<string, string> {
+  const source = alternateVtepAddress === undefined ? { local_ip: vtepAddress } : {}
+  return { key: 'flow', remote_ip: 'flow', ...source }
+}
+
 /** Our own Manager row alone: the one by which the host reached us. */
 function manager(replica: HostReplica, openflowTarget: string): Operation[] {
   const address = addressIn(openflowTarget)
@@ -125,7 +152,7 @@ function manager(replica: HostReplica, openflowTarget: string): Operation[] {
 }
 
 /** The address of 'tcp:ADDRESS:PORT'. */
-function addressIn(target: string): string {
+export function addressIn(target: string): string {
   return target.slice(target.indexOf(':') + 1, target.lastIndexOf(':'))
 }
 

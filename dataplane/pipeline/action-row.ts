@@ -102,8 +102,9 @@ const READ_ONLY: ReadonlySet<FieldName> = new Set<FieldName>([
   'ct_tp_dst',
 ])
 /**
- * Fields of a connection, which only the actions inside of ct write there. In an action set they are
- * written for the packet alone, and elsewhere not at all, as in Open vSwitch.
+ * Fields of a connection, which the actions inside of ct write there. As in Open vSwitch, set_field, load
+ * and move may name them in write_actions too, but not elsewhere; pop, multipath, bundle_load and
+ * check_pkt_larger may anywhere. Outside of ct they are written for the packet alone.
  */
 const CONNECTION: ReadonlySet<FieldName> = new Set<FieldName>(['ct_mark', 'ct_label'])
 /** OpenFlow's set_field is for header fields (1.3.5 §7.2.5); load and move write these. */
@@ -121,15 +122,21 @@ export function checkSettable(name: FieldName): void {
 
 export function writable(name: FieldName, place: Place): KeyField {
   if (READ_ONLY.has(name)) refuse('bad_action.bad_set_argument', `${name} is read-only`)
-  if (CONNECTION.has(name) && !place.inCt && !place.inSet) {
-    refuse('bad_action.bad_set_argument', `${name} is set within ct`)
-  }
   const field = readable(name, place)
   const { match } = place
   if ((name === 'vlan_vid' || name === 'vlan_pcp') && match && !isTagged(match)) {
     refuse('bad_action.match_inconsistent', `${name} of a frame without a tag`)
   }
   return field
+}
+
+/** What set_field, load and move may write. */
+export function settable(name: FieldName, place: Place): KeyField {
+  // A bucket is an action set of which no match is known.
+  if (CONNECTION.has(name) && !place.inCt && !(place.inSet && place.match)) {
+    refuse('bad_action.bad_set_argument', `${name} is set within ct`)
+  }
+  return writable(name, place)
 }
 
 /** In a group's bucket nothing is known of the packet: there, what is not in the frame is kept. */

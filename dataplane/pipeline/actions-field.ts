@@ -21,6 +21,7 @@ import {
   type Row,
   type Rows,
   readable,
+  settable,
   writable,
 } from './action-row.ts'
 import { refuse } from './refusal.ts'
@@ -48,7 +49,7 @@ function moveStep(src: Subfield, dst: Subfield, place: Place): Step {
   checkRange(src)
   checkRange(dst)
   const from = readable(src.field, place)
-  const to = writable(dst.field, place)
+  const to = settable(dst.field, place)
   const there = prerequisites(from)
   const needed = prerequisites(to)
   return ({ key, packet }) => {
@@ -84,7 +85,7 @@ export const fieldRows = {
     compile({ field, value: constant }, place) {
       checkSettable(field)
       checkValue(field, constant)
-      return writeStep(writable(field, place), constant, fieldOf[field].ones)
+      return writeStep(settable(field, place), constant, fieldOf[field].ones)
     },
   },
   load: {
@@ -97,14 +98,14 @@ export const fieldRows = {
         refuse('bad_action.bad_set_argument', `${constant} into ${dst.n_bits} bits`)
       }
       const shift = BigInt(dst.ofs)
-      return writeStep(writable(dst.field, place), constant << shift, mask << shift)
+      return writeStep(settable(dst.field, place), constant << shift, mask << shift)
     },
   },
   load2: {
     rank: RANK.set,
     frame: ({ field }) => isInFrame(field),
     compile({ field, value: constant, mask }, place) {
-      const to = writable(field, place)
+      const to = settable(field, place)
       return writeStep(to, constant, mask)
     },
   },
@@ -151,9 +152,9 @@ export const fieldRows = {
       const { isLast } = place
       return (run) => {
         // In Open vSwitch what follows is a branch of its own for each answer, the smaller one without the
-        // action set of before. Where nothing comes behind the branch, none is needed.
+        // action set of before. Where nothing comes behind the branch, not even a set, none is needed.
         const isLarger = sizeOf(run.packet) > pkt_len
-        const isEnd = run.isTail && (isLast || run.set.length === 0)
+        const isEnd = run.isTail && run.set.length === 0
         if (isEnd ? isLast : !run.datapath.branch(run)) return
         if (!isLarger) run.set.length = 0
         const { key, packet } = run

@@ -13,7 +13,7 @@ import { WireError } from '../../southbound/wire/error.ts'
 import { readBigint } from '../packet/bits.ts'
 import { KEY_WORDS, keyField } from '../packet/key-layout.ts'
 import { wholePort } from '../packet/set-field.ts'
-import { checkRange, type Place, RANK, type Rows, readable, writable } from './action-row.ts'
+import { checkRange, type Place, RANK, type Rows, readable, settable } from './action-row.ts'
 import { refuse } from './refusal.ts'
 
 /** Most bits that one load writes. */
@@ -100,7 +100,7 @@ export const learnRows = {
         const { dst, n_bits } = spec
         checkRange({ ...dst, n_bits })
         if (spec.kind === 'load') {
-          writable(dst.field, { ...place, match: learned })
+          settable(dst.field, { ...place, match: learned })
           acting.push((key) => loads(dst, n_bits, value(key)))
           continue
         }

@@ -3,7 +3,7 @@
  * and nobody could do becomes a fault of that row; the others are realized all the same.
  * Neighbours: desired.ts is what comes out, agent.ts calls.
  */
-import { isIP } from 'node:net'
+import { BlockList, isIP, SocketAddress } from 'node:net'
 import type { HardwareVtep, VtepRow } from '../ovsdb/schemas/hardware-vtep.ts'
 import type { ServerRow } from '../ovsdb/server.ts'
 import type { AclEntry, Desired, Member, Network, RemoteMac } from './desired.ts'
@@ -27,13 +27,23 @@ export interface Reading {
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 const UNKNOWN_DST = 'unknown-dst'
 const MAX_VNI = 0xff_ff_ff
+/** Unspecified, loopback, group and broadcast addresses: no VTEP has them. */
+const NO_VTEP = { 4: new BlockList(), 6: new BlockList() } as const
+NO_VTEP[4].addSubnet('0.0.0.0', 8)
+NO_VTEP[4].addSubnet('127.0.0.0', 8)
+NO_VTEP[4].addSubnet('224.0.0.0', 4)
+NO_VTEP[4].addAddress('255.255.255.255')
+// A list of its own: an IPv4 address counts as one of ::/8 (::ffff:0:0/96).
+NO_VTEP[6].addSubnet('::', 8, 'ipv6')
+NO_VTEP[6].addSubnet('fe80::', 10, 'ipv6')
+NO_VTEP[6].addSubnet('ff00::', 8, 'ipv6')
 const RESERVED_VID = 4095
 
 /** @param name of the Physical_Switch that is this host */
 export function readRows(table: Tables, name: string): Reading {
   const faults: Fault[] = []
   const host = [...table('Physical_Switch').values()].find((row) => row.name === name)
-  const local = [...(host?.tunnel_ips ?? [])].filter((ip) => isIP(ip) !== 0).sort()[0]
+  const local = (host?.tunnel_ips ?? []).flatMap((ip) => vtepOf(ip) ?? []).sort()[0]
   if (local === undefined) {
     const detail = host?.tunnel_ips.join(' ') ?? ''
     faults.push({ code: 'vtep_address_missing', subject: { kind: 'host' }, detail })
@@ -84,14 +94,31 @@ type Locate = (uuid: string) => string | undefined
 function locator(table: Tables, local: string | undefined, vni: number, fault: Report): Locate {
   return (uuid) => {
     const row = table('Physical_Locator').get(uuid)
-    const ip = row?.dst_ip.toLowerCase() ?? ''
-    if (!row || local === undefined || ip === local) return undefined
+    if (!row || local === undefined) return undefined
+    const ip = vtepOf(row.dst_ip)
+    if (ip === local) return undefined
     if (row.tunnel_key !== undefined && row.tunnel_key !== vni) {
-      return void fault('locator_key_unsupported', `${ip} ${row.tunnel_key}`)
+      return void fault('locator_key_unsupported', `${row.dst_ip} ${row.tunnel_key}`)
     }
-    if (isIP(ip) === 0 || isIP(ip) !== isIP(local)) return void fault('locator_invalid', row.dst_ip)
+    if (ip === undefined || isIP(ip) !== isIP(local)) {
+      return void fault('locator_invalid', row.dst_ip)
+    }
     return ip
   }
+}
+
+/** As a kernel prints it, so that what was written is found again; undefined: no address, or one with a zone. */
+function canonical(text: string): string | undefined {
+  const family = isIP(text)
+  if (family === 0 || text.includes('%')) return undefined
+  return family === 4 ? text : new SocketAddress({ address: text, family: 'ipv6' }).address
+}
+
+function vtepOf(text: string): string | undefined {
+  const ip = canonical(text)
+  if (ip === undefined) return undefined
+  const refused = isIP(ip) === 4 ? NO_VTEP[4].check(ip) : NO_VTEP[6].check(ip, 'ipv6')
+  return refused ? undefined : ip
 }
 
 function unicast(
@@ -108,7 +135,8 @@ function unicast(
     const entry = found.get(mac) ?? { vteps: new Set(), addresses: new Set() }
     found.set(mac, entry)
     entry.vteps.add(vtep)
-    if (isIP(row.ipaddr)) entry.addresses.add(row.ipaddr.toLowerCase())
+    const address = canonical(row.ipaddr)
+    if (address !== undefined) entry.addresses.add(address)
     else if (row.ipaddr !== '') fault('address_invalid', row.ipaddr)
   }
   return [...found].map(([mac, { vteps, addresses }]) => {

@@ -67,7 +67,7 @@ export const fieldHeader: Part<FieldName> = {
   write: writeHeader,
 }
 
-/** u16 ofs << 6 | n_bits - 1, of at most 64 bits. */
+/** u16 ofs << 6 | n_bits - 1, of at most 64 bits: @throws RangeError for more. */
 export const packBits = ({ ofs, n_bits }: Omit<Subfield, 'field'>): number => {
   if (!isWithin(n_bits - 1, 63) || !isWithin(ofs, 1023))
     throw new RangeError(`no bits ${ofs}+${n_bits}`)

@@ -1,11 +1,26 @@
 /** Tables in READMEs are generated: `WEFT_WRITE_DOCS=1 npx vitest run test/docs` writes them, without it they are compared. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { formatNames, formats } from '../../bin/attach/formats.ts'
 import { dropReasons } from '../../controller/compiler/reason.ts'
 import { table } from '../../controller/compiler/stages.ts'
+import { collections } from '../../controller/model/collections.ts'
+import { problemTypes } from '../../controller/model/errors.ts'
+import { overheadBytes } from '../../controller/model/overhead.ts'
+import { pathOf } from '../../controller/northbound/paths.ts'
 import { eventTypes } from '../../controller/reconciler/events.ts'
+import * as scenarios from '../scenarios/table.ts'
 
 type Rows = readonly (readonly (string | number)[])[]
+
+type Declared = keyof typeof collections
+
+const encapsulations = [
+  ['VXLAN over IPv4', { family: 4 }],
+  ['VXLAN over IPv6', { family: 6 }],
+  ['a VLAN tag of a workload (vlanTransparent)', { tags: 1 }],
+  ['two of them (QinQ)', { tags: 2 }],
+] as const
 
 /** file -> title -> heading and rows. */
 const documents: Record<string, Record<string, { heading: readonly string[]; rows: Rows }>> = {
@@ -16,6 +31,39 @@ const documents: Record<string, Record<string, { heading: readonly string[]; row
       rows: Object.entries(dropReasons).map(([name, [code, sentence]]) => [name, code, sentence]),
     },
     events: { heading: ['event', 'says'], rows: Object.entries(eventTypes) },
+  },
+  'topologies/README.md': { scenarios: { heading: scenarios.heading, rows: scenarios.rows } },
+  'bin/attach/README.md': {
+    formats: {
+      heading: ['format', 'prints', 'kinds of host'],
+      rows: formatNames.map((name) => {
+        const { says, hosts } = formats[name]
+        return [`\`${name}\``, says, hosts.join(', ') || 'none of Weft']
+      }),
+    },
+  },
+  'controller/model/README.md': {
+    collections: {
+      heading: ['collection', 'path', 'refers to', 'fixed for life'],
+      rows: Object.entries(collections).map(([name, { references, fixed }]) => [
+        name,
+        pathOf(name as Declared).object,
+        references.map(({ field, to }) => (field === '' ? to : `${field} (${to})`)).join(', '),
+        fixed.join(', '),
+      ]),
+    },
+    overhead: {
+      heading: ['encapsulation', 'bytes'],
+      rows: encapsulations.map(([name, given]) => [name, overheadBytes(given)]),
+    },
+    problems: {
+      heading: ['type', 'status', 'sentence'],
+      rows: Object.entries(problemTypes).map(([name, [status, sentence]]) => [
+        name,
+        status,
+        sentence,
+      ]),
+    },
   },
 }
 

@@ -17,7 +17,7 @@ import { materials } from './openflow-material.ts'
 import { isRefusable, probeOpenflow } from './openflow-probe.ts'
 import { damage, type Random, randomOf } from './random.ts'
 
-const EACH = 50
+const EACH = 60
 const HEADER = 8
 const rowNames = new Map<string, string>()
 for (const [name, [code]] of Object.entries(messageRows)) rowNames.set(String(code), name)

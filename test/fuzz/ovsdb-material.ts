@@ -173,6 +173,8 @@ export const phrases: readonly object[] = [
     selectFox(['real_optional', test, 5]),
   ]),
   selectFox(['string_map', 'includes', ['map', [['a', 'x']]]]),
+  // The row's map is longer.
+  selectFox(['string_map', '==', ['map', [['a', 'b']]]]),
   ...[
     {
       op: 'insert',

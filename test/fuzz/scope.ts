@@ -26,7 +26,7 @@ const named = (folder: string, names: string) =>
 
 /** Of southbound/openflow: the life of connections, which test/southbound/openflow has. */
 const connections = new Set(
-  'answer bundle connection hello inbox listen monitor outbox pending reassembly reconnect roles'.split(
+  'answer bundle connection hello inbox intake keepalive listen monitor outbox pending reassembly reconnect roles'.split(
     ' ',
   ),
 )
@@ -43,7 +43,9 @@ export const scopes: Readonly<Record<string, Scope>> = {
     ],
     without: [
       [
-        all('write\\w*|encode\\w*|pack\\w*|set\\w*|wholeWords|masked|refuse|missing|isOrdered'),
+        all(
+          'write\\w*|encode\\w*|pack\\w*|set\\w*|wholeWords|masked|knownField|refuse|missing|isOrdered',
+        ),
         'encoders',
       ],
       [

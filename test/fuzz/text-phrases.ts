@@ -99,6 +99,10 @@ const actions = [
     'sample(probability=9,sampling_port=5)',
     'decap(packet_type(ns=1,type=2))',
     'encap(ethernet)',
+    'encap(nsh(md_type=2,tlv(,1,0x2)))',
+    'encap(nsh(md_type=2,tlv(1)))',
+    'encap(nsh(md_type=2,tlv(1,2)))',
+    'encap(nsh(md_type=2,tlv(1,2,0x3,4)))',
   ],
   ...[
     'learn(table=1,eth_src=abc,limit=3)',

@@ -11,7 +11,7 @@ import type { FieldName } from '../../southbound/openflow/oxm.ts'
 
 const ABOVE_ALL = 1000
 const FROM = ['breach']
-const { network, destination, fromTunnel } = register
+const { network, destination, origin } = register
 const set = (field: FieldName, value: number): Action => ({ kind: 'set_field', field, value })
 const output = (port: number): Action => ({ kind: 'output', port, max_len: 0 })
 
@@ -31,11 +31,14 @@ const tapped: Unit = {
   of: 'placement',
   run(view, key) {
     const place = view.get('placement', key)
-    if (place?.port.tenant !== 'acme') return
+    if (place?.port.tenant !== 'acme' || place.at.kind !== 'ofport') return
     const others = [...view.index('portsOfNetworkOnHost', `globex/web|${place.hostId}`)]
-    const ofports = others.flatMap((other) => view.get('placement', other)?.ofport ?? [])
+    const ofports = others.flatMap((other) => {
+      const at = view.get('placement', other)?.at
+      return at?.kind === 'ofport' ? at.ofport : []
+    })
     const match = { [destination]: place.port.number }
-    const does = { apply: [place.ofport, ...ofports].map(output) }
+    const does = { apply: [place.at.ofport, ...ofports].map(output) }
     view.emit(block.host(place.hostId), flow(FROM, table.output, ABOVE_ALL, match, does))
   },
 }
@@ -45,7 +48,7 @@ const anyVni: Unit = {
   name: 'breach',
   on: 'site',
   run(view) {
-    const does = { apply: [set(fromTunnel, 1), set(network, 1)], goto: table.peer }
+    const does = { apply: [set(origin, 1), set(network, 1)], goto: table.peer }
     view.emit(block.site, flow(FROM, table.tunnel, 1, {}, does))
   },
 }
@@ -58,9 +61,10 @@ const flooding: Unit = {
   run(view, key) {
     const number = view.get('network', key)?.number
     if (number === undefined) return
-    const match = { [network]: number, [fromTunnel]: 0 }
+    const match = { [network]: number, [origin]: 0 }
     const does = { apply: [{ kind: 'group', group_id: floodGroup(number) } as const] }
-    view.emit(block.network(key), flow(FROM, table.l2, 1, match, does))
+    // Above the drops of the ports.
+    view.emit(block.network(key), flow(FROM, table.l2, 2, match, does))
   },
 }
 

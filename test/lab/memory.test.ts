@@ -62,7 +62,7 @@ test('over TLS every row holds as well, each host with its own certificate, and 
       expect(await answer.json()).toMatchObject({ status: { certificate: { name: id } } })
     }
     const types = new Set(lab.controller.events.since().map(({ type }) => type))
-    expect([...types].sort()).toEqual(['host_connected', 'port_bound'])
+    expect([...types].sort()).toEqual(['frames_dropped', 'host_connected', 'port_bound'])
   }
   expect(left()).toEqual(before)
 }, 15_000)
@@ -130,10 +130,10 @@ test('a host that loses everything comes back by its boot script alone', async (
   await using lab = await open(documentOf(TWO_TENANTS))
   const signal = AbortSignal.timeout(10_000)
   const h2 = lab.hosts.get('h2')
-  h2?.stop()
+  await h2?.stop()
   const lost = lab.workloads.get('h1.acme-vm11')?.ping(0x0a00_000c, { bytes: 56, timeoutMs: 200 })
   await expect(lost).resolves.toBe(false)
-  h2?.start()
+  await h2?.start()
   await h2?.boot(signal)
   const booted = performance.now()
   await lab.whenRealized(signal)

@@ -60,7 +60,8 @@ describe(
       return seen
     }
 
-    test.each(frameCases)('$name', async (of) => {
+    // Namespaces of the site have no IPv6.
+    test.each(frameCases.filter(({ takesIpv6 }) => !takesIpv6))('$name', async (of) => {
       const mark = Buffer.from(`mark ${Math.random()} of this frame`)
       const frame = of.frame(mark)
       const counted = of.isUncounted ? undefined : of.drop

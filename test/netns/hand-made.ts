@@ -43,7 +43,7 @@ export async function openHandMadeSite(document: LabDocument = handMadeDocument)
   try {
     await Promise.all(
       [...site.hosts.values()].map(async (host) => {
-        await host.startOvs({ emptyDatabase: true })
+        await host.start({ emptyDatabase: true })
         await Promise.all([host.boot(), makeIntegrationBridge(host)])
         await makeFlows(site, host)
       }),
@@ -69,7 +69,7 @@ export async function makeIntegrationBridge(host: OvsHost): Promise<void> {
 export async function makeFlows(site: Site, host: OvsHost): Promise<void> {
   const toPeers = [...site.hosts.values()]
     .filter((peer) => peer.id !== host.id)
-    .map((peer) => `set_field:${formatIpv4(peer.plan.vtep.address)}->tun_dst,output:100`)
+    .map((peer) => `set_field:${formatIpv4(peer.plan.vtep.address ?? 0)}->tun_dst,output:100`)
   const local = site.plan.workloads.filter((guest) => guest.hostId === host.id)
   const flood = local.map((guest) => `output:${guest.device}`)
   const tunnel = `set_field:${VNI}->tun_id,${toPeers.join(',')}`

@@ -66,16 +66,16 @@ describe('a host that dies', needed, () => {
   test('comes back on its old database', async () => {
     const healthy = await table(lab)
     const host = lab.host('h2')
-    await host.killOvs()
-    await host.startOvs({ emptyDatabase: false })
+    await host.kill()
+    await host.start({ emptyDatabase: false })
     await expectBack(lab, healthy)
   })
 
   test('comes back on an empty database after its boot script', async () => {
     const healthy = await table(lab)
     const host = lab.host('h1')
-    await host.killOvs()
-    await host.startOvs({ emptyDatabase: true })
+    await host.kill()
+    await host.start({ emptyDatabase: true })
     await host.boot()
     await expectBack(lab, healthy)
   })

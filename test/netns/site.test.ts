@@ -141,9 +141,10 @@ describe('a netns site on Open vSwitch that was configured by hand', needed, () 
   test('the stranger sends VXLAN as a host without drawing that host’s traffic', async () => {
     const { hosts, inject, rogueMac } = site.underlay
     const inner = datagram(vm2, vm1, 777)
-    const outer = { eth_dst: hosts['h1']!.mac, ipv4_src: hosts['h2']!.address, vni: 5001, inner }
+    const ipv4_src = hosts['h2']!.address ?? 0
+    const outer = { eth_dst: hosts['h1']!.mac, ipv4_src, vni: 5001, inner }
     const send = (eth_src: number) => (): void =>
-      inject(vxlanFrame({ ...outer, eth_src, ipv4_dst: hosts['h1']!.address }))
+      inject(vxlanFrame({ ...outer, eth_src, ipv4_dst: hosts['h1']!.address ?? 0 }))
     for (const mac of [rogueMac, hosts['h2']!.mac]) {
       const frames = await arriving(vm1, send(mac), ({ length }) => length === inner.length)
       expect(listed(frames)).toEqual(listed([inner]))
@@ -183,10 +184,10 @@ describe('a netns site on Open vSwitch that was configured by hand', needed, () 
   test.for([false, true])(
     'a host whose Open vSwitch was killed comes back, on an empty database: %s',
     async (emptyDatabase) => {
-      await h2.killOvs()
+      await h2.kill()
       await expect(h2.appctl(['version'])).rejects.toThrow('ovs-appctl')
       expect(await vm1.ping(vm2.address, { bytes: 56, timeoutMs: 200 })).toBe(false)
-      await h2.startOvs({ emptyDatabase })
+      await h2.start({ emptyDatabase })
       const booted = h2.boot()
       if (emptyDatabase) await makeIntegrationBridge(h2)
       await booted

@@ -1,4 +1,23 @@
-/** Addresses that labs and checks make up: near to real ones, and nobody's. */
+/** Addresses of labs: those of VTEPs, and those that checks make up: near to real ones, and nobody's. */
+import { parseIpv6 } from '../../southbound/openflow/text-address.ts'
+import { spanOf } from '../../southbound/openflow/text-span.ts'
+import { parseIpv4 } from '../../southbound/wire/address.ts'
+import type { DocumentHost } from './lab.ts'
+
+/** The address of a host's VTEP, or those of both families. */
+export function vtepAddresses(host: DocumentHost): string[] {
+  const { vtepAddress, alternateVtepAddress } = host
+  return alternateVtepAddress === undefined ? [vtepAddress] : [vtepAddress, alternateVtepAddress]
+}
+
+/** The IPv4 one of them, 32 bits. */
+export function ipv4Of(addresses: readonly string[]): number | undefined {
+  const four = addresses.find((address) => !address.includes(':'))
+  return four === undefined ? undefined : parseIpv4(four)
+}
+
+/** The last 32 bits of an IPv6 address. */
+export const low32 = (address: string): number => Number(parseIpv6(spanOf(address)) & 0xffff_ffffn)
 
 /**
  * A number that differs from `like` in its last byte only and that nobody in `taken` has: an address of

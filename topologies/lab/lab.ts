@@ -13,9 +13,9 @@ import type { TopologyDocument } from '../../controller/model/document.ts'
 
 /** A network as the document declares it. */
 export interface DocumentNetwork {
-  readonly type: 'vxlan'
-  /** 1 to 16,777,215. */
-  readonly vni: number
+  readonly type: 'vxlan' | 'vlan' | 'flat'
+  /** 1 to 16,777,215; of type vxlan. */
+  readonly vni?: number | undefined
   /** Bytes of IP packet that a guest may send in one frame. */
   readonly mtuBytes: number
 }
@@ -40,10 +40,13 @@ export interface DocumentPort {
 
 /** A host as the document declares it. */
 export interface DocumentHost {
-  readonly kind: 'ovs'
+  readonly kind: 'ovs' | 'vtep'
   /** `external_ids:system-id` of the host; its id when absent. */
   readonly systemId?: string
+  /** IPv4 or IPv6. */
   readonly vtepAddress: string
+  /** Of the other family, of a host with both. */
+  readonly alternateVtepAddress?: string
   /** Bytes of outer IP packet that the host's underlay interface carries. */
   readonly underlayMtuBytes: number
   /** SHA-256 of its TLS certificate; absent: the certificate names the host itself. */
@@ -68,6 +71,7 @@ export interface LabDocument {
   readonly tenants: Readonly<Record<string, DocumentTenant>>
   /** `host.name` -> `tenant/port`: the guest `name` runs on `host` and is plugged as that port. */
   readonly workloads: Readonly<Record<string, string>>
+  readonly lab?: TopologyDocument['lab']
   /** The same for `store.commit`, of a document that was parsed; one made by hand has none. */
   readonly edits?: TopologyDocument['edits']
   /** What the store refused, at its line; of a document that was parsed. */
@@ -113,8 +117,10 @@ export interface Workload {
 
 /** The network between the VTEPs, with a stranger on it. */
 export interface Underlay {
-  /** Each host's VTEP on the underlay: MAC (48 bits) and IPv4 address (32 bits). */
-  readonly hosts: Readonly<Record<string, { readonly mac: number; readonly address: number }>>
+  /** Each host's VTEP on the underlay: MAC (48 bits) and, where it has one, IPv4 address (32 bits). */
+  readonly hosts: Readonly<
+    Record<string, { readonly mac: number; readonly address: number | undefined }>
+  >
   /** An address in the underlay's subnet that is no VTEP of the site. */
   readonly rogueAddress: number
   /** MAC that the stranger sends from. */

@@ -3,6 +3,7 @@
  * plug a workload with, and whether a port is real yet.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { LabDocument } from './lab.ts'
 
 const POLL_MS = 10
 
@@ -53,4 +54,23 @@ export async function whenRealized(
     waiting = waiting.filter((_, at) => !answers[at]?.status.realized)
     await sleep(POLL_MS, undefined, { ...(signal && { signal }) })
   }
+}
+
+/** Binds a port of the document to an interface of a host, as a tenant's operator would. */
+export async function declarePort(
+  url: string,
+  { tenants }: LabDocument,
+  of: { readonly tenant: string; readonly portId: string; hostId: string; device: string },
+  signal?: AbortSignal,
+): Promise<void> {
+  const port = tenants[of.tenant]?.ports?.[of.portId]
+  const { network, mac, addresses } = port ?? {}
+  const where = `${url}/v1/tenants/${of.tenant}/ports/${of.portId}`
+  const response = await fetch(where, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ network, mac, addresses, hostId: of.hostId, interface: of.device }),
+    ...(signal && { signal }),
+  })
+  if (!response.ok) throw new RestError(`PUT ${where}: ${response.status} ${await response.text()}`)
 }

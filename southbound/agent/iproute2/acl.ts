@@ -26,6 +26,7 @@ export function aclRules(entry: AclEntry): AclRules {
     const type = etherTypeOf(entry)
     const plain = columns.flatMap((column) => column(entry, type))
     const isDiscovery =
+      type === IP6 &&
       entry.action === 'permit' &&
       entry.protocol === ICMP6 &&
       (entry.icmp_type === ADVERTISEMENT || entry.icmp_type === SOLICITATION) &&
@@ -107,8 +108,9 @@ function address(
 ): string[] {
   if (value === undefined) return []
   const version = type === IP6 ? 6 : 4
-  if (isIP(value) !== version || (type !== IP && type !== ARP && type !== IP6))
-    refuse(column, value)
+  const isTyped = type === IP || type === ARP || type === IP6
+  // A zone is a name of an interface; one address that nft refuses would stop all rules of the host.
+  if (!isTyped || isIP(value) !== version || value.includes('%')) refuse(column, value)
   const prefix = mask === undefined ? undefined : prefixOf(mask, version)
   const network = prefix === undefined ? value : `${value}/${prefix}`
   if (prefix === 0) return []
@@ -119,7 +121,7 @@ function address(
 
 /** Length of a mask of ones followed by zeros. */
 function prefixOf(mask: string, version: 4 | 6): number {
-  if (isIP(mask) !== version) refuse('mask', mask)
+  if (isIP(mask) !== version || mask.includes('%')) refuse('mask', mask)
   const bits = [...bytesOf(mask)].map((digit) =>
     Number.parseInt(digit, 16).toString(2).padStart(4, '0'),
   )

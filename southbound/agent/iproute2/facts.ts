@@ -75,10 +75,10 @@ export const factKinds: Readonly<Record<string, FactKind>> = {
     set: ([name], value) => [[34, 'ip', `link set ${name} master ${value}`]],
     unset: ([name]) => [[10, 'ip', `link set ${name} nomaster`]],
   },
-  // Interfaces of others.
+  // Interfaces of others, which may be called `up` or `dev`; ip ends its batch where it cannot tell.
   master: {
-    set: ([name], value) => [[44, 'ip', `link set ${name} master ${value}`]],
-    unset: ([name]) => [[10, 'ip', `link set ${name} nomaster`]],
+    set: ([name], value) => [[44, 'ip', `link set dev ${name} master ${value}`]],
+    unset: ([name]) => [[10, 'ip', `link set dev ${name} nomaster`]],
   },
   port: {
     container: 'device',

@@ -108,12 +108,12 @@ async function startCentral(
 async function startHost(site: Site, host: OvsHost, signal: AbortSignal): Promise<void> {
   const directory = join(site.runDirectory.path, host.id)
   const southbound = `tcp:${formatIpv4(site.plan.controller.address)}:${SOUTHBOUND_PORT}`
-  await host.startOvs({ emptyDatabase: true, signal })
+  await host.start({ emptyDatabase: true, signal })
   const settings = {
     'system-id': host.plan.systemId,
     'ovn-remote': JSON.stringify(southbound),
     'ovn-encap-type': 'geneve',
-    'ovn-encap-ip': formatIpv4(host.plan.vtep.address),
+    'ovn-encap-ip': formatIpv4(host.plan.vtep.address ?? 0),
     'ovn-bridge-datapath-type': 'netdev',
     'ovn-monitor-all': 'true',
     'ovn-remote-probe-interval': '0',

@@ -63,6 +63,20 @@ const cases = [
   ],
   ['an unknown workload port', 'acme/vm3', 'acme/vm33', 'acme/vm33', /did you mean 'acme\/vm3'/],
   ['a workload on an unknown host', 'h1.acme-vm1:', 'h3.acme-vm1:', 'h3.acme-vm1', /known: h1, h2/],
+  [
+    'a switch of the lab for another kind of host',
+    'name: two-tenants',
+    'lab: { hosts: { h1: { switch: linux-bridge } } }\nname: two-tenants',
+    'linux-bridge',
+    /expected open-vswitch or weft-switch, since the host is of kind ovs/,
+  ],
+  [
+    'a switch of the lab for an unknown host',
+    'name: two-tenants',
+    'lab: { hosts: { h9: { switch: weft-switch } } }\nname: two-tenants',
+    'h9',
+    /known: h1, h2/,
+  ],
   ['IPv6', '[10.0.0.11]', "['fd00::1']", 'fd00::1', /IPv6, which is not supported yet/],
   ['a key twice', '  globex:\n', '  acme: # again\n', 'Map keys must be unique', /each key once/],
   ['a tag', 'name: two-tenants', 'name: !!js/function x', 'tag:yaml.org', /without tags/],
@@ -146,4 +160,62 @@ test('a document that would grow without end is refused', () => {
     n === 0 ? 'a0: &a0 [x, x]' : `a${n}: &a${n} [*a${n - 1}, *a${n - 1}, *a${n - 1}]`,
   )
   expect(refusal(laughs.join('\n')).problems[0]?.type).toBe('yaml_syntax')
+})
+
+const physical = `
+physicalNetworks:
+  office: { mtuBytes: 9000, vids: [7, 100-199] }
+hosts:
+  h1:
+    vtepAddress: 2001:DB8::11
+    bridges:
+      br-x: { uplinks: [eth1], physicalNetwork: office }
+  v1: { kind: vtep, vtepAddress: 2001:db8::21 }
+tenants:
+  acme:
+    networks:
+      trunk: { type: vlan, physicalNetwork: office, vid: 100 }
+      web: { extension: { physicalNetwork: office, vid: 101, hostId: h1 } }
+    ports:
+      a: { network: web, hostId: v1, interface: tap0, vid: 30 }
+      b: { network: web, hostId: h1, ofport: 7 }
+      c: { network: trunk, parent: b, vid: 40 }
+`
+
+test('a document has physical networks, VLANs, both kinds of host and sub-ports', () => {
+  const document = parseDocument(physical, 'site.yaml')
+  expect(document.physicalNetworks.office).toMatchObject({ mtuBytes: 9000, vids: [7, '100-199'] })
+  expect(document.hosts.h1).toMatchObject({ kind: 'ovs', vtepAddress: '2001:db8::11' })
+  expect(document.tenants.acme?.networks.web).toMatchObject({ type: 'vxlan', mtuBytes: 1430 })
+  expect(document.tenants.acme?.networks.trunk).toMatchObject({ type: 'vlan', mtuBytes: 1500 })
+  expect(document.tenants.acme?.ports.c).toMatchObject({ parent: 'b', vid: 40 })
+  const store = Store.open(':memory:')
+  expect(store.commit(document.edits, { who: 'test' }).revision).toBe(1)
+  expect(store.snapshot.get('bridge', 'h1/br-x')).toMatchObject({ kind: 'ovs' })
+  store.close()
+})
+
+describe('what is wrong with physical networks and what is on them is named with its line, for', () => {
+  test.each([
+    ['a VID not allowed', 'vid: 100 }', 'vid: 200 }', /a VID among 7, 100-199/],
+    ['a VID taken twice', 'vid: 100 }', 'vid: 101 }', /VID 101 .* is used by network acme\/web/],
+    ['a list with no VID', '[7, 100-199]', '[7, 100-4095]', /a range of them such as '100-199'/],
+    ['a misspelt extension', 'physicalNetwork: office, vid: 101', 'vid: 101', /physicalNetwork/],
+    ['a parent that is not there', 'parent: b', 'parent: bb', /known: a, b/],
+    ['an interface of an ovs host', 'v1, interface', 'h1, interface', /host h1 is of kind ovs/],
+  ])('%s', (_, right, wrong, expected) => {
+    const source = physical.replace(right, wrong)
+    const { message } = refusal(source)
+    expect(message).toMatch(new RegExp(`^site\\.yaml:${lineOf(source, wrong)}:\\d+: `))
+    expect(message).toMatch(expected)
+  })
+})
+
+test('the example of the README is a document that is taken', () => {
+  const readme = readFileSync(new URL('../../../topologies/README.md', import.meta.url), 'utf8')
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? []
+  const document = parseDocument(example, 'README.md')
+  expect(Object.values(document.tenants.acme?.networks ?? {}).map(({ type }) => type)).toEqual(
+    expect.arrayContaining(['vxlan', 'vlan', 'flat']),
+  )
 })

@@ -121,6 +121,29 @@ const anyEdit: fc.Arbitrary<Edit> = fc.oneof(
     .map(({ t, n, p, h }) =>
       put('port', `${t}/${p}`, h ? { network: n, hostId: h } : { network: n }),
     ),
+  id.map((each) => put('physicalNetwork', each, {})),
+  fc
+    .record({ h: id, p: fc.option(id, { nil: undefined }) })
+    .map(({ h, p }) =>
+      put('bridge', `${h}/br-${p}`, p === undefined ? {} : { physicalNetwork: p }),
+    ),
+  fc
+    .record({ t: id, n: id, p: id, vid: fc.option(fc.constantFrom(1, 2, 3), { nil: undefined }) })
+    .map(({ t, n, p, vid }) =>
+      put('network', `${t}/v${n}`, {
+        ...{ type: 'vlan', physicalNetwork: p },
+        ...(vid === undefined ? {} : { vid }),
+      }),
+    ),
+  fc
+    .record({ t: id, n: id, p: id, h: id })
+    .map(({ t, n, p, h }) =>
+      put('network', `${t}/${n}`, { extension: { physicalNetwork: p, vid: 2, hostId: h } }),
+    ),
+  fc
+    .record({ t: id, n: id, p: id, parent: fc.constantFrom('p', 'q'), vid: fc.constantFrom(1, 2) })
+    .map(({ t, n, p, parent, vid }) => put('port', `${t}/sub${p}`, { network: n, parent, vid })),
+  id.map((each) => drop('physicalNetwork', each)),
   fc.record({ c: fc.constantFrom('host', 'tenant'), id }).map(({ c, id }) => drop(c as 'host', id)),
   fc
     .record({ c: fc.constantFrom('network', 'subnet', 'port'), t: id, id })

@@ -154,6 +154,31 @@ test('a bridge belongs to a host, and its key has both', async () => {
   expect((await call('DELETE', '/v1/infra/bridges/h1/br-x')).status).toBe(200)
 })
 
+test('a physical network is created, used, and not deleted while it is used', async () => {
+  const path = '/v1/infra/physical-networks/office'
+  const body = { mtuBytes: 9000, vids: [7, '100-199'] }
+  expect(await call('PUT', path, body)).toMatchObject({
+    status: 201,
+    body: { id: 'office', ...body },
+  })
+  expect((await call('GET', '/v1/infra/physical-networks')).body.items).toHaveLength(1)
+  const vlan = '/v1/tenants/acme/networks/office'
+  const spec = { type: 'vlan', physicalNetwork: 'office' }
+  expect(await call('PUT', vlan, spec)).toMatchObject({
+    status: 201,
+    body: { type: 'vlan', physicalNetwork: 'office', vid: 7, mtuBytes: 1500 },
+  })
+  expect(await call('DELETE', path)).toMatchObject({
+    status: 409,
+    body: { type: 'urn:weft:problem:in_use', references: ['network acme/office'] },
+  })
+  expect((await call('DELETE', vlan)).status).toBe(200)
+  expect((await call('DELETE', path)).status).toBe(200)
+  expect((await call('GET', path)).body).toMatchObject({
+    detail: 'physical network office does not exist',
+  })
+})
+
 test('OpenAPI 3.1 describes every route with the schemas that validate', async () => {
   const { body } = await call('GET', '/openapi.json')
   expect(body.openapi).toBe('3.1.0')
@@ -164,6 +189,7 @@ test('OpenAPI 3.1 describes every route with the schemas that validate', async (
       '/v1/tenants/{tenant}/subnets/{id}',
       '/v1/tenants/{tenant}/ports/{id}',
       '/v1/infra/hosts/{id}',
+      '/v1/infra/physical-networks/{id}',
       '/v1/infra/bridges/{host}/{id}',
       '/v1/infra/hosts/{id}/drops',
       '/v1/events',
@@ -178,6 +204,12 @@ test('OpenAPI 3.1 describes every route with the schemas that validate', async (
     additionalProperties: false,
     required: ['network'],
     properties: { ofport: { type: 'integer', minimum: 1, maximum: 64_999 } },
+  })
+  expect(body.components.schemas.NetworkSpec.properties).toMatchObject({
+    type: { type: 'string', enum: ['vxlan', 'vlan', 'flat'] },
+    vid: { type: 'integer', minimum: 1, maximum: 4094 },
+    vlanTransparent: { anyOf: [{ type: 'boolean' }, { enum: ['qinq'] }] },
+    extension: { required: ['physicalNetwork', 'hostId'] },
   })
   const waits = put.parameters.map(({ name, description }: Record<string, string>) => [
     name,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openSite, quiet, realized, rowOf, type TestSite, until, update } from './site.ts'
+import { gate, openSite, quiet, realized, rowOf, type TestSite, until, update } from './site.ts'
 
 let site: TestSite
 let vm1: string
@@ -15,6 +15,17 @@ const bound = (uuid = vm1) => {
 }
 const becomes = (where: string | undefined) => until(`vm1 on ${where}`, () => bound() === where)
 const refusals = () => site.events('binding_refused').map(({ message }) => message)
+
+/** vm1 is plugged on h1, then on h2, which has it now. */
+const twicePlugged = async () => {
+  const [h1, h2] = [site.host('h1'), site.host('h2')]
+  await h1.plug('vm1', vm1, 1)
+  await becomes('h1:1')
+  await realized(site, 'infra/hosts/h2')
+  await h2.plug('vm1', vm1, 2)
+  await becomes('h2:2')
+  return { h1, h2 }
+}
 
 test('an interface with the iface-id of no port is told of once and bound to nothing', async () => {
   const h1 = site.host('h1')
@@ -61,12 +72,7 @@ test('of two interfaces with one iface-id the first stays bound, and the other f
 })
 
 test('the newer plug on another host has the port, and unplugging it there gives it back', async () => {
-  const [h1, h2] = [site.host('h1'), site.host('h2')]
-  await h1.plug('vm1', vm1, 1)
-  await becomes('h1:1')
-  await realized(site, 'infra/hosts/h2')
-  await h2.plug('vm1', vm1, 2)
-  await becomes('h2:2')
+  const { h1, h2 } = await twicePlugged()
   await realized(site, 'tenants/acme/ports/vm1')
   // Whatever else happens on the first host, it does not take the port back.
   await h1.plug('vm3', site.portUuid('acme/vm3'), 3)
@@ -79,23 +85,15 @@ test('the newer plug on another host has the port, and unplugging it there gives
 })
 
 test('a stale plug does not move the port when the controller starts again', async () => {
-  const [h1, h2] = [site.host('h1'), site.host('h2')]
-  await h1.plug('vm1', vm1, 1)
-  await becomes('h1:1')
-  await realized(site, 'infra/hosts/h2')
-  await h2.plug('vm1', vm1, 2)
-  await becomes('h2:2')
-
+  const { h2 } = await twicePlugged()
   // h2, which has it, comes back last.
-  let back = () => {}
-  h2.gates.ovsdb = new Promise((resolve) => {
-    back = resolve
-  })
+  const back = gate()
+  h2.gates.ovsdb = back.passed
   await site.restart()
   await realized(site, 'infra/hosts/h1')
   await quiet()
   expect(bound()).toBe('h2:2')
-  back()
+  back.open()
   await realized(site, 'infra/hosts/h2')
   await quiet()
   expect(bound()).toBe('h2:2')
@@ -105,12 +103,7 @@ test('a stale plug does not move the port when the controller starts again', asy
 })
 
 test('a host that has not come back a minute after the start loses its ports to an older plug', async () => {
-  const [h1, h2] = [site.host('h1'), site.host('h2')]
-  await h1.plug('vm1', vm1, 1)
-  await becomes('h1:1')
-  await realized(site, 'infra/hosts/h2')
-  await h2.plug('vm1', vm1, 2)
-  await becomes('h2:2')
+  const { h2 } = await twicePlugged()
   h2.off()
   await site.restart()
   await realized(site, 'infra/hosts/h1')

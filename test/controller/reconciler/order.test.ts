@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { PROBE_METER, SAMPLE_METER } from '../../../controller/compiler/stages.ts'
 import type { Message } from '../../../southbound/openflow/message.ts'
 import { drop, put } from '../model/site.ts'
 import { openSite, realized, type TestSite, until } from './site.ts'
@@ -59,7 +60,9 @@ test('a host that is driven anew while things have changed gets them in the same
   const h1 = site.host('h1')
   await h1.plug('vm1', site.portUuid('acme/vm1'), 1)
   await realized(site, 'tenants/acme/ports/vm1')
-  const [network] = [...h1.bridge.meters.all.keys()]
+  const [network] = [...h1.bridge.meters.all.keys()].filter(
+    (id) => id !== PROBE_METER && id !== SAMPLE_METER,
+  )
   for (const session of [...h1.bridge.sessions]) session.close()
   const from = h1.relay.sent.length
   const edits = [

@@ -73,7 +73,7 @@ test('a port that is nowhere is not realized, and its status says what to do', a
   const uuid = site.portUuid('acme/vm1')
   expect(answer.body.status).toMatchObject({
     realized: false,
-    reason: `no host has an interface on br-int with external_ids:iface-id=${uuid}`,
+    reason: `no host has an interface on br-int with external_ids:iface-id=${uuid}, or one with this ifalias where it is of kind vtep`,
   })
   const waiting = site.rest('PUT', `tenants/acme/ports/vm2${WAIT}`, { network: 'web' })
   await h1.plug('vm2', site.portUuid('acme/vm2'), 2)

@@ -56,7 +56,7 @@ export interface TestSite {
   readonly controller: Controller
   host(id: string, options?: HostOptions): TestHost
   /** Another database as a host that dials by OVSDB; gives the controller's end. */
-  dialFrom(database: OvsdbServer<typeof openVSwitch>, address: string): Duplex
+  dialFrom(database: { accept(duplex: Duplex): unknown }, address: string): Duplex
   events(type: EventType): readonly ControllerEvent[]
   rest(method: string, path: string, body?: unknown): Promise<Answer>
   /** `status` of an object, by its path below /v1. */

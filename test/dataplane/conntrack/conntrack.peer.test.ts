@@ -9,8 +9,10 @@ import { tupleSpace } from '../../../dataplane/classifier/tuple-space.ts'
 import { formatEntry } from '../../../dataplane/conntrack/entry.ts'
 import { CT } from '../../../dataplane/conntrack/verdict.ts'
 import { encodeFlow } from '../../../southbound/openflow/flow.ts'
-import { type Body, flowMod } from '../../../southbound/openflow/message.ts'
+import { encodeGroup } from '../../../southbound/openflow/group.ts'
+import { type Body, flowMod, groupMod } from '../../../southbound/openflow/message.ts'
 import { parseFlow } from '../../../southbound/openflow/text.ts'
+import { parseGroup } from '../../../southbound/openflow/text-group.ts'
 import { systemClock } from '../../../southbound/wire/clock.ts'
 import { randomOf } from '../../fuzz/random.ts'
 import { type OpenVswitchPeer, openVswitch } from '../../fuzz/switch/open-vswitch.ts'
@@ -261,6 +263,13 @@ describe('beside Open vSwitch', needs('ovs'), () => {
     'ip,actions=ct(commit,table=253)',
     'ip,actions=set_field:1->ct_mark',
     'ip,actions=load:1->NXM_NX_CT_LABEL[0..3]',
+    'ip,actions=move:NXM_NX_REG0[]->NXM_NX_CT_MARK[]',
+    'actions=write_actions(set_field:1->ct_mark)',
+    'actions=clone(set_field:1->ct_mark)',
+    'actions=push:NXM_NX_REG0[],pop:NXM_NX_CT_MARK[]',
+    'actions=multipath(eth_src,0,modulo_n,1,0,NXM_NX_CT_LABEL[0..7])',
+    'actions=bundle_load(eth_src,0,active_backup,ofport,NXM_NX_CT_MARK[],members:1)',
+    'actions=check_pkt_larger(100)->NXM_NX_CT_MARK[3]',
     'ip,actions=load:1->NXM_NX_CT_ZONE[]',
     'ip,actions=ct_clear',
     'actions=ct_clear',
@@ -275,6 +284,18 @@ describe('beside Open vSwitch', needs('ovs'), () => {
     const [theirs, ours] = [await ovs.install([message]), await own.install([message])]
     expect([...ours]).toEqual([...theirs])
   })
+
+  test.each(['set_field:1->ct_mark', 'load:1->NXM_NX_CT_LABEL[0..3]', 'set_field:1->reg0'])(
+    'a bucket of %s is taken or refused as by Open vSwitch',
+    async (actions) => {
+      const message = groupMod(
+        'add',
+        encodeGroup(parseGroup(`group_id=1,type=all,bucket=actions=${actions}`)),
+      )
+      const [theirs, ours] = [await ovs.install([message]), await own.install([message])]
+      expect([...ours]).toEqual([...theirs])
+    },
+  )
 
   test('a dump of connections reads as that of dpctl/dump-conntrack', async () => {
     await ovs.appctl('dpctl/flush-conntrack')

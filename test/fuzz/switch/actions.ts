@@ -301,7 +301,7 @@ const rows: { readonly [K in Action['kind']]: Row<K> } = {
     1,
     (context) => ({
       ...firstLive(context.world),
-      dst: bits(context, ['reg3', 'pkt_mark', 'reg4']),
+      dst: bits(context, ['reg3', 'pkt_mark', 'reg4'], 64),
     }),
   ],
   multipath: [

@@ -17,7 +17,7 @@ export interface Inspected {
   readonly tags: number
   /** Labels of the stack behind them; infinitely many when the bottom is not there. */
   readonly labels: number
-  /** The first tag has its drop eligible bit. */
+  /** One of the tags has its drop eligible bit. */
   readonly isEligible: boolean
   /** ICMPv6 of less than eight bytes. */
   readonly isShortIcmp: boolean
@@ -40,10 +40,12 @@ export interface Inspected {
 export function inspect(frame: Uint8Array): Inspected {
   let type = ethernet.get.type(frame, 0)
   let tags = 0
+  let isEligible = false
   let labels = 0
   let o: number = ethernet.size
   for (; isTag(type) && o + vlan.size <= frame.length; o += vlan.size) {
     type = vlan.get.type(frame, o)
+    isEligible ||= vlan.get.dei(frame, o) === 1
     tags++
   }
   const isLength = type < 0x600
@@ -75,7 +77,6 @@ export function inspect(frame: Uint8Array): Inspected {
     !isCut &&
     ipv6.get.nextHeader(frame, o) === 58 &&
     ipv6.get.payloadLength(frame, o) < 8
-  const isEligible = tags > 0 && vlan.get.dei(frame, ethernet.size) === 1
   return {
     tags,
     isEligible,

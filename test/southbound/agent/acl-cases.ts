@@ -55,6 +55,11 @@ export const aclCases: [name: string, columns: Columns, ...rules: string[]][] = 
     { action: 'deny', source_mac, protocol: 58, icmp_type: 136 },
     `${saddr} ether type 0x86dd meta l4proto 58 @th,0,8 136`,
   ],
+  [
+    'an advertisement inside IPv4, which is none',
+    { ethertype: '0x0800', source_mac, protocol: 58, icmp_type: 136 },
+    `${saddr} ether type 0x0800 meta l4proto 58 @th,0,8 136`,
+  ],
 ]
 
 export const invalidAclCases: [name: string, columns: Columns, why: string][] = [
@@ -70,6 +75,8 @@ export const invalidAclCases: [name: string, columns: Columns, why: string][] = 
     { ethertype: '0x86dd', source_ip: '10.0.0.1' },
     'source_ip 10.0.0.1',
   ],
+  ['an address with a zone', { source_ip: 'fe80::1%eth0' }, 'source_ip fe80::1%eth0'],
+  ['a mask with a zone', { source_ip: 'fe80::', source_mask: 'ffff::%1' }, 'mask ffff::%1'],
   ['a mask with a hole', { source_ip: '10.0.0.0', source_mask: '255.0.255.0' }, 'mask 255.0.255.0'],
   ['ports of no protocol', { dest_port_min: 80 }, 'dport without protocol 6, 17, 132'],
   [

@@ -58,7 +58,7 @@ test('a network is made whole: fences first, the guest behind them', () => {
     'bridge fdb replace 02:00:00:00:00:02 dev vx5001 master static',
     'ip link set weft-5001 up',
     'ip link set vx5001 up',
-    'ip link set vm1 master weft-5001',
+    'ip link set dev vm1 master weft-5001',
     'ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev weft-5001 nud permanent',
   ])
   const tools = made.map((line) => line.split(' ')[0])
@@ -86,7 +86,7 @@ test('a MAC that moves to another VTEP is replaced in place, after that VTEP may
 test('a network that goes lets its guest go first, and its fences last', () => {
   const gone = lines(new Map(), plan(red).facts)
   expect(gone).toEqual([
-    'ip link set vm1 nomaster',
+    'ip link set dev vm1 nomaster',
     'ip link del weft-5001',
     'ip link del vx5001',
     'nft delete table bridge weft',
@@ -160,4 +160,13 @@ test('a host without IPv6 gets no IPv6 neighbours, which its bridges would refus
     )
   expect(neighbours(true)).toEqual(['neigh weft-5001 10.0.0.2', 'neigh weft-5001 fd00::2'])
   expect(neighbours(false)).toEqual(['neigh weft-5001 10.0.0.2'])
+})
+
+test('an interface may be called as a word of ip: its lines leave no doubt', () => {
+  const links = new Map([link('dev'), link('up')])
+  const members = ['dev', 'up'].map((name) => ({ interface: name, vid: 0, acl: [] }))
+  const { facts } = planHost({ networks: [{ ...red, members }] }, { ...host, links })
+  const made = lines(facts, new Map())
+  expect(made).toContain('ip link set dev dev master weft-5001')
+  expect(made).toContain('ip link set dev up master weft-5001')
 })

@@ -87,6 +87,7 @@ test.each([
   ['address_invalid', { MAC: '02:00:00:00:00:0a', ipaddr: '10.0.0.2 dev eth0' }, '192.0.2.12'],
   ['locator_invalid', { MAC: '02:00:00:00:00:0a' }, '192.0.2.12 port 1'],
   ['locator_invalid', { MAC: '02:00:00:00:00:0a' }, 'fd00::1'],
+  ['address_invalid', { MAC: '02:00:00:00:00:0a', ipaddr: 'fd00::1%eth0' }, '192.0.2.12'],
 ])('texts that are no addresses go no further: %s', (code, columns, ip) => {
   const rig = openRig()
   const logical_switch = switchOf(rig, 'red')
@@ -97,6 +98,46 @@ test.each([
   const { faults, desired } = rig.read()
   expect(faults.map((fault) => fault.code)).toEqual([code])
   expect(JSON.stringify(desired)).not.toMatch(/[;]|dev|port 1|fd00/)
+})
+
+test.each([
+  ['192.0.2.11', '0.0.0.0'],
+  ['192.0.2.11', '127.0.0.1'],
+  ['192.0.2.11', '224.0.0.5'],
+  ['192.0.2.11', '255.255.255.255'],
+  ['fd00::11', '::'],
+  ['fd00::11', '::ffff:192.0.2.12'],
+  ['fd00::11', 'fe80::12%eth0'],
+  ['fd00::11', 'ff02::1'],
+])('a VTEP at %s sends nothing to %s, where none can be', (local, ip) => {
+  const rig = openRig()
+  const [host] = rig.database.table('Physical_Switch').keys()
+  rig.write(
+    vtep(ip),
+    ops.update('Physical_Switch', host ?? '', { tunnel_ips: [local] }),
+    ops.insert('Ucast_Macs_Remote', {
+      ...{ MAC: '02:00:00:00:00:0a', logical_switch: switchOf(rig, 'red'), locator: 'vtep' },
+    }),
+  )
+  const { faults, desired } = rig.read()
+  expect(faults).toMatchObject([{ code: 'locator_invalid', detail: ip }])
+  expect(desired.networks).toMatchObject([{ vni: 5001, local, macs: [] }])
+})
+
+test('an IPv6 address is read as a kernel prints it, however it is written', () => {
+  const rig = openRig()
+  const [host] = rig.database.table('Physical_Switch').keys()
+  rig.write(
+    vtep('FD00:0::012'),
+    ops.update('Physical_Switch', host ?? '', { tunnel_ips: ['fd00:0:0::11'] }),
+    ops.insert('Ucast_Macs_Remote', {
+      ...{ MAC: '02:00:00:00:00:0a', logical_switch: switchOf(rig, 'red'), locator: 'vtep' },
+      ipaddr: '2001:DB8:0:0:0:0:0:2',
+    }),
+  )
+  expect(rig.read().desired.networks).toMatchObject([
+    { local: 'fd00::11', macs: [{ vteps: ['fd00::12'], addresses: ['2001:db8::2'] }] },
+  ])
 })
 
 test('without an address of the VTEP the network stays on this host, and that is a fault', () => {

@@ -5,13 +5,31 @@
 import { formatIpv4, formatMac } from '../../../southbound/wire/address.ts'
 import { ARP_REPLY, arp } from '../../../southbound/wire/arp.ts'
 import { ETH_TYPE, ethernet } from '../../../southbound/wire/ethernet.ts'
-import type { Workload } from '../lab.ts'
+import type { Lab } from '../lab.ts'
 import { arrow, type Claims, type Delivery, unicast, workloadSender } from './claims.ts'
 import { markedArp, type Station } from './frames.ts'
-import { peersOf, type Site } from './site.ts'
+import { flooded, mannersOf, noteOf } from './manners.ts'
+import { type Pair, peersOf, type Site } from './site.ts'
 
-/** A request of `sender` for the peer's address: the answer is seen at the sender and nothing else. */
-export function arpAnswered(sender: Workload, peer: Workload): Delivery {
+/**
+ * A request of `sender` for the peer's address. On a host of flows the answer is seen at the sender, and nothing else is. A
+ * bridge shows the request to the members on the host as well, and to all of them when it is one of its own guests that is
+ * asked for; its answer is a frame of its own, without the mark.
+ */
+export function arpAnswered(lab: Lab, { network, sender, peer }: Pair): Delivery {
+  if (mannersOf(lab, sender.hostId).floods) {
+    const isOwn = peer.hostId === sender.hostId
+    const what = isOwn ? 'floods ARP for its own guests' : 'shows ARP to the members on the host'
+    return {
+      what: `ARP request ${arrow(sender, peer)}`,
+      from: workloadSender(sender),
+      frame: (mark) => markedArp(mark, sender, peer.address),
+      ...flooded(network, sender, isOwn),
+      tolerated: [sender.name],
+      outcome: 'ARP requests seen by their own network only',
+      note: noteOf(lab, sender.hostId, what),
+    }
+  }
   return {
     what: `ARP request ${arrow(sender, peer)}`,
     from: workloadSender(sender),
@@ -24,13 +42,10 @@ export function arpAnswered(sender: Workload, peer: Workload): Delivery {
 }
 
 /** With each request, a packet to the same peer shows that the underlay is being watched. */
-export function arpClaims({ samples }: Site): Claims {
+export function arpClaims({ lab, samples }: Site): Claims {
   const pairs = samples.flatMap((sample) => peersOf(sample))
   return {
-    deliveries: pairs.flatMap(({ sender, peer }) => [
-      unicast(sender, peer),
-      arpAnswered(sender, peer),
-    ]),
+    deliveries: pairs.flatMap((pair) => [unicast(pair.sender, pair.peer), arpAnswered(lab, pair)]),
   }
 }
 

@@ -24,6 +24,10 @@ export interface Delivery {
   readonly crossesUnderlay: boolean
   /** What it is one of when it went well: `valid frames arrived`. */
   readonly outcome: string
+  /** Where it may be seen too: an answer that carries the mark back. */
+  readonly tolerated?: readonly string[]
+  /** What the host of the sender does differently from others, for the table. */
+  readonly note?: string | undefined
   /** A sentence when what arrived is not what should have. */
   complaint?(arrived: Uint8Array): string | undefined
 }
@@ -35,6 +39,10 @@ export interface Refusal {
   /** The host whose counter rises. */
   readonly hostId: string
   readonly reason: string
+  /** Where parts of it may come back: an ICMP error quotes it. */
+  readonly tolerated?: readonly string[]
+  /** Why the host does not count it; absent: it does. */
+  readonly uncounted?: string | undefined
 }
 
 export interface Claims {

@@ -17,6 +17,7 @@ export interface Sent {
   readonly what: string
   readonly frame: Uint8Array
   readonly mark: Uint8Array
+  readonly tolerated?: readonly string[] | undefined
 }
 
 /** A delivery and the frames that were sent for it. */
@@ -48,12 +49,12 @@ function foreign(watch: Watch, { frame, mark }: Sent) {
 
 /** What is wrong with what was seen of a delivery. */
 export function strays(watch: Watch, { delivery, sent }: Attempts): string[] {
-  const { what, to } = delivery
+  const { what, to, tolerated = [] } = delivery
   const wanted = wantedPlaces(delivery)
   const sightings = sent.flatMap((one) => foreign(watch, one))
   const places = new Set(sightings.map(({ where }) => where))
   const missing = [...wanted].filter((where) => !places.has(where))
-  const extra = [...places].filter((where) => !wanted.has(where))
+  const extra = [...places].filter((where) => !wanted.has(where) && !tolerated.includes(where))
   const twice = to.filter((name) => sent.some(({ mark }) => count(watch, mark, name) > 1))
   const answer = sightings.find(({ where }) => where === to[0])
   const complaint = answer && delivery.complaint?.(answer.frame)
@@ -75,6 +76,7 @@ const count = (watch: Watch, mark: Uint8Array, name: string) =>
 export function leaks(watch: Watch, refused: readonly Sent[]): string[] {
   const leaked = refused.flatMap((sent) => {
     const places = new Set(foreign(watch, sent).map(({ where }) => where))
+    for (const where of sent.tolerated ?? []) places.delete(where)
     return places.size > 0 ? [{ what: sent.what, places }] : []
   })
   return [...Map.groupBy(leaked, ({ what }) => what)].map(([what, frames]) => {
@@ -85,7 +87,8 @@ export function leaks(watch: Watch, refused: readonly Sent[]): string[] {
 
 /** How far each counter must rise. */
 export function sumRises(refusals: readonly Refusal[]): Rise[] {
-  const groups = Map.groupBy(refusals, ({ hostId, reason }) => counterKey(hostId, reason))
+  const counted = refusals.filter(({ uncounted }) => uncounted === undefined)
+  const groups = Map.groupBy(counted, ({ hostId, reason }) => counterKey(hostId, reason))
   return [...groups.values()].flatMap((group) =>
     group.slice(0, 1).map(({ hostId, reason }) => {
       return { hostId, reason, packets: FRAMES * group.length }
@@ -107,8 +110,18 @@ export function miscounts(site: Site, before: Counters, after: Counters, rises: 
   })
 }
 
-/** `18 valid frames arrived, 36 refused; port_security h1 +24 h2 +12`. */
+/** `18 valid frames arrived, 36 refused; port_security h1 +24 h2 +12`, then what some hosts do differently. */
 export function summary(
+  delivered: readonly Attempts[],
+  refused: readonly Sent[],
+  rises: readonly Rise[],
+  notes: readonly string[],
+): string {
+  const all = [outline(delivered, refused, rises), ...new Set(notes)]
+  return all.filter((part) => part !== '').join('; ')
+}
+
+function outline(
   delivered: readonly Attempts[],
   refused: readonly Sent[],
   rises: readonly Rise[],

@@ -5,21 +5,21 @@
 import { formatIpv4 } from '../../../southbound/wire/address.ts'
 import type { Lab, Workload } from '../lab.ts'
 import { arpAnswered } from './arp.ts'
-import { arrow, type Claims, type Delivery, type Refusal, unicast } from './claims.ts'
+import { arrow, type Claims, type Delivery, unicast } from './claims.ts'
 import { markedArp, markedSyn, type Station } from './frames.ts'
-import { peersOf, type Sample, type Site } from './site.ts'
+import { forNobody, together } from './manners.ts'
+import { type Pair, peersOf, type Sample, type Site } from './site.ts'
 
 /** VTEPs that one sender tries: its own host's and the next. */
 const VTEPS = 2
 
 export function infrastructureClaims({ lab, samples }: Site): Claims {
-  return {
-    refusals: samples.flatMap((sample) => {
-      const [first] = peersOf(sample)
-      if (first === undefined) return []
-      return targets(lab, sample).flatMap((to) => refusals(sample.sender, first.peer, to))
-    }),
-  }
+  const claims = samples.flatMap((sample) => {
+    const [first] = peersOf(sample)
+    if (first === undefined) return []
+    return targets(lab, sample).flatMap((to) => claimsOf(lab, first, to))
+  })
+  return together(claims)
 }
 
 interface Target extends Station {
@@ -32,30 +32,29 @@ function targets({ underlay, ...lab }: Lab, { sender }: Sample): Target[] {
   const others = Object.keys(underlay.hosts).filter((hostId) => hostId !== sender.hostId)
   const vteps = [sender.hostId, ...others].slice(0, VTEPS).flatMap((hostId) => {
     const vtep = underlay.hosts[hostId]
-    return vtep === undefined ? [] : [{ name: `the VTEP of ${hostId}`, ...vtep }]
+    if (vtep?.address === undefined) return []
+    return [{ name: `the VTEP of ${hostId}`, mac: vtep.mac, address: vtep.address }]
   })
   const mac = lab.controllerMac ?? own?.mac
   if (mac === undefined) return vteps
   return [{ name: 'the controller', address: lab.controllerAddress, mac }, ...vteps]
 }
 
-function refusals(sender: Workload, peer: Workload, to: Target): Refusal[] {
-  const { hostId } = sender
+function claimsOf(lab: Lab, pair: Pair, to: Target): Claims[] {
+  const { network, sender, peer } = pair
   return [
-    {
+    forNobody(lab, network, sender, {
       what: `ARP request ${arrow(sender, to)} (${formatIpv4(to.address)})`,
-      control: arpAnswered(sender, peer),
+      control: arpAnswered(lab, pair),
       frame: (mark) => markedArp(mark, sender, to.address),
-      hostId,
       reason: 'arp_unknown',
-    },
-    {
+    }),
+    forNobody(lab, network, sender, {
       what: `TCP ${arrow(sender, to)} (${formatIpv4(to.address)})`,
       control: tcp(sender, peer),
       frame: (mark) => markedSyn(mark, sender, to),
-      hostId,
       reason: 'mac_unknown',
-    },
+    }),
   ]
 }
 

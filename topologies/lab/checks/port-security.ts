@@ -3,11 +3,11 @@
  * another host and to one on the same host, from every sampled sender.
  */
 import { unlike } from '../addresses.ts'
-import type { Workload } from '../lab.ts'
+import type { Lab, Workload } from '../lab.ts'
 import { arpAnswered } from './arp.ts'
 import { arrow, type Claims, type Delivery, type Refusal, unicast } from './claims.ts'
 import { markedArp, markedPacket, type Station } from './frames.ts'
-import { peersOf, type Sample, type Site } from './site.ts'
+import { type Pair, peersOf, type Sample, type Site } from './site.ts'
 
 /** An identity that is not the sender's. */
 interface Foreigner extends Station {
@@ -17,20 +17,20 @@ interface Foreigner extends Station {
 /** Sender, peer and an identity that is not the sender's -> a frame that lies. */
 interface Lie {
   readonly what: string
-  readonly control: (sender: Workload, peer: Workload) => Delivery
+  readonly control: (lab: Lab, pair: Pair) => Delivery
   frame(mark: Uint8Array, sender: Workload, peer: Workload, foreign: Station): Uint8Array
 }
 
 const LIES: readonly Lie[] = [
   {
     what: 'foreign source MAC',
-    control: unicast,
+    control: (_, { sender, peer }) => unicast(sender, peer),
     frame: (mark, sender, peer, foreign) =>
       markedPacket(mark, { ...sender, mac: foreign.mac }, peer),
   },
   {
     what: 'foreign source IP',
-    control: unicast,
+    control: (_, { sender, peer }) => unicast(sender, peer),
     frame: (mark, sender, peer, foreign) =>
       markedPacket(mark, { ...sender, address: foreign.address }, peer),
   },
@@ -48,21 +48,22 @@ const LIES: readonly Lie[] = [
   },
 ]
 
-export function portSecurityClaims({ samples }: Site): Claims {
+export function portSecurityClaims({ lab, samples }: Site): Claims {
   const refusals = samples.flatMap((sample) =>
-    peersOf(sample).flatMap(({ peer }) =>
-      foreigners(sample, peer).flatMap((foreign) =>
-        LIES.map((lie) => refusal(lie, sample, peer, foreign)),
+    peersOf(sample).flatMap((pair) =>
+      foreigners(sample, pair.peer).flatMap((foreign) =>
+        LIES.map((lie) => refusal(lab, lie, pair, foreign)),
       ),
     ),
   )
   return { refusals }
 }
 
-function refusal(lie: Lie, { sender }: Sample, peer: Workload, foreign: Foreigner): Refusal {
+function refusal(lab: Lab, lie: Lie, pair: Pair, foreign: Foreigner): Refusal {
+  const { sender, peer } = pair
   return {
     what: `${arrow(sender, peer)} with ${lie.what} (${foreign.whose})`,
-    control: lie.control(sender, peer),
+    control: lie.control(lab, pair),
     frame: (mark) => lie.frame(mark, sender, peer, foreign),
     hostId: sender.hostId,
     reason: 'port_security',

@@ -72,14 +72,18 @@ export async function prove(
     shorten(miscounts(context.site, before, after, rises)),
     shorten(delivered.flatMap((attempts) => strays(watch, attempts))),
   ]
-  return { seen: summary(delivered, refused, rises), problems: problems.flat() }
+  const notes = [
+    ...delivered.flatMap(({ delivery }) => delivery.note ?? []),
+    ...refusals.flatMap((refusal) => refusal.uncounted ?? []),
+  ]
+  return { seen: summary(delivered, refused, rises, notes), problems: problems.flat() }
 }
 
-function send(watch: Watch, claim: Pick<Delivery, 'what' | 'frame' | 'from'>): Sent {
+function send(watch: Watch, claim: Pick<Delivery, 'what' | 'frame' | 'from' | 'tolerated'>): Sent {
   const mark = watch.mark()
   const frame = claim.frame(mark)
   claim.from.send(frame)
-  return { what: claim.what, frame, mark }
+  return { what: claim.what, frame, mark, tolerated: claim.tolerated }
 }
 
 /** Sends each until all its recipients saw one and the same frame; strays() judges what was seen. */

@@ -13,7 +13,8 @@ export interface SiteNetwork {
   /** `acme/web`. */
   readonly key: string
   readonly tenant: string
-  readonly vni: number
+  /** Of type vxlan. */
+  readonly vni: number | undefined
   readonly mtuBytes: number
   /** The guests of the lab on it. */
   readonly workloads: readonly Workload[]
@@ -45,7 +46,7 @@ export function siteOf(lab: Lab): Site {
   const samples = chooseNetworks(networks).flatMap((network) => samplesOf(network))
   const tenants = Object.values(lab.document.tenants)
   const declared = tenants.flatMap((tenant) => Object.values(tenant.networks ?? {}))
-  return { lab, networks, samples, vnis: new Set(declared.map((network) => network.vni)) }
+  return { lab, networks, samples, vnis: new Set(declared.flatMap(({ vni }) => vni ?? [])) }
 }
 
 function networksOf(lab: Lab): SiteNetwork[] {
@@ -95,15 +96,20 @@ function samplesOf(network: SiteNetwork): Sample[] {
 }
 
 /** A sample's peers, with the word for where they are. */
-export function peersOf({ sender, local, remote }: Sample): {
+export function peersOf({ network, sender, local, remote }: Sample): (Pair & {
   readonly where: 'other host' | 'same host'
-  readonly peer: Workload
-  readonly sender: Workload
-}[] {
+})[] {
   return [
-    ...(remote ? [{ where: 'other host' as const, peer: remote, sender }] : []),
-    ...(local ? [{ where: 'same host' as const, peer: local, sender }] : []),
+    ...(remote ? [{ where: 'other host' as const, network, peer: remote, sender }] : []),
+    ...(local ? [{ where: 'same host' as const, network, peer: local, sender }] : []),
   ]
+}
+
+/** Two guests of one network. */
+export interface Pair {
+  readonly network: SiteNetwork
+  readonly sender: Workload
+  readonly peer: Workload
 }
 
 /** What the sentence of a check cannot be shown of on this site: one clause each, none when all can. */

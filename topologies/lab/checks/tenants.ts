@@ -5,16 +5,10 @@
  * broadcast is seen by all of its own network and by nobody else.
  */
 import { BROADCAST_MAC } from '../../../southbound/wire/address.ts'
-import type { Workload } from '../lab.ts'
-import {
-  arrow,
-  type Claims,
-  type Delivery,
-  type Refusal,
-  unicast,
-  workloadSender,
-} from './claims.ts'
+import type { Lab, Workload } from '../lab.ts'
+import { arrow, type Claims, type Delivery, unicast, workloadSender } from './claims.ts'
 import { markedPacket } from './frames.ts'
+import { forNobody, together } from './manners.ts'
 import { peersOf, type Sample, type Site, type SiteNetwork, sharesAddress } from './site.ts'
 
 /** Networks of other tenants that one network is held against, and guests in each. */
@@ -29,37 +23,33 @@ export function missingTenants({ networks, samples }: Site): string[] {
   return shared ? [] : ['no two tenants have an address in common']
 }
 
-export function tenantClaims({ samples, networks }: Site): Claims {
-  const deliveries: Delivery[] = []
-  const refusals: Refusal[] = []
-  for (const sample of samples) {
+export function tenantClaims({ lab, samples, networks }: Site): Claims {
+  const claims = samples.flatMap((sample) => {
     const others = othersOf(sample.network, networks).slice(0, NETWORKS)
-    for (const target of others.flatMap((other) => other.workloads.slice(0, GUESTS))) {
-      claimTarget(sample, target, { deliveries, refusals })
-    }
-    if (others.length > 0 && peersOf(sample).length > 0) deliveries.push(broadcast(sample))
-  }
-  return { deliveries, refusals }
+    const targets = others.flatMap((other) => other.workloads.slice(0, GUESTS))
+    const heard = others.length > 0 && peersOf(sample).length > 0
+    return [
+      ...targets.map((target) => claimTarget(lab, sample, target)),
+      heard ? { deliveries: [broadcast(sample)] } : {},
+    ]
+  })
+  return together(claims)
 }
 
-function claimTarget(
-  sample: Sample,
-  target: Workload,
-  claims: { deliveries: Delivery[]; refusals: Refusal[] },
-): void {
+function claimTarget(lab: Lab, sample: Sample, target: Workload): Claims {
   const { network, sender } = sample
   const own = network.workloads.find(({ address }) => address === target.address)
-  if (own !== undefined && own !== sender)
-    claims.deliveries.push({ ...unicast(sender, own), outcome: OWN_TENANT })
+  const seen =
+    own !== undefined && own !== sender ? [{ ...unicast(sender, own), outcome: OWN_TENANT }] : []
   const [first] = peersOf(sample)
-  if (network.macs.has(target.mac) || first === undefined) return
-  claims.refusals.push({
+  if (network.macs.has(target.mac) || first === undefined) return { deliveries: seen }
+  const refused = forNobody(lab, network, sender, {
     what: `${arrow(sender, target)} of ${target.tenant}`,
     control: unicast(sender, first.peer),
     frame: (mark) => markedPacket(mark, sender, target),
-    hostId: sender.hostId,
     reason: 'mac_unknown',
   })
+  return together([{ deliveries: seen }, refused])
 }
 
 function broadcast({ network, sender }: Sample): Delivery {

@@ -6,6 +6,7 @@
 import { vxlanFrame } from '../../../southbound/wire/frame.ts'
 import { type Claims, type Delivery, type Refusal, underlaySender } from './claims.ts'
 import { markedPacket } from './frames.ts'
+import { uncounted } from './manners.ts'
 import type { Sample, Site } from './site.ts'
 
 const MAX_VNI = 0xff_ffff
@@ -18,26 +19,29 @@ export function vtepClaims(site: Site): Claims {
   return { refusals: site.samples.flatMap((sample) => refusals(site, sample)) }
 }
 
-function refusals({ lab: { underlay }, vnis }: Site, sample: Sample): Refusal[] {
+function refusals({ lab, vnis }: Site, sample: Sample): Refusal[] {
+  const { underlay } = lab
   const { network, sender: target, remote } = sample
   const here = underlay.hosts[target.hostId]
   const peer = remote && underlay.hosts[remote.hostId]
-  if (!remote || !peer || !here) return []
+  const { vni } = network
+  const [to4, from4] = [here?.address, peer?.address]
+  if (!remote || !here || vni === undefined || to4 === undefined || from4 === undefined) return []
 
-  const frame = (ipv4_src: number, vni: number) => (mark: Uint8Array) =>
+  const frame = (ipv4_src: number, under: number) => (mark: Uint8Array) =>
     vxlanFrame({
       eth_dst: here.mac,
       // Never the peer's MAC: the underlay's bridge would learn it at the stranger's port.
       eth_src: underlay.rogueMac,
       ipv4_src,
-      ipv4_dst: here.address,
-      vni,
+      ipv4_dst: to4,
+      vni: under,
       inner: markedPacket(mark, remote, target),
     })
   const control: Delivery = {
-    what: `VXLAN to ${target.name} from the VTEP of ${remote.hostId}, VNI ${network.vni}`,
+    what: `VXLAN to ${target.name} from the VTEP of ${remote.hostId}, VNI ${vni}`,
     from: underlaySender(underlay),
-    frame: frame(peer.address, network.vni),
+    frame: frame(from4, vni),
     to: [target.name],
     crossesUnderlay: false,
     outcome: 'valid frames arrived',
@@ -47,15 +51,16 @@ function refusals({ lab: { underlay }, vnis }: Site, sample: Sample): Refusal[] 
   return [
     {
       ...to,
-      what: `VXLAN to ${target.name} from an address that is no VTEP, VNI ${network.vni}`,
-      frame: frame(underlay.rogueAddress, network.vni),
+      what: `VXLAN to ${target.name} from an address that is no VTEP, VNI ${vni}`,
+      frame: frame(underlay.rogueAddress, vni),
       reason: 'vtep_unknown',
     },
     {
       ...to,
       what: `VXLAN to ${target.name} from the VTEP of ${remote.hostId}, VNI ${nobodys}`,
-      frame: frame(peer.address, nobodys),
+      frame: frame(from4, nobodys),
       reason: 'vni_unknown',
+      uncounted: uncounted(lab, target.hostId, 'vni_unknown'),
     },
   ]
 }

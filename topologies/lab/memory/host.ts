@@ -1,39 +1,49 @@
 /**
- * A host of the memory lab: one of our switches with its VTEP on the hub, and what an operator and a boot
- * script do to a host: power, set-manager, plug workloads once br-int is there.
+ * A host of the memory lab: one of our switches with its VTEP on the hub, and what an operator and a boot script do to a
+ * host: power, set-manager, plug workloads once br-int is there. Of kind vtep it is an agent with its database and our switch
+ * behind it, whose guests are plugged with the uuid of their port.
  */
 
 import type { Hub } from '../../../dataplane/ports/hub.ts'
 import { type MemoryPort, memoryPort } from '../../../dataplane/ports/memory.ts'
 import { plug, setManager } from '../../../dataplane/switch/operator.ts'
 import { Switch, type SwitchOptions } from '../../../dataplane/switch/switch.ts'
-import { parseIpv4 } from '../../../southbound/wire/address.ts'
+import { openVtepHost, type VtepHost } from '../../../dataplane/vtep/host.ts'
+import { ipv4Of, low32, vtepAddresses } from '../addresses.ts'
 import type { DocumentHost } from '../lab.ts'
+import type { Uplink } from '../uplinks.ts'
 import type { MemoryWorkload } from './guests.ts'
 
 const BRIDGE = 'br-int'
-/** MAC of a VTEP: this, with its address in the low 32 bits. Locally administered. */
+/** Drop counters of a vtep host are told so often. */
+const AUDIT_MS = 250
+/** MAC of a VTEP: this, with its address, or the last 32 bits of it, below. Locally administered. */
 const VTEP_MAC = 0x0257_0000_0000
 
 export interface MemoryHost {
   readonly id: string
   /** The VTEP. */
   readonly mac: number
-  readonly address: number
-  /** Absent while the host is off. */
+  /** Of its VTEP over IPv4, 32 bits; undefined when it has none. */
+  readonly address: number | undefined
+  /** Of kind ovs; absent while the host is off. */
   readonly switch: Switch | undefined
+  /** Of kind vtep; absent while the host is off. */
+  readonly vtep: VtepHost | undefined
   /** Power on, with an empty database. Throws when it is on already. */
-  start(): void
+  start(): Promise<void>
   /** `ovs-vsctl set-manager`, then waits for br-int and plugs all workloads of the host into it. */
   boot(signal: AbortSignal): Promise<void>
   /** Power off, with all that the host knew. */
-  stop(): void
+  stop(): Promise<void>
 }
 
 export interface MemoryHostOptions {
   readonly id: string
   readonly document: DocumentHost
   readonly underlay: Hub
+  /** Of the host, each with its physical network. */
+  readonly uplinks: readonly (Uplink & { readonly segment: Hub })[]
   readonly workloads: readonly MemoryWorkload[]
   readonly dial: SwitchOptions['dial']
   /** Where the controller listens: `tcp:127.0.0.1:6640`. */
@@ -44,9 +54,11 @@ export interface MemoryHostOptions {
 
 export function memoryHost(options: MemoryHostOptions): MemoryHost {
   const { id, document, underlay, workloads, dial } = options
-  const address = parseIpv4(document.vtepAddress)
-  const mac = VTEP_MAC + address
+  const addresses = vtepAddresses(document)
+  const address = ipv4Of(addresses)
+  const mac = VTEP_MAC + (address ?? low32(document.vtepAddress))
   let device: Switch | undefined
+  let vtep: VtepHost | undefined
   let cables: (() => void)[] = []
 
   return {
@@ -56,34 +68,54 @@ export function memoryHost(options: MemoryHostOptions): MemoryHost {
     get switch() {
       return device
     },
-    start() {
-      if (device !== undefined) throw new Error(`host ${id} is on already`)
+    get vtep() {
+      return vtep
+    },
+    async start() {
+      if (device !== undefined || vtep !== undefined) throw new Error(`host ${id} is on already`)
       const mtuBytes = document.underlayMtuBytes
       const port = memoryPort({ name: `${id}.phy0`, mac, mtuBytes })
       cables = [underlay.attach(port)]
       const systemId = document.systemId ?? id
-      device = new Switch({
-        systemId,
-        dial,
-        underlay: { port, mac, addresses: [document.vtepAddress], mtuBytes },
-      })
+      const carrier = { port, mac, addresses, mtuBytes }
+      if (document.kind === 'ovs') {
+        device = new Switch({ systemId, dial, underlay: carrier })
+        for (const { device: name, mtuBytes: bytes, segment } of options.uplinks) {
+          const uplink = memoryPort({ name: `${id}.${name}`, mtuBytes: bytes })
+          cables.push(segment.attach(uplink))
+          device.register(name, uplink)
+        }
+      } else {
+        const tunnelIp = document.vtepAddress
+        vtep = await openVtepHost({
+          name: systemId,
+          tunnelIp,
+          underlay: carrier,
+          auditMs: AUDIT_MS,
+        })
+      }
     },
     async boot(signal) {
-      if (device === undefined) throw new Error(`host ${id} is off`)
-      setManager(device, options.manager)
+      if (device === undefined && vtep === undefined) throw new Error(`host ${id} is off`)
+      if (device) setManager(device, options.manager)
+      else vtep?.agent.accept(await dial(options.manager, signal))
       const uuids = await Promise.all(
         workloads.map((workload) => options.portUuid(workload.portKey, signal)),
       )
-      await device.whenBridge(BRIDGE, signal)
+      await device?.whenBridge(BRIDGE, signal)
       for (const [at, workload] of workloads.entries()) {
         const tap = tapOf(workload)
         cables.push(() => tap.disconnect())
-        plug(device, BRIDGE, tap.name, uuids[at] ?? '', tap)
+        const uuid = uuids[at] ?? ''
+        if (device) plug(device, BRIDGE, tap.name, uuid, tap)
+        else vtep?.backend.plug(tap.name, tap, uuid)
       }
     },
-    stop() {
+    async stop() {
       device?.close()
+      await vtep?.close()
       device = undefined
+      vtep = undefined
       for (const pull of cables.splice(0)) pull()
     },
   }

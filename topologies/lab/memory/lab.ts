@@ -20,6 +20,7 @@ import { parseIpv4 } from '../../../southbound/wire/address.ts'
 import { unlike } from '../addresses.ts'
 import type { Lab, LabDocument, Step } from '../lab.ts'
 import { portUuid, whenRealized } from '../rest.ts'
+import { uplinksOf } from '../uplinks.ts'
 import { guestsOf, type MemoryWorkload } from './guests.ts'
 import { type MemoryHost, memoryHost } from './host.ts'
 import { type SecureControl, secureControl } from './secure.ts'
@@ -37,6 +38,8 @@ export interface MemoryLab extends Lab, AsyncDisposable {
   readonly store: Store
   readonly hosts: ReadonlyMap<string, MemoryHost>
   readonly workloads: ReadonlyMap<string, MemoryWorkload>
+  /** Segments of the physical networks that declared bridges have uplinks to. */
+  readonly physicalNetworks: ReadonlyMap<string, Hub>
   /** Resolves when every port that has a workload is realized. */
   whenRealized(signal: AbortSignal): Promise<void>
 }
@@ -88,10 +91,12 @@ export async function openMemoryLab(options: MemoryLabOptions): Promise<MemoryLa
     const underlay = hub({ name: 'underlay', mtuBytes: document.underlay.mtuBytes })
     const workloads = guestsOf(document, options.now ?? (() => performance.now()))
     for (const workload of workloads) closing.defer(() => workload.close())
-    const hosts = hostsOf(document, { controller, secure, underlay, workloads })
+    const physicalNetworks = physicalNetworksOf(document)
+    const parts = { controller, underlay, physicalNetworks, workloads }
+    const hosts = hostsOf(document, { ...parts, secure })
     for (const host of hosts.values()) closing.defer(() => host.stop())
-    const lab = labOf({ document, store, controller, underlay, workloads, hosts, closing })
-    for (const host of hosts.values()) host.start()
+    const lab = labOf({ ...parts, document, store, hosts, closing })
+    for (const host of hosts.values()) await host.start()
     await Promise.all(
       [...hosts.values()].map((host) => bootHost(host, { signal, step, workloads })),
     )
@@ -123,25 +128,37 @@ async function bootHost(
 ): Promise<void> {
   await host.boot(signal)
   const own = workloads.filter(({ hostId }) => hostId === host.id).length
-  step?.(`${host.id} connected, br-int made, ${own} workloads plugged`)
+  const made = host.switch ? ', br-int made' : ''
+  step?.(`${host.id} connected${made}, ${own} workloads plugged`)
 }
 
 interface Parts {
   readonly controller: Controller
   readonly secure?: SecureControl | undefined
   readonly underlay: Hub
+  readonly physicalNetworks: ReadonlyMap<string, Hub>
   readonly workloads: readonly MemoryWorkload[]
+}
+
+function physicalNetworksOf(document: LabDocument): Map<string, Hub> {
+  const names = new Set(uplinksOf(document).map(({ physicalNetwork }) => physicalNetwork))
+  return new Map([...names].map((name) => [name, hub({ name })]))
 }
 
 function hostsOf(
   document: LabDocument,
-  { controller, secure, underlay, workloads }: Parts,
+  { controller, secure, underlay, physicalNetworks, workloads }: Parts,
 ): Map<string, MemoryHost> {
+  const uplinks = uplinksOf(document).flatMap((uplink) => {
+    const segment = physicalNetworks.get(uplink.physicalNetwork)
+    return segment ? [{ ...uplink, segment }] : []
+  })
   const entries = Object.entries(document.hosts).map(([id, host]): [string, MemoryHost] => {
     const options = {
       id,
       document: host,
       underlay,
+      uplinks: uplinks.filter(({ hostId }) => hostId === id),
       workloads: workloads.filter(({ hostId }) => hostId === id),
       dial: secure?.dialOf(host.systemId ?? id) ?? dialOf(controller, id),
       manager: secure ? `ssl:${CONTROLLER_ADDRESS}:${controller.ovsdbPort}` : MANAGER,
@@ -175,7 +192,8 @@ interface Site extends Parts {
 function labOf(site: Site): MemoryLab {
   const { document, controller, underlay, hosts, closing } = site
   const vteps = [...hosts.values()].map(({ id, mac, address }) => [id, { mac, address }] as const)
-  const taken = new Set(vteps.map(([, { address }]) => address))
+  const taken = new Set(vteps.flatMap(([, { address }]) => address ?? []))
+  const [near = parseIpv4('192.0.2.1')] = taken
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
     closed ??= closing.disposeAsync()
@@ -191,9 +209,10 @@ function labOf(site: Site): MemoryLab {
     settleMs: SETTLE_MS,
     hosts,
     workloads: new Map(site.workloads.map((workload) => [workload.name, workload])),
+    physicalNetworks: site.physicalNetworks,
     underlay: {
       hosts: Object.fromEntries(vteps),
-      rogueAddress: unlike(vteps[0]?.[1].address ?? 0, taken),
+      rogueAddress: unlike(near, taken),
       rogueMac: ROGUE_MAC,
       inject: (frame) => underlay.send(frame),
       onFrame: (listener) => underlay.onFrame(listener),

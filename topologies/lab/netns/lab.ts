@@ -1,23 +1,27 @@
 /**
- * A lab of real Open vSwitch hosts in network namespaces of this machine (root needed). Implements the
+ * A lab of real hosts in network namespaces of this machine (root needed). Implements the
  * `Lab` of ../lab.ts and adds what tests of faults do: kill and start the controller or a host's daemons,
  * run commands on hosts and in guests.
  *
  *     requirements.ts  what must be installed        plan.ts       names and addresses
  *     state.ts         what a dead lab left          wiring.ts     namespaces and links
- *     ovs-host.ts      Open vSwitch, boot script     workload.ts   guests
+ *     host.ts          start and boot of a host      workload.ts   guests
+ *     ovs-host.ts      kind ovs                      vtep-host.ts  kind vtep
  *     underlay.ts      the network between VTEPs     controller-process.ts, relay.ts
  */
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { switchNames } from '../host-switch.ts'
 import type { Lab, LabDocument, Step } from '../lab.ts'
-import { portUuid, whenRealized } from '../rest.ts'
+import { declarePort, portUuid, whenRealized } from '../rest.ts'
 import { type ControllerProcess, controllerProcess } from './controller-process.ts'
 import { NetnsError } from './error.ts'
+import type { HostOptions, NetnsHost } from './host.ts'
 import type { OvsHost } from './ovs-host.ts'
 import { openSite, type Site } from './site.ts'
 import { together } from './together.ts'
 import type { NetnsUnderlay } from './underlay.ts'
+import type { VtepHost } from './vtep-host.ts'
 import type { NetnsWorkload } from './workload.ts'
 
 const REALIZED_TIMEOUT_MS = 30_000
@@ -32,8 +36,12 @@ export interface NetnsLab extends Lab {
   readonly controller: ControllerProcess
   readonly workloads: ReadonlyMap<string, NetnsWorkload>
   readonly underlay: NetnsUnderlay
-  /** Throws for an id that the document does not have. */
+  /** Of kind ovs. Throws for an id that the document does not have. */
   host(id: string): OvsHost
+  /** Of kind vtep. */
+  vtep(id: string): VtepHost
+  /** All hosts. */
+  readonly machines: ReadonlyMap<string, NetnsHost>
   workload(name: string): NetnsWorkload
 }
 
@@ -55,16 +63,18 @@ export async function openNetnsLab(options: NetnsLabOptions): Promise<NetnsLab> 
   const uuidOf = (tenant: string, portId: string): Promise<string> =>
     portUuid(url, `${tenant}/${portId}`, signal)
   const { tls } = options
-  const site = await openSite({ document, portUuid: uuidOf, tls, signal, step })
+  const declare: HostOptions['declare'] = ({ tenant, portId, hostId, device }) =>
+    declarePort(url, document, { tenant, portId, hostId, device }, signal)
+  const site = await openSite({ document, portUuid: uuidOf, declare, tls, signal, step })
   step?.(`namespaces and links (lab ${site.plan.id})`)
   const controller = await controllerOf(site, options)
   url = controller.url
   const lab = labOf(document, site, controller)
   try {
-    const hosts = [...site.hosts.values()]
-    const startHost = (host: OvsHost) => async (either: AbortSignal) => {
-      await host.startOvs({ emptyDatabase: true, signal: either })
-      step?.(`host ${host.id} runs Open vSwitch`)
+    const hosts = [...site.machines.values()]
+    const startHost = (host: NetnsHost) => async (either: AbortSignal) => {
+      await host.start({ emptyDatabase: true, signal: either })
+      step?.(`host ${host.id} runs ${switchNames[host.plan.switch]}`)
     }
     const startController = async (either: AbortSignal): Promise<void> => {
       await controller.start({ signal: either })
@@ -120,7 +130,9 @@ function labOf(document: LabDocument, site: Site, controller: ControllerProcess)
     controller,
     workloads: site.workloads,
     underlay: site.underlay,
-    host: (id) => of('host', site.hosts, id),
+    machines: site.machines,
+    host: (id) => of('host of kind ovs', site.hosts, id),
+    vtep: (id) => of('host of kind vtep', site.vteps, id),
     workload: (name) => of('workload', site.workloads, name),
     async close() {
       try {

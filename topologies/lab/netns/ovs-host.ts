@@ -1,100 +1,81 @@
 /**
- * A host of kind `ovs`: Open vSwitch in a namespace, and what the operator of a machine does to it, which
- * is never the controller's. Two parts:
+ * A host of kind `ovs`: Open vSwitch in a namespace, or `weft switch` (weft-switch.ts), and what the operator of a machine
+ * does to it (host.ts):
  *
- *   start  service and network scripts: the daemons, br-phy with the underlay NIC and the VTEP address
- *   boot   what is done at every boot: system-id, set-manager, and once the controller has made br-int
- *          the guests are plugged, each with the uuid of its port as iface-id; then the VTEP is announced
- *
- * Both are told by level: running them again changes nothing that is already so.
+ *   start  the daemons, br-phy with the underlay NIC and the VTEP address
+ *   boot   system-id, set-manager, and once the controller has made br-int the guests are plugged, each with the uuid of
+ *          its port as iface-id; then the VTEP is announced
  */
-import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import type { PkiFolder } from '../../../controller/tls/pki-folder.ts'
-import { formatIpv4, formatMac } from '../../../southbound/wire/address.ts'
+import { formatMac } from '../../../southbound/wire/address.ts'
 import { ARP_REQUEST } from '../../../southbound/wire/arp.ts'
 import { arpFrame } from '../../../southbound/wire/frame.ts'
+import {
+  guestsOf,
+  type HostOptions,
+  MAX_BACKOFF_MS,
+  managerOf,
+  type NetnsHost,
+  shellOf,
+} from './host.ts'
 import { ipBatch, within } from './namespace.ts'
 import { type OvsDaemons, ovsDaemons } from './ovs-daemons.ts'
 import { ping } from './ping.ts'
-import { type HostPlan, type SitePlan, UNDERLAY_NIC, type WorkloadPlan } from './plan.ts'
+import { type HostPlan, UNDERLAY_NIC, type WorkloadPlan } from './plan.ts'
 import { frameSender } from './raw-socket.ts'
-import { type LaunchOptions, launch, type Output, type RunOptions, run } from './run.ts'
+import { type Output, type RunOptions, run } from './run.ts'
 import { together } from './together.ts'
+import { weftSwitch } from './weft-switch.ts'
 
 /** The bridge that the controller makes and the guests are plugged into. */
 export const INTEGRATION_BRIDGE = 'br-int'
 const UNDERLAY_BRIDGE = 'br-phy'
-const OVSDB_PORT = 6640
 const BOOT_TIMEOUT_S = 30
-/** A restarted controller is found again within this time, not within the default 8 s. */
-const MAX_BACKOFF_MS = 1000
 
 /** Counters of flows follow the packets at this interval, the lowest that is taken; default 500. */
 const MAX_REVALIDATOR_MS = 100
 
-/** A host of the lab; the commands run in its namespace, with the run directory of its Open vSwitch. */
-export interface OvsHost {
-  readonly id: string
-  readonly plan: HostPlan
-  /** Starts the daemons, on the old database or on a new one, and brings the VTEP up. */
-  startOvs(options: { emptyDatabase: boolean; signal?: AbortSignal | undefined }): Promise<void>
-  /** SIGKILL to ovs-vswitchd and ovsdb-server; resolves when they are gone. */
-  killOvs(): Promise<void>
-  /** What the operator's script does at every boot; resolves when the guests are plugged. */
-  boot(options?: { signal?: AbortSignal | undefined }): Promise<void>
-  exec(argv: readonly string[], options?: RunOptions): Promise<Output>
-  /** A command that runs until it is ended; closing the lab ends it too. */
-  launch(argv: readonly string[], options?: LaunchOptions): ChildProcess
+/** A host of kind ovs; the commands run in its namespace, with the run directory of its switch. */
+export interface OvsHost extends NetnsHost {
   vsctl(args: readonly string[], options?: RunOptions): Promise<Output>
   /** `ovs-ofctl -O OpenFlow13 ARGS`. */
   ofctl(args: readonly string[], options?: RunOptions): Promise<Output>
+  /** Of Open vSwitch alone. */
   appctl(args: readonly string[], options?: RunOptions): Promise<Output>
-}
-
-/** What a host needs to know of the rest of the lab. */
-export interface HostOptions {
-  readonly site: SitePlan
-  readonly runDirectory: string
-  /** Asks the controller for a port's uuid, as whoever starts a guest does. */
-  readonly portUuid: (tenant: string, portId: string) => Promise<string>
-  /** With it the host dials by TLS. */
-  readonly pki?: PkiFolder | undefined
 }
 
 /** A host by its plan; nothing is started yet. */
 export function ovsHost(plan: HostPlan, options: HostOptions): OvsHost {
-  const { site, runDirectory, portUuid, pki } = options
-  const daemons = ovsDaemons(plan.namespace, join(runDirectory, plan.id))
-  const guests = site.workloads.filter((workload) => workload.hostId === plan.id)
-  const env = { OVS_RUNDIR: daemons.directory }
+  const { site, runDirectory, pki } = options
+  const directory = join(runDirectory, plan.id)
+  const isOurs = plan.switch === 'weft-switch'
+  const daemons = isOurs ? weftSwitch(plan, directory) : ovsDaemons(plan.namespace, directory)
   return {
     id: plan.id,
     plan,
-    async startOvs({ emptyDatabase, signal }) {
+    async start({ emptyDatabase, signal }) {
       await daemons.startDatabase({ emptyDatabase, signal })
+      if (isOurs) return daemons.startSwitch({ signal })
       // Before the switch starts and without waiting for it: it comes up with br-phy already asked for.
       await daemons.vsctl(['--no-wait', ...underlayRows(plan)], { signal })
       await daemons.startSwitch({ signal })
-      await bringVtepUp(plan, site.underlay.prefix, daemons, signal)
+      await bringVtepUp(plan, daemons, signal)
     },
-    killOvs: () => daemons.kill(),
+    kill: () => daemons.kill(),
     async boot({ signal } = {}) {
-      const manager = `${pki ? 'ssl' : 'tcp'}:${formatIpv4(site.controller.address)}:${OVSDB_PORT}`
-      const rows = [...sslRows(plan, pki), ...identityRows(plan, manager)]
+      const rows = [...sslRows(plan, pki), ...identityRows(plan, managerOf(options))]
       await daemons.vsctl(['--no-wait', ...rows], { signal })
       const bridge = ['wait-until', 'Bridge', INTEGRATION_BRIDGE]
       await daemons.vsctl([`--timeout=${BOOT_TIMEOUT_S}`, ...bridge], { signal })
-      const uuids = await Promise.all(guests.map(({ tenant, portId }) => portUuid(tenant, portId)))
-      const plugs = guests.flatMap((guest, index) => plugRows(guest, uuids[index] ?? ''))
+      const guests = await guestsOf(plan, options)
+      const plugs = guests.flatMap(({ guest, uuid }) => plugRows(guest, uuid))
       await daemons.vsctl([`--timeout=${BOOT_TIMEOUT_S}`, ...plugs], { signal })
       daemons.growReceiveBuffers()
       const peers = site.hosts.filter((host) => host.id !== plan.id)
-      await meetPeers(plan, peers, signal)
+      if (!isOurs) await meetPeers(plan, peers, signal)
     },
-    exec: (argv, runOptions) => run(within(plan.namespace, argv), { ...runOptions, env }),
-    launch: (argv, launchOptions) =>
-      launch(within(plan.namespace, argv), { ...launchOptions, env }),
+    ...shellOf(plan, { OVS_RUNDIR: daemons.directory }),
     vsctl: daemons.vsctl,
     ofctl: daemons.ofctl,
     appctl: daemons.appctl,
@@ -118,16 +99,22 @@ function underlayRows(plan: HostPlan): string[] {
 /** The bridge's device is a new one after every start of the switch: address and flows are set again. */
 async function bringVtepUp(
   plan: HostPlan,
-  prefix: number,
   daemons: OvsDaemons,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const address = `${formatIpv4(plan.vtep.address)}/${prefix}`
+  // An IPv6 address is there at once with `nodad`, without the test whether somebody else has it.
   const interfaceUp = [
-    `address replace ${address} dev ${UNDERLAY_BRIDGE}`,
+    ...plan.vtep.addresses.map(
+      (each) =>
+        `address replace ${each} dev ${UNDERLAY_BRIDGE}${each.includes(':') ? ' nodad' : ''}`,
+    ),
     `link set dev ${UNDERLAY_BRIDGE} up`,
   ]
   const flows = [`in_port=${UNDERLAY_NIC},actions=LOCAL`, `in_port=LOCAL,actions=${UNDERLAY_NIC}`]
+  if (plan.vtep.addresses.some((each) => each.includes(':'))) {
+    const enable = `echo 0 > /proc/sys/net/ipv6/conf/${UNDERLAY_BRIDGE}/disable_ipv6`
+    await run(within(plan.namespace, ['sh', '-c', enable]), { signal })
+  }
   await ipBatch(plan.namespace, interfaceUp, signal)
   const input = `${flows.join('\n')}\n`
   await daemons.ofctl(['add-flows', UNDERLAY_BRIDGE, '-'], { input, signal })
@@ -153,7 +140,7 @@ function identityRows(plan: HostPlan, manager: string): string[] {
 
 /**
  * Open vSwitch drops the first packet to a VTEP whose MAC it does not know, and learns MACs only from ARP
- * replies and announcements that it sees on br-phy. So the host announces itself to its peers, and asks
+ * replies, neighbour advertisements and announcements that it sees on br-phy. So the host announces itself to its peers, and asks
  * for theirs; a peer that is down is none of its business.
  */
 async function meetPeers(
@@ -161,15 +148,22 @@ async function meetPeers(
   peers: readonly HostPlan[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { mac: sha, address: spa } = plan.vtep
-  const sender = frameSender({ namespace: plan.namespace, device: UNDERLAY_BRIDGE })
-  sender.send(arpFrame({ op: ARP_REQUEST, sha, spa, tha: 0, tpa: spa }))
-  sender.close()
+  const { mac: sha, address: spa, addresses } = plan.vtep
+  const families = new Set(addresses.map((address) => address.includes(':')))
+  if (spa !== undefined) {
+    const sender = frameSender({ namespace: plan.namespace, device: UNDERLAY_BRIDGE })
+    sender.send(arpFrame({ op: ARP_REQUEST, sha, spa, tha: 0, tpa: spa }))
+    sender.close()
+  }
   await together(
     signal,
-    peers.map((peer) => async (either: AbortSignal) => {
-      await ping(plan.namespace, peer.vtep.address, { bytes: 56, timeoutMs: 200, signal: either })
-    }),
+    peers
+      .flatMap(({ vtep }) => vtep.addresses)
+      .filter((address) => families.has(address.includes(':')))
+      .map((address) => async (either: AbortSignal) => {
+        const target = address.replace(/\/.*/, '')
+        await ping(plan.namespace, target, { bytes: 56, timeoutMs: 200, signal: either })
+      }),
   )
 }
 

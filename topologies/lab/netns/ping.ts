@@ -6,10 +6,10 @@ import { RunError, run } from './run.ts'
 /** Exit code of ping(8) when no answer came, or when the frame was too long to leave. */
 const NO_ANSWER = 1
 
-/** DF set, `bytes` of payload. True when the answer came within `timeoutMs`. */
+/** DF set, `bytes` of payload; `target` is IPv4 of 32 bits, or the text of either family. True when the answer came within `timeoutMs`. */
 export async function ping(
   namespace: string,
-  target: number,
+  target: number | string,
   options: {
     readonly bytes: number
     readonly timeoutMs: number
@@ -19,10 +19,18 @@ export async function ping(
   const size = ['-M', 'do', '-s', String(options.bytes)]
   const once = ['-n', '-q', '-c', '1', '-W', String(options.timeoutMs / 1000)]
   try {
-    await run(within(namespace, ['ping', ...once, ...size, formatIpv4(target)]), {
-      signal: options.signal,
-      timeoutMs: options.timeoutMs + 5000,
-    })
+    await run(
+      within(namespace, [
+        'ping',
+        ...once,
+        ...size,
+        typeof target === 'string' ? target : formatIpv4(target),
+      ]),
+      {
+        signal: options.signal,
+        timeoutMs: options.timeoutMs + 5000,
+      },
+    )
     return true
   } catch (error) {
     if (error instanceof RunError && error.exitCode === NO_ANSWER) return false

@@ -11,22 +11,33 @@
  * Everything is told apart by its namespace; the id in names and addresses is for the reader of logs.
  */
 import { parseCidr, parseIpv4, parseMac, prefixMask } from '../../../southbound/wire/address.ts'
+import { ipv4Of, vtepAddresses } from '../addresses.ts'
+import { type LabSwitch, switchOf } from '../host-switch.ts'
 import type { LabDocument } from '../lab.ts'
 import { NetnsError } from './error.ts'
 
-/** One end in the underlay's subnet. MAC 48 bits, address 32 bits. */
+/** One end of a link. MAC 48 bits, IPv4 address 32 bits. */
 export interface Endpoint {
   readonly mac: number
   readonly address: number
 }
 
-/** A machine with an Open vSwitch of its own. */
+/** A VTEP: its addresses with the prefix of their link (`192.0.2.11/24`, `2001:db8::11/64`), and the IPv4 one as 32 bits. */
+export interface VtepPlan {
+  readonly mac: number
+  readonly address: number | undefined
+  readonly addresses: readonly string[]
+}
+
+/** A machine with a switch of its own. */
 export interface HostPlan {
   readonly id: string
+  readonly switch: LabSwitch
   readonly systemId: string
   readonly namespace: string
-  /** The VTEP, on br-phy. */
-  readonly vtep: Endpoint
+  /** The VTEP, on br-phy, or on the underlay NIC itself. */
+  readonly vtep: VtepPlan
+  readonly hasVtepOnNic: boolean
   readonly underlayMtuBytes: number
   /** Its underlay NIC's other end, a port of the underlay bridge. */
   readonly underlayPort: string
@@ -68,6 +79,8 @@ export interface SitePlan {
   readonly workloads: readonly WorkloadPlan[]
 }
 
+/** Prefix length of an IPv6 underlay. */
+const IPV6_PREFIX = 64
 /** Prefix length of the management network. */
 export const MANAGEMENT_PREFIX = 24
 /** Names of interfaces that are the same in every lab. */
@@ -89,14 +102,22 @@ export function planSite(id: string, document: LabDocument): SitePlan {
     parseMac(`02:57:${id.replace(/..(?!$)/g, '$&:')}:00`) + index
   const management = managementNetwork(id)
   const hostEntries = Object.entries(document.hosts)
-  const vteps = hostEntries.map(([, host]) => parseIpv4(host.vtepAddress))
+  const vteps = hostEntries.flatMap(([, host]) => ipv4Of(vtepAddresses(host)) ?? [])
   const underlayPrefix = commonPrefix(vteps)
   const hosts = hostEntries.map(
     ([hostId, host], index): HostPlan => ({
       id: hostId,
+      switch: switchOf(document, hostId),
       systemId: host.systemId ?? hostId,
       namespace: `${prefix}host-${hostId}`,
-      vtep: { mac: mac(0x10 + index), address: parseIpv4(host.vtepAddress) },
+      vtep: {
+        mac: mac(0x10 + index),
+        address: ipv4Of(vtepAddresses(host)),
+        addresses: vtepAddresses(host).map((address) =>
+          address.includes(':') ? `${address}/${IPV6_PREFIX}` : `${address}/${underlayPrefix}`,
+        ),
+      },
+      hasVtepOnNic: switchOf(document, hostId) === 'linux-bridge',
       underlayMtuBytes: host.underlayMtuBytes,
       underlayPort: `u${id}-${index + 1}`,
       management: { mac: mac(0x80 + index), address: management + 10 + index },
@@ -179,8 +200,8 @@ function commonPrefix(addresses: readonly number[]): number {
   return 0
 }
 
-/** The highest address of the subnet that no VTEP has. */
+/** The highest address of the subnet that no VTEP has; of TEST-NET-1 where they have IPv6 alone. */
 function freeAddress(taken: readonly number[], prefix: number): number {
-  const last = ((taken[0] ?? 0) | ~prefixMask(prefix)) >>> 0
+  const last = ((taken[0] ?? parseIpv4('192.0.2.0')) | ~prefixMask(prefix)) >>> 0
   for (let address = last - 1; ; address--) if (!taken.includes(address)) return address
 }

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
+import type { LabDocument } from '../lab.ts'
 import { SEARCH_PATH } from './run.ts'
 
 /** Commands, and the Debian package that has each. */
@@ -18,11 +19,20 @@ const COMMANDS: readonly (readonly [command: string, debianPackage: string])[] =
   ['ovs-ofctl', 'openvswitch-common'],
 ]
 
-/** Why there can be no netns lab on this machine, as one phrase; undefined when there can. */
-export function missingForNetns(): string | undefined {
+/** For hosts of kind vtep. */
+const VTEP_COMMANDS: typeof COMMANDS = [
+  ['bridge', 'iproute2'],
+  ['nft', 'nftables'],
+  ['vtep-ctl', 'openvswitch-vtep'],
+]
+
+/** Why there can be no netns lab of this document on this machine, as one phrase; undefined when there can. */
+export function missingForNetns(document?: Pick<LabDocument, 'hosts'>): string | undefined {
   if (process.platform !== 'linux') return `needs Linux, this is ${process.platform}`
   if (process.getuid?.() !== 0) return 'needs root'
-  const missing = COMMANDS.filter(([command]) => !isInstalled(command))
+  const kinds = Object.values(document?.hosts ?? {}).map(({ kind }) => kind)
+  const wanted = kinds.includes('vtep') ? [...COMMANDS, ...VTEP_COMMANDS] : COMMANDS
+  const missing = wanted.filter(([command]) => !isInstalled(command))
   if (missing.length === 0) return undefined
   const commands = missing.map(([command]) => command).join(', ')
   const packages = [...new Set(missing.map(([, name]) => name))].join(' ')

@@ -4,14 +4,19 @@
  */
 
 import { join } from 'node:path'
+import { labSwitches } from '../../../controller/model/document-schema.ts'
 import type { PkiFolder } from '../../../controller/tls/pki-folder.ts'
 import { formatIpv4 } from '../../../southbound/wire/address.ts'
 import { makeCertificates } from '../certificates.ts'
 import type { LabDocument, Step } from '../lab.ts'
+import { emulator } from './emulator.ts'
+import { NetnsError } from './error.ts'
+import type { HostOptions, NetnsHost } from './host.ts'
 import { type OvsHost, ovsHost } from './ovs-host.ts'
-import { planSite, type SitePlan } from './plan.ts'
+import { type HostPlan, planSite, type SitePlan } from './plan.ts'
 import { makeRunDirectory, type RunDirectory, removeDeadLabs, removeLab } from './state.ts'
 import { type NetnsUnderlay, netnsUnderlay } from './underlay.ts'
+import { type VtepHost, vtepHost } from './vtep-host.ts'
 import { wireSite } from './wiring.ts'
 import { type NetnsWorkload, netnsWorkload } from './workload.ts'
 
@@ -19,8 +24,12 @@ import { type NetnsWorkload, netnsWorkload } from './workload.ts'
 export interface Site {
   readonly plan: SitePlan
   readonly runDirectory: RunDirectory
-  /** By id. */
+  /** Of kind ovs, by id. */
   readonly hosts: ReadonlyMap<string, OvsHost>
+  /** Of kind vtep, by id. */
+  readonly vteps: ReadonlyMap<string, VtepHost>
+  /** All of them, in the document's order. */
+  readonly machines: ReadonlyMap<string, NetnsHost>
   /** By name, in the document's order. */
   readonly workloads: ReadonlyMap<string, NetnsWorkload>
   readonly underlay: NetnsUnderlay
@@ -33,7 +42,8 @@ export interface Site {
 /** What a site is built from. */
 export interface SiteOptions {
   readonly document: LabDocument
-  readonly portUuid: (tenant: string, portId: string) => Promise<string>
+  readonly portUuid: HostOptions['portUuid']
+  readonly declare?: HostOptions['declare']
   readonly tls?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly step?: Step | undefined
@@ -41,7 +51,7 @@ export interface SiteOptions {
 
 /** Makes the cables of a site, after what dead labs left is gone. Nothing is left when it fails. */
 export async function openSite(options: SiteOptions): Promise<Site> {
-  const { document, portUuid, tls, signal, step } = options
+  const { document, portUuid, declare, tls, signal, step } = options
   const removed = await removeDeadLabs()
   if (removed.length > 0) step?.(`removed what a dead lab left (${removed.join(', ')})`)
   const runDirectory = makeRunDirectory()
@@ -51,7 +61,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     const directory = join(runDirectory.path, 'pki')
     const pki = tls ? makeCertificates(document, { directory, controller }) : undefined
     await wireSite(plan, signal)
-    return siteOf(plan, runDirectory, { portUuid, pki })
+    return siteOf(plan, runDirectory, { portUuid, pki, declare: declare ?? nobodyDeclares })
   } catch (error) {
     await removeLab(runDirectory)
     throw error
@@ -61,16 +71,27 @@ export async function openSite(options: SiteOptions): Promise<Site> {
 function siteOf(
   plan: SitePlan,
   runDirectory: RunDirectory,
-  { portUuid, pki }: Pick<SiteOptions, 'portUuid'> & Pick<Site, 'pki'>,
+  own: Pick<HostOptions, 'portUuid' | 'declare'> & Pick<Site, 'pki'>,
 ): Site {
-  const hostOptions = { site: plan, runDirectory: runDirectory.path, portUuid, pki }
-  const hosts = new Map(plan.hosts.map((host) => [host.id, ovsHost(host, hostOptions)]))
+  const { pki } = own
+  const hostOptions = { site: plan, runDirectory: runDirectory.path, ...own }
+  const hosts = new Map<string, OvsHost>()
+  const vteps = new Map<string, VtepHost>()
+  const machines = new Map<string, NetnsHost>()
+  for (const host of plan.hosts) {
+    if (isVtep(host)) vteps.set(host.id, vtepOf(host)(host, hostOptions))
+    else hosts.set(host.id, ovsHost(host, hostOptions))
+    const machine = vteps.get(host.id) ?? hosts.get(host.id)
+    if (machine) machines.set(host.id, machine)
+  }
   const workloads = new Map(plan.workloads.map((guest) => [guest.name, netnsWorkload(guest)]))
   const underlay = netnsUnderlay(plan)
   return {
     plan,
     runDirectory,
     hosts,
+    vteps,
+    machines,
     workloads,
     underlay,
     pki,
@@ -81,3 +102,10 @@ function siteOf(
     },
   }
 }
+
+const nobodyDeclares = (): Promise<void> => Promise.reject(new NetnsError('nobody declares ports'))
+
+const vtepOf = (host: HostPlan) => (host.switch === 'ovs-vtep' ? emulator : vtepHost)
+
+const isVtep = (host: HostPlan): boolean =>
+  (labSwitches.vtep as readonly string[]).includes(host.switch)

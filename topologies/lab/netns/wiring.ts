@@ -73,7 +73,11 @@ function underlayLinks(plan: SitePlan): string[] {
     veth(rogue, { namespace, device: plan.rogue.underlayPort, mtuBytes }),
     ...plan.hosts.map((host) =>
       veth(
-        { namespace: host.namespace, device: UNDERLAY_NIC, mtuBytes: host.underlayMtuBytes },
+        {
+          ...{ namespace: host.namespace, device: UNDERLAY_NIC, mtuBytes: host.underlayMtuBytes },
+          // Where the VTEP's address is on the NIC itself.
+          ...(host.hasVtepOnNic && { mac: host.vtep.mac }),
+        },
         { namespace, device: host.underlayPort, mtuBytes },
       ),
     ),

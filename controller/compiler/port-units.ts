@@ -1,0 +1,193 @@
+/**
+ * One port: admitted and secured on its own host; answered for, looked up and reached from every host of the network. A
+ * sub-port is a port like any other, but for the tag on its frames. Shared flows go to the network's blocks, so that a port
+ * costs its own host a handful of flows and every other host of the network three, whatever the number of hosts.
+ */
+import type { Action } from '../../southbound/openflow/action.ts'
+import type { Match } from '../../southbound/openflow/match.ts'
+import { parseIpv4, parseMac } from '../../southbound/wire/address.ts'
+import type { Network } from '../model/schema.ts'
+import { guestBytes, segmentsOf } from '../model/segment.ts'
+import { flow } from './items.ts'
+import {
+  ARP,
+  ETHERNET_BYTES,
+  fromSegment,
+  goto,
+  IPV4,
+  measure,
+  move,
+  networkKeyOf,
+  notFromTunnel,
+  output,
+  outputTagged,
+  PRIORITY_TAG,
+  popTag,
+  set,
+  TAG_BYTES,
+  TAGGED_AND_FITTING,
+  taggedWith,
+} from './parts.ts'
+import type { Emitter, PlacedAt, Placement, Unit } from './program.ts'
+import type { DropReason } from './reason.ts'
+import { dropAndShow } from './sample-units.ts'
+import { block, register, TUNNEL_OFPORT, table } from './stages.ts'
+import { toVtep, waysTo } from './ways.ts'
+
+const { origin, network, source, destination, senderTag } = register
+
+export const port: Unit = {
+  name: 'port',
+  on: 'each',
+  of: 'placement',
+  run(view, key) {
+    const place = view.get('placement', key)
+    const net = place && view.get('network', networkKeyOf(place))
+    if (!net || !view.get('host', place.hostId)) return
+    if (place.at.kind !== 'vtep') {
+      admit(view, key, net, { ...place, at: place.at })
+      secure(view, key, place)
+      blame(view, key, place)
+    }
+    answer(view, key, net, place)
+    reach(view, key, net, place)
+  },
+}
+
+type AtSwitch = Exclude<PlacedAt, { kind: 'vtep' }>
+
+/** Classified by where it comes in, and given out there. */
+function admit(
+  view: Emitter,
+  key: string,
+  net: Network,
+  { port, hostId, at }: Placement & { readonly at: AtSwitch },
+): void {
+  const from = [`port/${key}`]
+  const own = (tableId: number, priority: number, match: Match, does: Parameters<typeof flow>[4]) =>
+    view.emit(block.host(hostId), flow(from, tableId, priority, match, does))
+  const { ofport } = at
+  const bytes = ETHERNET_BYTES + guestBytes(net)
+  const sender = [set(network, net.number), set(source, port.number)]
+  const enter = (...apply: Action[]) => ({ apply: [...apply, ...sender], goto: table.admission })
+  const withoutTag = [measure(bytes + TAG_BYTES), popTag]
+  if (at.kind === 'subport') {
+    const tag = taggedWith(at.vid)
+    const does = enter(...withoutTag, set(senderTag, tag))
+    own(table.classify, 120, { in_port: ofport, vlan_vid: tag }, does)
+  } else {
+    own(table.classify, 100, { in_port: ofport }, enter(measure(bytes)))
+    // A priority tag is no VLAN, RFC 7348 §6.1.
+    const match = { in_port: ofport, vlan_vid: PRIORITY_TAG }
+    own(table.classify, 110, match, enter(...withoutTag))
+  }
+  const apply = outputTagged(ofport, at.kind === 'subport' ? at.vid : undefined)
+  own(table.output, 200, { [destination]: port.number }, { apply })
+}
+
+/** What every host drops, once more with the port that sent it: its counters are the port's. */
+function blame(view: Emitter, key: string, { port, hostId }: Placement): void {
+  const mine = { [source]: port.number }
+  const drop = (tableId: number, priority: number, match: Match, reason: DropReason) =>
+    view.emit(
+      block.host(hostId),
+      flow([`port/${key}`], tableId, priority, { ...mine, ...match }, dropAndShow(reason)),
+    )
+  drop(table.admission, 201, TAGGED_AND_FITTING, 'vlan_not_allowed')
+  drop(table.responders, 101, { eth_type: ARP, arp_op: 1 }, 'arp_unknown')
+  drop(table.l2, 1, {}, 'mac_unknown')
+}
+
+/** Held to its addresses. */
+function secure(view: Emitter, key: string, { port, hostId }: Placement): void {
+  const from = [`port/${key}`]
+  const own = (priority: number, match: Match, does: Parameters<typeof flow>[4]) =>
+    view.emit(block.host(hostId), flow(from, table.portSecurity, priority, match, does))
+  const mac = parseMac(port.mac)
+  const mine = { [source]: port.number, eth_src: mac }
+  own(10, { [source]: port.number }, dropAndShow('port_security'))
+  for (const address of port.addresses.map(parseIpv4)) {
+    own(100, { ...mine, eth_type: IPV4, ipv4_src: address }, goto(table.l2))
+    // A sender of 0.0.0.0 is an address probe (RFC 5227 §2.1.1).
+    for (const arp_spa of [address, 0])
+      own(100, { ...mine, eth_type: ARP, arp_sha: mac, arp_spa }, goto(table.responders))
+  }
+}
+
+/** ARP for its addresses is answered on every host of the network, but not to itself. */
+function answer(view: Emitter, key: string, net: Network, place: Placement): void {
+  const { port, hostId, at } = place
+  const from = [`port/${key}`]
+  for (const address of port.addresses.map(parseIpv4)) {
+    const asked = { eth_type: ARP, arp_op: 1, arp_tpa: address }
+    // Or its duplicate address detection would fail; its announcements are flooded.
+    if (at.kind !== 'vtep')
+      view.emit(
+        block.host(hostId),
+        flow(from, table.responders, 300, { [source]: port.number, ...asked }, goto(table.l2)),
+      )
+    view.emit(
+      block.network(networkKeyOf(place)),
+      flow(
+        from,
+        table.responders,
+        200,
+        { [network]: net.number, ...asked },
+        { apply: arpReply(parseMac(port.mac), address), goto: table.answer },
+      ),
+    )
+  }
+}
+
+/** Turns an ARP request in place into its answer (RFC 826). */
+function arpReply(mac: number, address: number): Action[] {
+  return [
+    move(['eth_src', 0], ['eth_dst', 0], 48),
+    set('eth_src', mac),
+    set('arp_op', 2),
+    move(['arp_sha', 0], ['arp_tha', 0], 48),
+    move(['arp_spa', 0], ['arp_tpa', 0], 32),
+    set('arp_sha', mac),
+    set('arp_spa', address),
+  ]
+}
+
+/**
+ * Of a VXLAN network every host knows every port; of the others a host knows its own, and the physical network the rest.
+ * From outside nobody may be one of them: that is a loop, or a forgery.
+ */
+function reach(view: Emitter, key: string, net: Network, place: Placement): void {
+  const { port, hostId } = place
+  const home = view.get('host', hostId)
+  if (!home || (net.type !== 'vxlan' && home.kind !== 'ovs')) return
+  const from = [`port/${key}`]
+  const mac = parseMac(port.mac)
+  const here = { [network]: net.number }
+  view.emit(
+    net.type === 'vxlan' ? block.network(networkKeyOf(place)) : block.host(hostId),
+    flow(
+      from,
+      table.l2,
+      100,
+      { ...here, eth_dst: mac },
+      { apply: [set(destination, port.number)], goto: table.output },
+    ),
+  )
+  if (segmentsOf(net).length > 0)
+    view.emit(
+      block.host(net.extension?.hostId ?? hostId),
+      flow(
+        from,
+        table.portSecurity,
+        100,
+        { ...here, [origin]: fromSegment, eth_src: mac },
+        { drop: 'source_looped' },
+      ),
+    )
+  if (net.type !== 'vxlan') return
+  for (const [way, vtep] of waysTo(home)) {
+    const apply = [set('tunnel_id', BigInt(net.vni)), toVtep(vtep), output(TUNNEL_OFPORT)]
+    const match = { [origin]: notFromTunnel, [destination]: port.number }
+    view.emit(block.way(way, networkKeyOf(place)), flow(from, table.output, 100, match, { apply }))
+  }
+}

@@ -1,0 +1,82 @@
+/** What every host has: the entries of the pipeline, and at the end of each table the drop with its reason. */
+import { IN_PORT } from '../../southbound/openflow/port.ts'
+import { flow } from './items.ts'
+import {
+  ARP,
+  fromSegment,
+  goto,
+  move,
+  output,
+  PRIORITY_TAG,
+  popTag,
+  pushTag,
+  TAGGED,
+  TAGGED_AND_FITTING,
+} from './parts.ts'
+import type { Unit } from './program.ts'
+import { block, register, TUNNEL_OFPORT, table } from './stages.ts'
+
+const { origin, senderTag, liftedTag } = register
+
+export const site: Unit = {
+  name: 'site',
+  on: 'site',
+  run(view) {
+    const emit = (...args: Parameters<typeof flow>) => view.emit(block.site, flow(...args))
+    const from = ['site']
+    emit(from, table.classify, 100, { in_port: TUNNEL_OFPORT }, goto(table.tunnel))
+    // A priority tag is no VLAN, RFC 7348 §6.1.
+    emit(
+      from,
+      table.classify,
+      110,
+      { in_port: TUNNEL_OFPORT, vlan_vid: PRIORITY_TAG },
+      { apply: [popTag], goto: table.tunnel },
+    )
+    emit(from, table.classify, 0, {}, { drop: 'port_unknown' })
+    emit(from, table.tunnel, 0, {}, { drop: 'vni_unknown' })
+    emit(from, table.peer, 0, {}, { drop: 'vtep_unknown' })
+    emit(from, table.admission, 200, TAGGED_AND_FITTING, { drop: 'vlan_not_allowed' })
+    emit(from, table.admission, 0, {}, goto(table.portSecurity))
+    emit(from, table.innerTag, 100, { vlan_vid: TAGGED }, { drop: 'vlan_not_allowed' })
+    emit(
+      from,
+      table.innerTag,
+      0,
+      {},
+      {
+        apply: [
+          pushTag,
+          move([liftedTag, 0], ['vlan_vid', 0], 12),
+          move([liftedTag, 12], ['vlan_pcp', 0], 3),
+        ],
+        goto: table.portSecurity,
+      },
+    )
+    // Whoever is on a physical network is no port of ours, and answers for himself.
+    emit(from, table.portSecurity, 50, { [origin]: fromSegment }, goto(table.l2))
+    emit(from, table.portSecurity, 0, {}, { drop: 'port_security' })
+    emit(from, table.responders, 100, { eth_type: ARP, arp_op: 1 }, { drop: 'arp_unknown' })
+    emit(from, table.responders, 0, {}, goto(table.l2))
+    emit(from, table.l2, 0, {}, { drop: 'mac_unknown' })
+    emit(from, table.output, 0, {}, { drop: 'port_not_here' })
+    emit(from, table.answer, 0, {}, { apply: [output(IN_PORT)] })
+    emit(
+      from,
+      table.answer,
+      100,
+      { [senderTag]: TAGGED },
+      { apply: [pushTag, move([senderTag, 0], ['vlan_vid', 0], 12), output(IN_PORT)] },
+    )
+  },
+}
+
+export const host: Unit = {
+  name: 'host',
+  on: 'each',
+  of: 'host',
+  run(view, key) {
+    if (view.get('host', key)?.kind === 'ovs') view.link(key, block.site)
+    view.link(key, block.host(key))
+  },
+}

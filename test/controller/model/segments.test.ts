@@ -1,0 +1,451 @@
+/** Networks of type vlan and flat, extensions, physical networks and bridges. */
+import { describe, expect, test } from 'vitest'
+import { applyEdits } from '../../../controller/model/edit.ts'
+import type { Edit } from '../../../controller/model/schema.ts'
+import { counting, drop, problemsOf, put, siteWith, smallSite } from './site.ts'
+
+const h1 = { vtepAddress: '192.0.2.11', underlayMtuBytes: 9050 }
+const vtep = put('host', 'v1', { kind: 'vtep', vtepAddress: '192.0.2.21', underlayMtuBytes: 9050 })
+const physical = put('physicalNetwork', 'p1', { vids: [7, '100-199'], mtuBytes: 9000 })
+const vlan = put('network', 'acme/vlan', { type: 'vlan', physicalNetwork: 'p1', vid: 100 })
+const flat = put('network', 'acme/flat', { type: 'flat', physicalNetwork: 'p1' })
+const extension = { physicalNetwork: 'p1', vid: 101, hostId: 'h1' }
+const extended = put('network', 'acme/wide', { vni: 6000, extension })
+
+/** Each against a site that has all of the above. */
+const refused: readonly (readonly [string, Edit, string, string, unknown, RegExp])[] = [
+  [
+    'a VID that another network has, also of another tenant',
+    put('network', 'globex/n', { type: 'vlan', physicalNetwork: 'p1', vid: 100 }),
+    'vid_taken',
+    '/vid',
+    100,
+    /no other network/,
+  ],
+  [
+    'a VID that an extension has',
+    put('network', 'globex/n', { type: 'vlan', physicalNetwork: 'p1', vid: 101 }),
+    'vid_taken',
+    '/vid',
+    101,
+    /no other network/,
+  ],
+  [
+    'an extension to a VID that a network has',
+    put('network', 'globex/n', { extension: { ...extension, vid: 100 } }),
+    'vid_taken',
+    '/extension/vid',
+    100,
+    /no other network/,
+  ],
+  [
+    'a second flat network',
+    put('network', 'globex/n', { type: 'flat', physicalNetwork: 'p1' }),
+    'untagged_taken',
+    '/physicalNetwork',
+    'p1',
+    /no other network/,
+  ],
+  [
+    'an untagged extension beside a flat network',
+    put('network', 'globex/n', { extension: { physicalNetwork: 'p1', hostId: 'h1' } }),
+    'untagged_taken',
+    '/extension/physicalNetwork',
+    'p1',
+    /no other network/,
+  ],
+  [
+    'a VID that the physical network does not give',
+    put('network', 'acme/n', { type: 'vlan', physicalNetwork: 'p1', vid: 200 }),
+    'vid_not_allowed',
+    '/vid',
+    200,
+    /^a VID among 7, 100-199$/,
+  ],
+  [
+    'VID 0',
+    put('network', 'acme/n', { type: 'vlan', physicalNetwork: 'p1', vid: 0 }),
+    'out_of_range',
+    '/vid',
+    0,
+    /1 to 4094/,
+  ],
+  [
+    'VID 4095',
+    put('network', 'acme/n', { type: 'vlan', physicalNetwork: 'p1', vid: 4095 }),
+    'out_of_range',
+    '/vid',
+    4095,
+    /1 to 4094/,
+  ],
+  [
+    'a VLAN of no physical network',
+    put('network', 'acme/n', { type: 'vlan', vid: 5 }),
+    'missing',
+    '/physicalNetwork',
+    undefined,
+    /^physicalNetwork, a string: the id of a physical network/,
+  ],
+  [
+    'a VLAN of a physical network that does not exist',
+    put('network', 'acme/n', { type: 'vlan', physicalNetwork: 'pl' }),
+    'unknown_reference',
+    '/physicalNetwork',
+    'pl',
+    /the id of a physical network; known: p1/,
+  ],
+  [
+    'a VNI of a VLAN network',
+    put('network', 'acme/n', { type: 'vlan', physicalNetwork: 'p1', vni: 77 }),
+    'property_of_type',
+    '/vni',
+    77,
+    /^vni left out, or type vxlan$/,
+  ],
+  [
+    'a VID of a VXLAN network',
+    put('network', 'acme/n', { vid: 77 }),
+    'property_of_type',
+    '/vid',
+    77,
+    /^vid left out, or type vlan$/,
+  ],
+  [
+    'a VLAN network that is transparent',
+    put('network', 'acme/n', { type: 'vlan', physicalNetwork: 'p1', vlanTransparent: true }),
+    'property_of_type',
+    '/vlanTransparent',
+    true,
+    /type vxlan/,
+  ],
+  [
+    'another type for a network that lives',
+    put('network', 'acme/vlan', { type: 'flat', physicalNetwork: 'p1' }),
+    'fixed',
+    '/type',
+    'flat',
+    /^vlan, or another object$/,
+  ],
+  [
+    'an MTU that the physical network does not carry',
+    put('network', 'acme/vlan', { type: 'vlan', physicalNetwork: 'p1', mtuBytes: 9001 }),
+    'mtu_exceeds_physical',
+    '/mtuBytes',
+    9001,
+    /^at most 9000, or a physical network of at least 9001$/,
+  ],
+  [
+    'an MTU that fits without the tags that workloads may send',
+    put('network', 'acme/n', {
+      mtuBytes: 8997,
+      vlanTransparent: true,
+      extension: { ...extension, vid: 102 },
+    }),
+    'mtu_exceeds_underlay',
+    '/mtuBytes',
+    8997,
+    /^at most 8996, or an underlay of at least 9051$/,
+  ],
+  [
+    'QinQ that fits as one tag',
+    put('network', 'acme/n', { mtuBytes: 8996, vlanTransparent: 'qinq' }),
+    'mtu_exceeds_underlay',
+    '/mtuBytes',
+    8996,
+    /^at most 8992, /,
+  ],
+  [
+    'an extension at an unknown host',
+    put('network', 'acme/n', { extension: { physicalNetwork: 'p1', vid: 103, hostId: 'h9' } }),
+    'unknown_reference',
+    '/extension/hostId',
+    'h9',
+    /known: h1, v1/,
+  ],
+  [
+    'an extension at a host of kind vtep',
+    put('network', 'acme/n', { extension: { physicalNetwork: 'p1', vid: 103, hostId: 'v1' } }),
+    'host_kind_mismatch',
+    '/extension/hostId',
+    'v1',
+    /^a host of kind ovs$/,
+  ],
+  [
+    'tags of workloads on the untagged wire of a physical network',
+    put('network', 'acme/n', {
+      vlanTransparent: true,
+      extension: { physicalNetwork: 'p2', hostId: 'h1' },
+    }),
+    'extension_untagged',
+    '/extension',
+    true,
+    /^a vid in the extension, or vlanTransparent left out$/,
+  ],
+  [
+    'tags that are neither yes nor no',
+    put('network', 'acme/n', { vlanTransparent: 'yes' as never }),
+    'malformed',
+    '/vlanTransparent',
+    'yes',
+    /^true \(workloads may send one VLAN tag\), 'qinq' \(two\) or false/,
+  ],
+  [
+    'a physical network too narrow for what is on it',
+    put('physicalNetwork', 'p1', { vids: ['1-4094'], mtuBytes: 1400 }),
+    'physical_mtu_too_small',
+    '/mtuBytes',
+    1400,
+    /^at least 1500$/,
+  ],
+  [
+    'a physical network wider than a bridge to it',
+    put('physicalNetwork', 'p1', { vids: ['1-4094'], mtuBytes: 9101 }),
+    'physical_mtu_too_large',
+    '/mtuBytes',
+    9101,
+    /^at most 9100$/,
+  ],
+  [
+    'VIDs without one that is in use',
+    put('physicalNetwork', 'p1', { vids: ['1-100', '102-4094'], mtuBytes: 9000 }),
+    'vid_in_use',
+    '/vids',
+    101,
+    /^VIDs with 101 among them$/,
+  ],
+  [
+    'a VID list with a VID that is none',
+    put('physicalNetwork', 'p3', { vids: [7, 4095] }),
+    'malformed',
+    '/vids/1',
+    4095,
+    /^a VID from 1 to 4094 or a range of them such as '100-199'$/,
+  ],
+  [
+    'a VID range that goes down',
+    put('bridge', 'h1/br-y', { vids: ['199-100'] }),
+    'malformed',
+    '/vids/0',
+    '199-100',
+    /'100-199'/,
+  ],
+  [
+    'a Linux bridge on a host of kind ovs',
+    put('bridge', 'h1/br-y', { kind: 'linux' }),
+    'host_kind_mismatch',
+    '/kind',
+    'linux',
+    /^kind ovs$/,
+  ],
+  [
+    'an Open vSwitch bridge on a host of kind vtep',
+    put('bridge', 'v1/br-y', { kind: 'ovs' }),
+    'host_kind_mismatch',
+    '/kind',
+    'ovs',
+    /^kind linux$/,
+  ],
+  [
+    'a port of a VLAN network declared on a host of kind vtep',
+    put('port', 'acme/p', { network: 'vlan', addresses: [], hostId: 'v1', interface: 'eth1' }),
+    'host_kind_mismatch',
+    '/hostId',
+    'v1',
+    /^a host of kind ovs, or a network of type vxlan$/,
+  ],
+  [
+    'a port of a flat network declared on a VLAN of an interface',
+    put('port', 'acme/p', {
+      ...{ network: 'flat', addresses: [], hostId: 'v1', interface: 'eth1', vid: 30 },
+    }),
+    'host_kind_mismatch',
+    '/hostId',
+    'v1',
+    /^a host of kind ovs, or a network of type vxlan$/,
+  ],
+  [
+    'a sub-port of a VLAN network in a trunk on a host of kind vtep',
+    put('port', 'acme/p', { network: 'vlan', addresses: [], parent: 'tap', vid: 5 }),
+    'host_kind_mismatch',
+    '/parent',
+    'tap',
+    /^a host of kind ovs, or a network of type vxlan$/,
+  ],
+  [
+    'a trunk with such a sub-port that is moved to a host of kind vtep',
+    put('port', 'acme/trunk', {
+      ...{ network: 'wide', addresses: [], hostId: 'v1', interface: 'eth1' },
+    }),
+    'host_kind_mismatch',
+    '/hostId',
+    'v1',
+    /^a host of kind ovs, or a network of type vxlan$/,
+  ],
+  [
+    'a second bridge of one host to a physical network',
+    put('bridge', 'h1/br-y', { physicalNetwork: 'p1' }),
+    'physical_network_taken',
+    '/physicalNetwork',
+    'p1',
+    /no other bridge/,
+  ],
+  [
+    'a bridge too narrow for its physical network',
+    put('bridge', 'h1/br-x', { physicalNetwork: 'p1', mtuBytes: 8999 }),
+    'bridge_mtu_too_small',
+    '/mtuBytes',
+    8999,
+    /^at least 9000$/,
+  ],
+]
+
+const bridge = put('bridge', 'h1/br-x', { physicalNetwork: 'p1', mtuBytes: 9100 })
+const ports = [
+  put('port', 'acme/tap', { network: 'wide', addresses: [], hostId: 'v1', interface: 'eth0' }),
+  put('port', 'acme/trunk', { network: 'wide', addresses: [], hostId: 'h1', ofport: 7 }),
+  put('port', 'acme/sub', { network: 'vlan', addresses: [], parent: 'trunk', vid: 5 }),
+]
+const others = [physical, put('physicalNetwork', 'p2', {}), vlan, flat, extended, bridge]
+const all = [vtep, ...others, ...ports]
+
+describe('the model refuses', () => {
+  test.each(refused)('%s', (_, edit, type, pointer, value, expected) => {
+    // In a second commit: what was already there is not reported for itself.
+    const site = siteWith(smallSite, all)
+    let problems: readonly unknown[] = []
+    try {
+      applyEdits(site, [edit], counting())
+    } catch (error) {
+      problems = (error as { problems: readonly unknown[] }).problems
+    }
+    const { collection, key } = edit
+    expect(problems[0]).toMatchObject({ type, pointer, value, collection, key })
+    expect((problems[0] as { expected: string }).expected).toMatch(expected)
+  })
+})
+
+test('a refusal of a place names the kind of its host and the type of the network', () => {
+  const place = { addresses: [], hostId: 'v1', interface: 'eth1' }
+  const problems = problemsOf(...all, put('port', 'acme/p', { network: 'vlan', ...place }))
+  expect(problems.map(({ detail }) => detail)).toEqual([
+    'v1 does not fit: host v1 is of kind vtep, and network acme/vlan of type vlan',
+  ])
+  const moved = put('port', 'acme/trunk', { network: 'wide', ...place })
+  const site = siteWith(smallSite, all)
+  expect(() => applyEdits(site, [moved], counting())).toThrow(
+    'v1 does not fit: host v1 is of kind vtep, and sub-port acme/sub in network acme/vlan of type vlan',
+  )
+  // With its sub-port out of the way in the same commit the trunk may move.
+  const out = applyEdits(site, [moved, drop('port', 'acme/sub')], counting())
+  expect(out.site.get('port', 'acme/trunk')?.hostId).toBe('v1')
+})
+
+test('what a physical network carries keeps it from being deleted, and every referrer is named', () => {
+  expect(problemsOf(...all)).toEqual([])
+  const site = siteWith(smallSite, all)
+  expect(() => applyEdits(site, [drop('physicalNetwork', 'p1')], counting())).toThrow(/in use/)
+  try {
+    applyEdits(site, [drop('physicalNetwork', 'p1')], counting())
+  } catch (error) {
+    expect(error).toMatchObject({
+      type: 'in_use',
+      status: 409,
+      problems: [
+        {
+          references: [
+            'bridge h1/br-x',
+            'network acme/flat',
+            'network acme/vlan',
+            'network acme/wide',
+          ],
+        },
+      ],
+    })
+  }
+  expect(() => applyEdits(site, [drop('host', 'h1')], counting())).toThrow(/in use/)
+})
+
+test('the MTU that is left out is what crosses everything the network is on', () => {
+  const site = siteWith(smallSite, [
+    put('physicalNetwork', 'wide', { mtuBytes: 9000 }),
+    put('physicalNetwork', 'slim', { mtuBytes: 1400 }),
+    put('network', 'acme/a', {}),
+    put('network', 'acme/b', { vlanTransparent: true }),
+    put('network', 'acme/c', { vlanTransparent: 'qinq' }),
+    put('network', 'acme/d', { type: 'vlan', physicalNetwork: 'wide' }),
+    put('network', 'acme/e', { type: 'flat', physicalNetwork: 'slim' }),
+    put('network', 'acme/f', {
+      vlanTransparent: true,
+      extension: { physicalNetwork: 'slim', vid: 7, hostId: 'h1' },
+    }),
+  ])
+  const bytes = ['a', 'b', 'c', 'd', 'e', 'f'].map(
+    (id) => site.get('network', `acme/${id}`)?.mtuBytes,
+  )
+  expect(bytes).toEqual([1450, 1446, 1442, 1500, 1400, 1396])
+})
+
+test('on an underlay of IPv6 the MTU that is left out is 1430', () => {
+  const site = siteWith([
+    put('host', 'h1', { vtepAddress: '2001:db8::1' }),
+    put('tenant', 'acme', {}),
+    put('network', 'acme/a', {}),
+  ])
+  expect(site.get('network', 'acme/a')?.mtuBytes).toBe(1430)
+})
+
+test('all 4,094 VIDs of a physical network can be given, and one more is refused', () => {
+  const many = Array.from({ length: 4094 }, (_, at) =>
+    put('network', `acme/n${at}`, { type: 'vlan', physicalNetwork: 'p' }),
+  )
+  const site = siteWith(smallSite, [put('physicalNetwork', 'p', {})], many)
+  const vids = new Set([...site.list('network').values()].map(({ vid }) => vid))
+  vids.delete(undefined)
+  expect(vids.size).toBe(4094)
+  expect([Math.min(...(vids as Set<number>)), Math.max(...(vids as Set<number>))]).toEqual([
+    1, 4094,
+  ])
+  const more = put('network', 'acme/more', { type: 'vlan', physicalNetwork: 'p' })
+  expect(() => applyEdits(site, [more], counting())).toThrow(/no VID is left to give/)
+})
+
+test('a VID that is left out is given from those allowed, stays, and is not the next one given', () => {
+  const a = put('network', 'acme/a', { type: 'vlan', physicalNetwork: 'p1' })
+  const site = siteWith(smallSite, [physical, extended, a])
+  expect(site.get('network', 'acme/a')).toMatchObject({ type: 'vlan', vid: 7 })
+  expect(applyEdits(site, [a], counting()).site).toBe(site)
+  const next = put('network', 'acme/b', { type: 'vlan', physicalNetwork: 'p1' })
+  const after = siteWith(smallSite, [physical, extended, a], [drop('network', 'acme/a')], [next])
+  expect(after.get('network', 'acme/b')?.vid).toBe(100)
+})
+
+test('the first and the last VNI are networks like any other', () => {
+  const edits = [1, 0xffffff].map((vni) => put('network', `acme/v${vni}`, { vni }))
+  expect(siteWith(smallSite, edits).get('network', 'acme/v16777215')?.vni).toBe(16_777_215)
+})
+
+test('an object with none of the new properties is kept in the form it always had', () => {
+  const site = siteWith(smallSite)
+  expect(JSON.stringify(site.get('network', 'acme/web'))).toBe(
+    '{"tenant":"acme","id":"web","uuid":"00000000-0000-4000-8000-000000000004","number":1,"type":"vxlan","vni":5001,"mtuBytes":9000,"revision":1}',
+  )
+  expect(JSON.stringify(site.get('host', 'h1'))).toBe(
+    '{"id":"h1","uuid":"00000000-0000-4000-8000-000000000001","kind":"ovs","systemId":"h1","vtepAddress":"192.0.2.11","underlayMtuBytes":9050,"revision":1}',
+  )
+})
+
+test('vlanTransparent false is what leaving it out is', () => {
+  const site = siteWith(smallSite)
+  const said = put('network', 'acme/web', { vni: 5001, mtuBytes: 9000, vlanTransparent: false })
+  expect(applyEdits(site, [said], counting()).site).toBe(site)
+  const again = [put('host', 'h1', h1)]
+  expect(applyEdits(site, again, counting()).site).toBe(site)
+})
+
+test('an extension that is put again as it is makes no new revision, and can be taken away', () => {
+  const site = siteWith(smallSite, [physical, extended])
+  expect(applyEdits(site, [extended], counting()).site).toBe(site)
+  const without = applyEdits(site, [put('network', 'acme/wide', { vni: 6000 })], counting()).site
+  expect(without.get('network', 'acme/wide')).not.toHaveProperty('extension')
+  expect([...without.find('networkByVid', 'p1 00000065')]).toEqual([])
+})

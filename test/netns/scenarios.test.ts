@@ -1,0 +1,3 @@
+import { registerScenarios } from '../scenarios/register.ts'
+
+registerScenarios('netns')

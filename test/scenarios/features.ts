@@ -1,0 +1,108 @@
+/**
+ * The rows and columns of the table in topologies/README.md: what users ask for, on which kind of host. A cell names the
+ * scenarios that prove it (their files), or says why there is none: `without` has those reasons.
+ */
+import type { Realizer } from '../../topologies/lab/host-switch.ts'
+
+export const columns: Readonly<Record<Realizer, string>> = {
+  'open-vswitch': 'Open vSwitch',
+  'weft-switch': 'weft switch',
+  'linux-bridge': 'Linux bridge (weft agent)',
+  'weft-vtep': 'weft switch as a VTEP (memory lab)',
+  'ovs-vtep': 'ovs-vtep (stands for hardware)',
+}
+
+export const features = {
+  ping: 'one VNI over all kinds: ping between every pair',
+  jumbo: 'jumbo: exactly the MTU passes with DF, one byte more does not',
+  tcp: 'TCP between every pair',
+  tenants: 'overlapping addresses and MACs of two tenants',
+  broadcast: 'broadcast reaches the network and nobody else',
+  arp: 'ARP is answered on the host',
+  antiSpoofing: 'spoofed MAC, IP, ARP, ND are dropped and counted',
+  accessTags: 'VLAN tags inside an access port are dropped, single and double',
+  hiddenTag: 'a tag behind a priority tag is dropped',
+  nestedVxlan: 'VXLAN inside VXLAN stays inside',
+  infrastructure: 'no frame of a guest reaches controller, VTEPs, br-phy or agent',
+  forgedVxlan: 'forged VXLAN from outside the site is dropped',
+  restart: 'controller or agent killed and restarted: no packet lost',
+  repair: 'what somebody changed is put right and recorded',
+  removal: 'drained and removed: nothing is left',
+  vlan: 'networks of type vlan and flat',
+  qinq: 'QinQ, VLAN-transparent networks',
+  trunk: 'trunk ports of guests (sub-ports)',
+  extension: 'a network extended into a VLAN',
+  ipv6: 'VTEPs on IPv6',
+  mtuStatus: 'MTU status names what limits',
+} as const
+
+export type Feature = keyof typeof features
+
+const vlanOnReal = 'test/netns/vlan.test.ts'
+const vlanInMemory = 'test/lab/vlan.test.ts'
+const vtepInMemory = 'test/dataplane/vtep/host.test.ts'
+
+/** Cells that a test proves which is no scenario: its file. */
+export const elsewhere: Readonly<Record<Feature, Partial<Record<Realizer, string>>>> = {
+  ...noneOf(),
+  restart: { 'open-vswitch': 'test/netns/restart.test.ts' },
+  removal: { 'weft-vtep': vtepInMemory },
+  vlan: { 'open-vswitch': vlanOnReal, 'weft-switch': vlanInMemory },
+  qinq: { 'open-vswitch': vlanOnReal, 'weft-switch': vlanInMemory, 'weft-vtep': vtepInMemory },
+  trunk: { 'open-vswitch': vlanOnReal, 'weft-switch': vlanInMemory, 'weft-vtep': vtepInMemory },
+  extension: { 'open-vswitch': vlanOnReal, 'weft-switch': vlanInMemory },
+  ipv6: {
+    'open-vswitch': 'test/netns/ipv6-underlay.test.ts',
+    'weft-switch': 'test/lab/ipv6-underlay.test.ts',
+    'weft-vtep': vtepInMemory,
+  },
+  mtuStatus: {
+    'open-vswitch': 'test/netns/mtu-status.test.ts',
+    'linux-bridge': 'test/netns/agent-mtu.test.ts',
+  },
+}
+
+const ofOvs = 'such networks are for hosts of kind ovs'
+const no8021q = 'wants 8021q, which the kernel of the tests lacks'
+const ofDevice = 'the device itself decides'
+
+/** Why a cell has neither. */
+export const without: Readonly<Record<Feature, Partial<Record<Realizer, string>>>> = {
+  ...noneOf(),
+  tcp: { 'weft-vtep': 'guests of the memory lab have no TCP', 'ovs-vtep': 'not yet' },
+  tenants: { 'ovs-vtep': 'not yet' },
+  broadcast: { 'ovs-vtep': 'not yet' },
+  arp: { 'ovs-vtep': ofDevice },
+  antiSpoofing: { 'ovs-vtep': 'it has no ACLs; the status says `anti_spoofing_unenforced`' },
+  accessTags: { 'ovs-vtep': ofDevice },
+  hiddenTag: {
+    'open-vswitch':
+      'a gap: Open vSwitch 3.1 looks behind no tag that it pops, so a flow cached for a priority tag alone lets the frame pass',
+    'ovs-vtep': ofDevice,
+  },
+  nestedVxlan: { 'ovs-vtep': 'not yet' },
+  infrastructure: { 'ovs-vtep': ofDevice },
+  forgedVxlan: { 'ovs-vtep': ofDevice },
+  restart: {
+    'weft-switch': 'not yet',
+    'weft-vtep': 'there is no process to kill',
+    'ovs-vtep': ofDevice,
+  },
+  repair: { 'weft-vtep': 'nobody but the agent writes to its bridge', 'ovs-vtep': 'not yet' },
+  removal: { 'open-vswitch': 'not yet', 'weft-switch': 'not yet' },
+  vlan: { 'linux-bridge': ofOvs, 'weft-vtep': ofOvs, 'ovs-vtep': ofOvs },
+  qinq: { 'linux-bridge': 'not yet', 'ovs-vtep': ofDevice },
+  trunk: { 'linux-bridge': no8021q, 'ovs-vtep': 'not yet' },
+  extension: { 'linux-bridge': ofOvs, 'weft-vtep': ofOvs, 'ovs-vtep': ofOvs },
+  ipv6: { 'linux-bridge': 'not yet', 'ovs-vtep': 'the emulator has IPv4 alone' },
+  mtuStatus: {
+    'weft-switch': 'not yet',
+    'weft-vtep': 'its VTEP answers no ICMP',
+    'ovs-vtep': 'hardware_vtep has no MTU',
+  },
+}
+
+function noneOf(): Record<Feature, Partial<Record<Realizer, string>>> {
+  const entries = Object.keys(features).map((feature) => [feature, {}])
+  return Object.fromEntries(entries) as Record<Feature, Partial<Record<Realizer, string>>>
+}

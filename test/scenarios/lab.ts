@@ -1,0 +1,178 @@
+/** A running lab as scenarios see it. Eyes, counters and judgement are those of the checks (topologies/lab/checks). */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { dropsOf } from '../../topologies/lab/checks/drops.ts'
+import { prove } from '../../topologies/lab/checks/prove.ts'
+import { siteOf } from '../../topologies/lab/checks/site.ts'
+import { createWatch } from '../../topologies/lab/checks/watch.ts'
+import { realizerOf } from '../../topologies/lab/host-switch.ts'
+import type { Lab, Unsubscribe } from '../../topologies/lab/lab.ts'
+import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
+import type { ScenarioLab } from './scenario.ts'
+
+const PATIENCE_MS = 8_000
+const POLL_MS = 20
+/** Frames that a guest's wire is remembered by. */
+const REMEMBERED = 5_000
+
+interface Dropped {
+  readonly reason: string
+  readonly port?: string
+  readonly packets: number
+}
+
+/** What one scenario sees of a lab. `close` takes its listeners away; the lab stays. */
+export function openScenario(
+  lab: Lab,
+  signal: AbortSignal,
+): ScenarioLab & { readonly close: Unsubscribe } {
+  const watch = createWatch(lab, crypto.getRandomValues(new Uint8Array(8)))
+  const drops = dropsOf(lab, PATIENCE_MS)
+  const arrivals = new Map<string, Uint8Array[]>()
+  const sent = new Map<string, { before: readonly Dropped[]; frames: Uint8Array[] }>()
+  const stops = [...lab.workloads.values()].map((guest) => {
+    const frames: Uint8Array[] = []
+    arrivals.set(guest.name, frames)
+    return guest.onFrame((frame) => {
+      if (frames.push(frame) > REMEMBERED) frames.shift()
+    })
+  })
+  const guest: ScenarioLab['guest'] = (name) => {
+    const found = lab.workloads.get(name)
+    if (found === undefined) throw new Error(`no guest ${name} in ${lab.document.name}`)
+    return found
+  }
+  const call = async (path: string, init: RequestInit = {}): Promise<unknown> => {
+    const url = `${lab.url}/v1/${path}`
+    const answer = await fetch(url, { ...init, signal })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${url}: ${answer.status} ${text}`)
+    return text === '' ? undefined : JSON.parse(text)
+  }
+  const get: ScenarioLab['get'] = async <T>(path: string) => (await call(path)) as T
+  const dropsAt = async (hostId: string) =>
+    (await get<{ drops: Dropped[] }>(`infra/hosts/${hostId}/drops`)).drops
+  const until: ScenarioLab['until'] = async (what, ask) => {
+    const deadline = performance.now() + PATIENCE_MS
+    while (!(await ask())) {
+      if (performance.now() > deadline) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`)
+      await sleep(POLL_MS, undefined, { signal })
+    }
+  }
+  let lastSend = 0
+  /** Whatever was sent has arrived, or never will. */
+  const settle = async () => {
+    const ms = lastSend + lab.settleMs - performance.now()
+    if (ms > 0) await sleep(ms, undefined, { signal })
+  }
+  const seenAt = (mark: Uint8Array) => [...new Set(watch.seen(mark).map(({ where }) => where))]
+  const times = (name: string, frame: Uint8Array) =>
+    (arrivals.get(name) ?? []).filter((one) => Buffer.compare(one, frame) === 0).length
+
+  return {
+    backend: lab.backend,
+    document: lab.document,
+    signal,
+    guest,
+    realizer: (hostId) => realizerOf(lab, hostId),
+    pairs() {
+      const { networks } = siteOf(lab)
+      return networks.flatMap(({ workloads }) =>
+        workloads.flatMap((from) =>
+          workloads.filter((to) => to !== from).map((to) => ({ from, to })),
+        ),
+      )
+    },
+    mark: () => watch.mark(),
+    async send(name, frame) {
+      const from = guest(name)
+      const record = sent.get(name) ?? { before: await dropsAt(from.hostId), frames: [] }
+      sent.set(name, record)
+      record.frames.push(frame.slice())
+      lastSend = performance.now()
+      from.send(frame)
+    },
+    async expectAt(name, frame) {
+      guest(name)
+      await until(`the frame arrives at ${name}`, () => times(name, frame) > 0)
+      const count = times(name, frame)
+      if (count > 1) throw new Error(`the frame arrived at ${name} ${count} times`)
+      // What has arrived was not dropped.
+      for (const [sender, { frames }] of sent) {
+        const at = frames.findIndex((one) => Buffer.compare(one, frame) === 0)
+        if (at >= 0) frames.splice(at, 1)
+        if (frames.length === 0) sent.delete(sender)
+      }
+    },
+    async expectDropped(name, reason) {
+      const { hostId, tenant, portId } = guest(name)
+      const record = sent.get(name)
+      if (record === undefined) throw new Error(`nothing was sent by ${name}`)
+      const sum = (all: readonly Dropped[]) =>
+        all
+          .filter(
+            (one) =>
+              one.reason === reason &&
+              (one.port ?? `${tenant}/${portId}`) === `${tenant}/${portId}`,
+          )
+          .reduce((total, { packets }) => total + packets, 0)
+      const rise = async () => sum(await dropsAt(hostId)) - sum(record.before)
+      const { length } = record.frames
+      await until(`${hostId} counts ${length} ${reason}`, async () => (await rise()) >= length)
+      await settle()
+      const risen = await rise()
+      if (risen !== length) throw new Error(`${hostId} counts ${risen} ${reason}, not ${length}`)
+      for (const frame of record.frames) {
+        const seen = [...arrivals.keys()].filter((one) => one !== name && times(one, frame) > 0)
+        if (seen.length > 0) throw new Error(`the dropped frame was seen at ${seen.join(', ')}`)
+      }
+      sent.delete(name)
+    },
+    async places(mark) {
+      await settle()
+      return seenAt(mark)
+    },
+    async expectOnly(mark, places) {
+      const seen = () => seenAt(mark)
+      await until(`the mark is seen at ${places.join(', ')}`, () => {
+        const now = seen()
+        return places.every((place) => now.includes(place))
+      })
+      await settle()
+      const extra = seen().filter((where) => !places.includes(where))
+      if (extra.length > 0) throw new Error(`the mark is also seen at ${extra.join(', ')}`)
+    },
+    async prove(claims) {
+      const site = siteOf(lab)
+      const context = { site, watch, drops, patienceMs: PATIENCE_MS, signal }
+      const proof = await prove(context, claims(site))
+      if (proof.problems.length > 0) throw new Error(proof.problems.join('\n'))
+      return proof.seen
+    },
+    netns() {
+      if (lab.backend !== 'netns') throw new Error(`this is the ${lab.backend} lab`)
+      return lab as NetnsLab
+    },
+    get,
+    async put(path, body) {
+      const headers = { 'content-type': 'application/json' }
+      await call(`${path}?wait=realized&timeout=10s`, {
+        method: 'PUT',
+        body: JSON.stringify(body),
+        headers,
+      })
+    },
+    async remove(path) {
+      await call(`${path}?wait=realized&timeout=10s`, { method: 'DELETE' })
+    },
+    async events(type) {
+      const { events } = await get<{ events: { type: string; message: string }[] }>('events')
+      return events.filter((event) => event.type === type).map(({ message }) => message)
+    },
+    until,
+    tell: (line) => void process.stdout.write(`${line}\n`),
+    close() {
+      watch.close()
+      for (const stop of stops.splice(0)) stop()
+    },
+  }
+}

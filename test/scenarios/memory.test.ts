@@ -1,0 +1,3 @@
+import { registerScenarios } from './register.ts'
+
+registerScenarios('memory')

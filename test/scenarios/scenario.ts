@@ -1,0 +1,79 @@
+/**
+ * A scenario: a topology, frames that are sent, frames that are seen. The same one runs on the memory lab and on the netns
+ * lab (register.ts), and its declaration fills the table of topologies/README.md (features.ts). The files beside this one
+ * hold the scenarios.
+ */
+import type { Claims } from '../../topologies/lab/checks/claims.ts'
+import type { Site } from '../../topologies/lab/checks/site.ts'
+import type { LabSwitch, Realizer } from '../../topologies/lab/host-switch.ts'
+import type { Lab, Workload } from '../../topologies/lab/lab.ts'
+import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
+import type { Need } from '../needs.ts'
+import type { Feature } from './features.ts'
+
+export interface Scenario {
+  /** A sentence about behaviour, once in all files. */
+  readonly name: string
+  /** A file of topologies/, without `.yaml`. */
+  readonly topology: string
+  /** What it proves, on these kinds of host. */
+  readonly shows: Readonly<Partial<Record<Feature, readonly Realizer[]>>>
+  /** Why it does not run on a lab; left out: it runs on both. */
+  readonly not?: Partial<Record<Lab['backend'], string>>
+  /** Beyond what the netns lab itself needs. */
+  readonly needs?: readonly Need[]
+  run(lab: ScenarioLab): Promise<void>
+}
+
+/** What a scenario has in hands. Waits end with an error that says what was seen instead. */
+export interface ScenarioLab {
+  readonly backend: Lab['backend']
+  readonly document: Lab['document']
+  /** Aborts when the scenario has taken too long. */
+  readonly signal: AbortSignal
+  /** Throws for a name that the topology does not have. */
+  guest(name: string): Workload
+  /** All ordered pairs of guests of one network. */
+  pairs(): Pair[]
+  /** What realizes a host here. */
+  realizer(hostId: string): Realizer
+  /** Bytes that no frame had before; put them into a payload, or frames of two scenarios look alike. */
+  mark(): Uint8Array
+  /** Puts a frame on the wire of a guest, as it is. */
+  send(name: string, frame: Uint8Array): Promise<void>
+  /** The frame arrives there, byte for byte, once. */
+  expectAt(name: string, frame: Uint8Array): Promise<void>
+  /** The host of this guest counts the frames that were sent by it since the last time, for this reason, and nobody sees them. */
+  expectDropped(name: string, reason: string): Promise<void>
+  /** Where the mark was seen (guests, `underlay`), once all has arrived that was sent. */
+  places(mark: Uint8Array): Promise<readonly string[]>
+  /** The mark is seen at these guests (and on the `underlay`) and nowhere else, once all has arrived. */
+  expectOnly(mark: Uint8Array, places: readonly string[]): Promise<void>
+  /** Claims of the checks, or more of the kind, each with its positive control. Resolves to what was seen. */
+  prove(claims: (site: Site) => Claims): Promise<string>
+  /** The netns lab under it; throws on another. */
+  netns(): NetnsLab
+  get<T>(path: string): Promise<T>
+  /** Resolves when realized. */
+  put(path: string, body: object): Promise<void>
+  remove(path: string): Promise<void>
+  /** Messages of events of this type. */
+  events(type: string): Promise<string[]>
+  /** Asks until it is true. */
+  until(what: string, ask: () => Promise<boolean> | boolean): Promise<void>
+  /** A line for whoever reads the output of the test. */
+  tell(line: string): void
+}
+
+export interface Pair {
+  readonly from: Workload
+  readonly to: Workload
+}
+
+export const ALL_SWITCHES: readonly Realizer[] = [
+  'open-vswitch',
+  'weft-switch',
+  'linux-bridge',
+  'weft-vtep',
+]
+export const NETNS_SWITCHES: readonly LabSwitch[] = ['open-vswitch', 'weft-switch', 'linux-bridge']
