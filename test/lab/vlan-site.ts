@@ -1,7 +1,9 @@
 /**
- * Two hosts on a physical network, on the memory lab: each has a bridge to it whose uplink is a cable to one segment, on
- * which machines sit that Weft does not know. The networks of each type that use it, a trunk, tags.
+ * Two hosts on a physical network, on the memory lab, and machines on it that Weft does not know: `topologies/vlan.yaml`.
+ * Guest hN.vmM is port M of tenant acme, with 10.0.0.M; the tens digit is its network.
  */
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
 import { parseDocument } from '../../controller/model/document.ts'
 import type { Hub } from '../../dataplane/ports/hub.ts'
 import { memoryPort } from '../../dataplane/ports/memory.ts'
@@ -11,76 +13,12 @@ import type { Workload } from '../../topologies/lab/lab.ts'
 import { type MemoryLab, openMemoryLab } from '../../topologies/lab/memory/lab.ts'
 
 const MTU = 9000
-/** What uplinks take, so that a flow drops what is too long and not the cable. */
-const UPLINK_MTU = 9100
 
-const port = (network: string, n: number, more: object = {}) => ({
-  network,
-  mac: `02:00:00:00:00:${n}`,
-  addresses: [`10.0.0.${n}`],
-  ...more,
-})
-const onOffice = { physicalNetwork: 'office', mtuBytes: MTU }
-const host = (n: number, bridges: object = {}) => ({
-  vtepAddress: `192.0.2.1${n}`,
-  underlayMtuBytes: 9100,
-  bridges,
-})
-const subnets = (...networks: string[]) =>
-  Object.fromEntries(networks.map((network) => [network, { network, cidr: '10.0.0.0/24' }]))
+const FILE = new URL('../../topologies/vlan.yaml', import.meta.url)
+const text = readFileSync(FILE, 'utf8')
 
-/** Guest hN.vmM is port M of tenant acme, with 10.0.0.M; the tens digit is its network. */
-export const vlanDocument = {
-  name: 'vlan',
-  underlay: { mtuBytes: 9100 },
-  physicalNetworks: { office: { mtuBytes: MTU } },
-  hosts: {
-    h1: host(1, {
-      'br-office': { uplinks: ['eth1'], physicalNetwork: 'office', mtuBytes: UPLINK_MTU },
-    }),
-    h2: host(2, {
-      'br-office': { uplinks: ['eth1'], physicalNetwork: 'office', mtuBytes: UPLINK_MTU },
-    }),
-  },
-  tenants: {
-    acme: {
-      networks: {
-        desk: { type: 'vlan', vid: 100, ...onOffice },
-        bare: { type: 'flat', ...onOffice },
-        wide: {
-          vni: 6000,
-          mtuBytes: 1500,
-          extension: { physicalNetwork: 'office', vid: 7, hostId: 'h1' },
-        },
-        web: { vni: 5001, mtuBytes: MTU },
-        tags: { vni: 5002, mtuBytes: 1500, vlanTransparent: true },
-        deep: { vni: 5003, mtuBytes: 1500, vlanTransparent: 'qinq' },
-      },
-      subnets: subnets('desk', 'bare', 'wide', 'web', 'tags', 'deep'),
-      ports: {
-        vm11: port('desk', 11),
-        vm12: port('desk', 12),
-        vm13: port('desk', 13, { parent: 'vm41', vid: 30 }),
-        vm21: port('bare', 21),
-        vm22: port('bare', 22),
-        vm31: port('wide', 31),
-        vm32: port('wide', 32),
-        vm41: port('web', 41),
-        vm42: port('web', 42),
-        vm51: port('tags', 51),
-        vm52: port('tags', 52),
-        vm61: port('deep', 61),
-        vm62: port('deep', 62),
-      },
-    },
-  },
-  workloads: Object.fromEntries(
-    [11, 12, 21, 22, 31, 32, 41, 42, 51, 52, 61, 62].map((n) => [
-      `h${n % 10}.vm${n}`,
-      `acme/vm${n}`,
-    ]),
-  ),
-}
+/** As it stands in the file. */
+export const vlanDocument = parse(text) as { readonly hosts: Readonly<Record<string, object>> }
 
 export interface VlanSite {
   readonly lab: MemoryLab
@@ -92,9 +30,9 @@ export interface VlanSite {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-export async function openVlanSite(document: object = vlanDocument): Promise<VlanSite> {
-  const parsed = parseDocument(JSON.stringify(document), 'vlan.json')
-  const lab = await openMemoryLab({ document: parsed, signal: AbortSignal.timeout(15_000) })
+export async function openVlanSite(): Promise<VlanSite> {
+  const document = parseDocument(text, 'vlan.yaml')
+  const lab = await openMemoryLab({ document, signal: AbortSignal.timeout(15_000) })
   const office = lab.physicalNetworks.get('office')
   if (!office) throw new Error('no uplink to office')
   const closing: (() => void)[] = []

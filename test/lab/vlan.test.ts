@@ -1,7 +1,9 @@
 /** Networks of types vlan and flat, extensions, trunks and tags, by real frames through our own switches. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Status } from '../../controller/northbound/realization.ts'
 import { arpFrame, icmpEchoFrame } from '../../southbound/wire/frame.ts'
+import { runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
 import type { Workload } from '../../topologies/lab/lab.ts'
 import { addressOf, macOf, openVlanSite, tagged, tagsOf, type VlanSite } from './vlan-site.ts'
 
@@ -46,6 +48,12 @@ describe('a site on a physical network', () => {
     guest = site.guest
   })
   afterAll(() => site?.[Symbol.asyncDispose]())
+
+  test('the table of a lab is about its VXLAN networks without tags, and holds beside the others', async () => {
+    const results = await runChecks(site.lab, { signal: AbortSignal.timeout(10_000) })
+    expect(results.filter(({ passed, applicable }) => applicable && !passed)).toEqual([])
+    expect(summarize(results).passed).toBe(4)
+  })
 
   test('access ports of a VLAN on two hosts reach each other, jumbo too, with its tag and without VXLAN', async () => {
     const [office, underlay] = await seen([site.office, site.lab.underlay], async () => {
@@ -172,6 +180,38 @@ describe('a site on a physical network', () => {
     expect(flooded?.map((frame) => Buffer.from(frame))).toEqual([
       Buffer.from(tagged(gratuitous, 30)),
     ])
+  })
+
+  test('sub-ports of one trunk in one network do not reach each other, and their status says so', async () => {
+    const at = `${site.lab.url}/v1/tenants/acme/ports`
+    const spec = {
+      network: 'desk',
+      mac: '02:00:00:00:00:14',
+      addresses: ['10.0.0.14'],
+      ...{ parent: 'vm41', vid: 31 },
+    }
+    const put = await fetch(`${at}/vm14?wait=realized&timeout=5s`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(spec),
+    })
+    expect(put.ok).toBe(true)
+    const reason = async (id: string) => {
+      const { status } = (await (await fetch(`${at}/${id}`)).json()) as { status: Status }
+      return status.hosts.h1?.reason
+    }
+    expect(await reason('vm14')).toBe('Degraded: same_trunk (acme/vm13)')
+    expect(await reason('vm13')).toBe('Degraded: same_trunk (acme/vm14)')
+    const trunk = guest(41)
+    const [none] = await seen([trunk], () => trunk.send(tagged(echo(13, 14), 30)))
+    expect(none).toEqual([])
+    const [back] = await seen([trunk], () => trunk.send(tagged(echo(14, 12), 31)))
+    expect(
+      back?.map((frame) => tagsOf(frame)),
+      'positive control',
+    ).toContainEqual([31])
+    await fetch(`${at}/vm14?wait=realized&timeout=5s`, { method: 'DELETE' })
+    expect(await reason('vm13')).toBeUndefined()
   })
 
   test('an extended network is one broadcast domain over the VNI and the VLAN, joined at one host', async () => {

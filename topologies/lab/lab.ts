@@ -18,6 +18,10 @@ export interface DocumentNetwork {
   readonly vni?: number | undefined
   /** Bytes of IP packet that a guest may send in one frame. */
   readonly mtuBytes: number
+  /** Guests may send tags. */
+  readonly vlanTransparent?: boolean | 'qinq' | undefined
+  /** It goes on in a VLAN of a physical network. */
+  readonly extension?: object | undefined
 }
 
 /** A subnet as the document declares it. */

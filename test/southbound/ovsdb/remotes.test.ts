@@ -51,7 +51,7 @@ test('a server that answers, but gives no rows, is left for the next one', async
     remotes: [silent.remote, well],
     // The silent one is the first.
     backoff: { firstMs: 1, maxMs: 5, random: () => 0.99 },
-    answerMs: 50,
+    answerMs: 250,
     onEvent: (event) => events.push(event),
   })
   open.push(database, listener, server)
@@ -61,7 +61,7 @@ test('a server that answers, but gives no rows, is left for the next one', async
   expect(database.remote).toBe(well)
   expect(events.find(({ kind }) => kind === 'disconnected')).toMatchObject({
     remote: silent.remote,
-    reason: { message: `timed out: ${silent.remote} gave no rows in 200 ms` },
+    reason: { message: `timed out: ${silent.remote} gave no rows in 1000 ms` },
   })
   // It has the replica now: the silent one is refused for it before anybody is told to be connected.
   events.length = 0

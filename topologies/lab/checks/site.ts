@@ -1,6 +1,7 @@
 /**
  * What there is to check, derived from the lab's document: networks, who is on them, and the pairs of
- * guests that stand for the rest. Bounded, so that the checks of a large site take no longer than those
+ * guests that stand for the rest. What is on a physical network or takes tags keeps other promises (test/lab/vlan.test.ts
+ * has them). Bounded, so that the checks of a large site take no longer than those
  * of a small one: at most NETWORKS networks (tenants first), HOSTS senders in each.
  */
 import { parseMac } from '../../../southbound/wire/address.ts'
@@ -15,6 +16,8 @@ export interface SiteNetwork {
   readonly tenant: string
   /** Of type vxlan. */
   readonly vni: number | undefined
+  /** VXLAN and nothing else, without tags: the sentences of the table are about these. */
+  readonly isPlain: boolean
   readonly mtuBytes: number
   /** The guests of the lab on it. */
   readonly workloads: readonly Workload[]
@@ -43,7 +46,8 @@ export interface Site {
 
 export function siteOf(lab: Lab): Site {
   const networks = networksOf(lab)
-  const samples = chooseNetworks(networks).flatMap((network) => samplesOf(network))
+  const plain = networks.filter(({ isPlain }) => isPlain)
+  const samples = chooseNetworks(plain).flatMap((network) => samplesOf(network))
   const tenants = Object.values(lab.document.tenants)
   const declared = tenants.flatMap((tenant) => Object.values(tenant.networks ?? {}))
   return { lab, networks, samples, vnis: new Set(declared.flatMap(({ vni }) => vni ?? [])) }
@@ -55,13 +59,16 @@ function networksOf(lab: Lab): SiteNetwork[] {
     return `${tenant}/${port?.network}`
   })
   return Object.entries(lab.document.tenants).flatMap(([tenant, { networks = {}, ports = {} }]) =>
-    Object.entries(networks).flatMap(([id, { vni, mtuBytes }]) => {
-      const here = workloads.get(`${tenant}/${id}`)
-      if (here === undefined) return []
-      const declared = Object.values(ports).filter((port) => port.network === id)
-      const macs = new Set(declared.map((port) => parseMac(port.mac)))
-      return [{ key: `${tenant}/${id}`, tenant, vni, mtuBytes, workloads: here, macs }]
-    }),
+    Object.entries(networks).flatMap(
+      ([id, { type, vni, mtuBytes, vlanTransparent, extension }]) => {
+        const isPlain = type === 'vxlan' && !vlanTransparent && extension === undefined
+        const here = workloads.get(`${tenant}/${id}`)
+        if (here === undefined) return []
+        const declared = Object.values(ports).filter((port) => port.network === id)
+        const macs = new Set(declared.map((port) => parseMac(port.mac)))
+        return [{ key: `${tenant}/${id}`, tenant, vni, isPlain, mtuBytes, workloads: here, macs }]
+      },
+    ),
   )
 }
 

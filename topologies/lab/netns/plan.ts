@@ -2,7 +2,7 @@
  * The plan of a netns lab: every name and address of it, computed from its random id and the document
  * before anything is made. Pure. All other files take their names from here.
  *
- *     weft-ID-underlay    bridge `underlay`, a port per host and one for the stranger
+ *     weft-ID-underlay    bridge `underlay`, a port per host and one for the stranger; a bridge for each physical network
  *     weft-ID-rogue       the stranger on the underlay
  *     weft-ID-controller  bridge `mgmt0`: the controller, a port per host
  *     weft-ID-host-H      phy0 (underlay NIC), mgmt0, an end per workload, br-phy, br-int
@@ -14,6 +14,7 @@ import { parseCidr, parseIpv4, parseMac, prefixMask } from '../../../southbound/
 import { ipv4Of, vtepAddresses } from '../addresses.ts'
 import { type LabSwitch, switchOf } from '../host-switch.ts'
 import type { LabDocument } from '../lab.ts'
+import { uplinksOf } from '../uplinks.ts'
 import { NetnsError } from './error.ts'
 
 /** One end of a link. MAC 48 bits, IPv4 address 32 bits. */
@@ -47,6 +48,16 @@ export interface HostPlan {
   readonly managementPort: string
 }
 
+/** An uplink of a declared bridge: a cable from its host to the bridge that is the physical network. */
+export interface UplinkPlan {
+  readonly hostId: string
+  readonly device: string
+  readonly mtuBytes: number
+  /** The bridge, and the cable's port of it. */
+  readonly segment: string
+  readonly segmentPort: string
+}
+
 /** A guest: a namespace with one interface `eth0`. */
 export interface WorkloadPlan {
   readonly name: string
@@ -76,6 +87,7 @@ export interface SitePlan {
   readonly rogue: Endpoint & { readonly namespace: string; readonly underlayPort: string }
   readonly controller: Endpoint & { readonly namespace: string }
   readonly hosts: readonly HostPlan[]
+  readonly uplinks: readonly UplinkPlan[]
   readonly workloads: readonly WorkloadPlan[]
 }
 
@@ -140,6 +152,7 @@ export function planSite(id: string, document: LabDocument): SitePlan {
     },
     controller: { namespace: `${prefix}controller`, mac: mac(0x01), address: management + 1 },
     hosts,
+    uplinks: planUplinks(id, document),
     workloads: Object.entries(document.workloads).map(([name, port], index) =>
       planWorkload(document, name, port, {
         namespace: `${prefix}vm-${name}`,
@@ -147,6 +160,16 @@ export function planSite(id: string, document: LabDocument): SitePlan {
       }),
     ),
   }
+}
+
+function planUplinks(id: string, document: LabDocument): UplinkPlan[] {
+  const uplinks = uplinksOf(document)
+  const segments = [...new Set(uplinks.map(({ physicalNetwork }) => physicalNetwork))]
+  return uplinks.map(({ hostId, device, physicalNetwork, mtuBytes }, index) => ({
+    ...{ hostId, device, mtuBytes },
+    segment: `physical-${segments.indexOf(physicalNetwork) + 1}`,
+    segmentPort: `p${id}-${index + 1}`,
+  }))
 }
 
 function planWorkload(

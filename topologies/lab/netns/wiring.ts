@@ -22,11 +22,12 @@ const MANAGEMENT_MTU_BYTES = 1500
 
 /** Makes everything; on failure the namespaces made so far are the caller's to remove. */
 export async function wireSite(plan: SitePlan, signal?: AbortSignal): Promise<void> {
-  const links = [...underlayLinks(plan), ...managementLinks(plan), ...guestLinks(plan)]
+  const cables = [underlayLinks, uplinkLinks, managementLinks, guestLinks]
+  const links = cables.flatMap((linksOf) => linksOf(plan))
   await addNamespaces(namespacesOf(plan), signal)
   await ipBatch(undefined, links, signal)
   const settings: [namespace: string, lines: string[]][] = [
-    [plan.underlay.namespace, underlayBridge(plan)],
+    [plan.underlay.namespace, [...underlayBridge(plan), ...physicalNetworks(plan)]],
     [plan.rogue.namespace, rogueSettings(plan)],
     [plan.controller.namespace, managementBridge(plan)],
     ...plan.hosts.map((host): [string, string[]] => [host.namespace, hostSettings(plan, host)]),
@@ -84,6 +85,16 @@ function underlayLinks(plan: SitePlan): string[] {
   ]
 }
 
+function uplinkLinks({ hosts, underlay, uplinks }: SitePlan): string[] {
+  const namespaces = new Map(hosts.map((host) => [host.id, host.namespace]))
+  return uplinks.map(({ hostId, device, mtuBytes, segmentPort }) =>
+    veth(
+      { namespace: namespaces.get(hostId) ?? '', device, mtuBytes },
+      { namespace: underlay.namespace, device: segmentPort, mtuBytes },
+    ),
+  )
+}
+
 function managementLinks({ controller, hosts }: SitePlan): string[] {
   const mtuBytes = MANAGEMENT_MTU_BYTES
   return hosts.map(({ namespace, management: { mac }, managementPort }) =>
@@ -121,6 +132,19 @@ function underlayBridge(plan: SitePlan): string[] {
   ]
 }
 
+/** Each is a bridge that looks at no VLAN tag: a cable with as many ends as there are uplinks. */
+function physicalNetworks({ uplinks }: SitePlan): string[] {
+  const segments = [...new Set(uplinks.map(({ segment }) => segment))]
+  return [
+    ...segments.map((name) => `link add name ${name} type bridge stp_state 0 mcast_snooping 0`),
+    ...uplinks.flatMap(({ segment, segmentPort }) => [
+      `link set dev ${segmentPort} master ${segment}`,
+      `link set dev ${segmentPort} up`,
+    ]),
+    ...segments.map((name) => `link set dev ${name} up`),
+  ]
+}
+
 function rogueSettings(plan: SitePlan): string[] {
   const address = `${formatIpv4(plan.rogue.address)}/${plan.underlay.prefix}`
   return [`address add ${address} dev ${GUEST_NIC}`, `link set dev ${GUEST_NIC} up`]
@@ -146,7 +170,9 @@ function managementBridge(plan: SitePlan): string[] {
 function hostSettings(plan: SitePlan, host: HostPlan): string[] {
   const address = `${formatIpv4(host.management.address)}/${MANAGEMENT_PREFIX}`
   const guests = plan.workloads.filter((workload) => workload.hostId === host.id)
-  const devices = [MANAGEMENT_NIC, UNDERLAY_NIC, ...guests.map((workload) => workload.device)]
+  const uplinks = plan.uplinks.filter(({ hostId }) => hostId === host.id)
+  const own = [...uplinks, ...guests].map(({ device }) => device)
+  const devices = [MANAGEMENT_NIC, UNDERLAY_NIC, ...own]
   return [
     'link set dev lo up',
     `address add ${address} dev ${MANAGEMENT_NIC}`,
