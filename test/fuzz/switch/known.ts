@@ -50,6 +50,8 @@ const hasAction = (line: Line, kinds: readonly string[]) =>
   actionsOf(line).some(({ kind }) => kinds.includes(kind))
 const someAction = (lines: readonly Line[], kinds: readonly string[]) =>
   lines.some((line) => hasAction(line, kinds))
+const hasSelect = (lines: readonly Line[]) =>
+  lines.some((line) => line.is === 'group' && line.group.group_type === groupType.select)
 const isCalled = (line: Line, ...names: string[]) =>
   line.is === 'other' && names.includes(line.name)
 const hasSetField = (line: Line, fields: RegExp) =>
@@ -268,7 +270,14 @@ export const known: Readonly<Record<string, Known>> = {
     outcome: ({ lines }) =>
       (someAction(lines, ['clone']) ||
         lines.some((line) => line.is === 'group' && hasAction(line, ['group']))) &&
-      lines.some((line) => line.is === 'group' && line.group.group_type === groupType.select),
+      hasSelect(lines),
+  },
+  branch_again: {
+    what: 'executes the action set once alone, or not at all, where behind check_pkt_larger a packet goes through the datapath again (pop_mpls, a select group), be it of the other size; here at the end of the branch and at the end of the pipeline, as behind every check_pkt_larger',
+    why: "§5.10: the action set is executed at the end of the pipeline; that a packet goes through the datapath again is Open vSwitch's own affair",
+    outcome: ({ lines }) =>
+      someAction(lines, ['check_pkt_larger']) &&
+      (someAction(lines, ['pop_mpls']) || hasSelect(lines)),
   },
   later_ports: {
     what: 'refuses a set_field of a port or type where the match says that it is a later fragment; here it has no effect',

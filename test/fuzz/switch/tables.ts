@@ -309,13 +309,21 @@ function maybeMasked(world: World, name: FieldName, value: Value): Value | reado
   return bits > 48 ? [under, mask] : [Number(under), Number(mask)]
 }
 
+/** For TCP alone, which few matches ask for: fin_timeout is in all that do. No flow ends within a run. */
+const timeoutOf = ({ eth_type, ip_proto }: Match): Action[] =>
+  (eth_type === 0x800 || eth_type === 0x86dd) && ip_proto === 6
+    ? [{ kind: 'fin_timeout', fin_idle_timeout: 6000, fin_hard_timeout: 0 }]
+    : []
+
 function newInstructions(context: TableContext, match: Match): Instruction[] {
   const { world, plan, groups, meters, later } = context
   const { random } = world
   const list: Instruction[] = []
   const of = { world, known: match, groups, tables: later, depth: 0, without: plan.without }
   if (meters.length && world.chance(15)) list.push({ kind: 'meter', meter_id: random.pick(meters) })
-  if (world.chance(50)) list.push({ kind: 'apply_actions', actions: actions(of, 5) })
+  if (world.chance(50)) {
+    list.push({ kind: 'apply_actions', actions: [...timeoutOf(match), ...actions(of, 5)] })
+  }
   if (world.chance(10)) list.push({ kind: 'clear_actions' })
   if (world.chance(25))
     list.push({
