@@ -4,9 +4,15 @@
  */
 import type { Action } from '../../southbound/openflow/action.ts'
 import { encodeFlow, flowKey } from '../../southbound/openflow/flow.ts'
-import { encodeGroup, groupType } from '../../southbound/openflow/group.ts'
+import {
+  ANY_GROUP,
+  encodeGroup,
+  type GroupBytes,
+  groupType,
+} from '../../southbound/openflow/group.ts'
 import type { Instruction } from '../../southbound/openflow/instruction.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
+import { ANY } from '../../southbound/openflow/port.ts'
 import { cookieOf } from './cookie.ts'
 import type { FlowItem, GroupItem, MeterItem } from './program.ts'
 import type { DropReason } from './reason.ts'
@@ -57,15 +63,35 @@ export function group(
   groupId: number,
   buckets: readonly (readonly Action[])[],
 ): GroupItem {
-  const bytes = encodeGroup({ group_id: groupId, group_type: groupType.all, buckets })
-  return {
-    kind: 'group',
-    id: groupItemId(groupId),
-    bytes: bytes.buckets,
-    cookie: 0n,
-    from,
-    group: bytes,
-  }
+  return groupItem(from, encodeGroup({ group_id: groupId, group_type: groupType.all, buckets }))
+}
+
+/**
+ * A group of type select with one bucket, which goes on in the table. Open vSwitch chooses by a hash that it computes by
+ * recirculating, for whatever frame, so that it reads the frame anew.
+ */
+export function anew(from: readonly string[], groupId: number, tableId: number): GroupItem {
+  const actions = [{ kind: 'resubmit', in_port: SAME_PORT, table_id: tableId }] as const
+  const bucket = { weight: 1, watch_port: ANY, watch_group: ANY_GROUP, actions }
+  const group = { group_id: groupId, group_type: groupType.select, buckets: [bucket] }
+  return groupItem(from, encodeGroup(group))
+}
+
+/** OFPP_IN_PORT of OpenFlow 1.0, as resubmit has it. */
+const SAME_PORT = 0xfff8
+
+function groupItem(from: readonly string[], group: GroupBytes): GroupItem {
+  const id = groupItemId(group.group_id)
+  return { kind: 'group', id, bytes: groupItemBytes(group), cookie: 0n, from, group }
+}
+
+/** What tells groups apart: their buckets and, but of type all, the type. Buckets are multiples of 8 bytes. */
+export function groupItemBytes({ group_type, buckets }: GroupBytes): Uint8Array {
+  if (group_type === groupType.all) return buckets
+  const bytes = new Uint8Array(1 + buckets.length)
+  bytes[0] = group_type
+  bytes.set(buckets, 1)
+  return bytes
 }
 
 /**

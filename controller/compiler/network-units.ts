@@ -5,6 +5,7 @@
 import { tunnelBetween } from '../model/tunnel.ts'
 import { flow, group, meter } from './items.ts'
 import {
+  enterAnew,
   fromTunnel,
   fromWorkload,
   goto,
@@ -87,8 +88,8 @@ export const networks: Unit = {
           move(['vlan_vid', 0], [liftedTag, 0], 12),
           move(['vlan_pcp', 0], [liftedTag, 12], 3),
           popTag,
+          enterAnew('innerTag'),
         ],
-        goto: table.innerTag,
       })
   },
 }

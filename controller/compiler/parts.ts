@@ -1,7 +1,7 @@
 /** What flows of several units are made of: matches, actions, tags. Neighbours: the units; `stages.ts` has the numbers. */
 import type { Action } from '../../southbound/openflow/action.ts'
 import type { Placement } from './program.ts'
-import { register } from './stages.ts'
+import { anewGroup, register } from './stages.ts'
 
 export const ARP = 0x0806
 export const IPV4 = 0x0800
@@ -57,6 +57,14 @@ export const move = (
   }) as Action
 
 export const popTag: Action = { kind: 'pop_vlan' }
+/**
+ * Behind `popTag`, and last: the frame is looked at anew in that table. By a goto Open vSwitch would not look whether there
+ * is a next tag, so that a flow cached for a frame without one would take those that have one too.
+ */
+export const enterAnew = (stage: keyof typeof anewGroup): Action => ({
+  kind: 'group',
+  group_id: anewGroup[stage],
+})
 export const pushTag: Action = { kind: 'push_vlan', ethertype: TAG_TYPE }
 
 /** Output with a tag of this VID around the frame; undefined: as it is. */

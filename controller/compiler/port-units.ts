@@ -12,6 +12,7 @@ import { flow } from './items.ts'
 import {
   ARP,
   ETHERNET_BYTES,
+  enterAnew,
   fromSegment,
   goto,
   IPV4,
@@ -69,17 +70,19 @@ function admit(
   const { ofport } = at
   const bytes = ETHERNET_BYTES + guestBytes(net)
   const sender = [set(network, net.number), set(source, port.number)]
-  const enter = (...apply: Action[]) => ({ apply: [...apply, ...sender], goto: table.admission })
-  const withoutTag = [measure(bytes + TAG_BYTES), popTag]
+  const enterUntagged = (...more: Action[]) => ({
+    apply: [measure(bytes + TAG_BYTES), popTag, ...sender, ...more, enterAnew('admission')],
+  })
   if (at.kind === 'subport') {
     const tag = taggedWith(at.vid)
-    const does = enter(...withoutTag, set(senderTag, tag))
+    const does = enterUntagged(set(senderTag, tag))
     own(table.classify, 120, { in_port: ofport, vlan_vid: tag }, does)
   } else {
-    own(table.classify, 100, { in_port: ofport }, enter(measure(bytes)))
+    const does = { apply: [measure(bytes), ...sender], goto: table.admission }
+    own(table.classify, 100, { in_port: ofport }, does)
     // A priority tag is no VLAN, RFC 7348 §6.1.
     const match = { in_port: ofport, vlan_vid: PRIORITY_TAG }
-    own(table.classify, 110, match, enter(...withoutTag))
+    own(table.classify, 110, match, enterUntagged())
   }
   const apply = outputTagged(ofport, at.kind === 'subport' ? at.vid : undefined)
   own(table.output, 200, { [destination]: port.number }, { apply })

@@ -10,6 +10,7 @@ import { flow } from './items.ts'
 import {
   ARP,
   ETHERNET_BYTES,
+  enterAnew,
   fromSegment,
   fromWorkload,
   goto,
@@ -89,8 +90,7 @@ export const segments: Unit = {
     const bytes = ETHERNET_BYTES + guestBytes(net)
     const admit = [set(network, net.number), set(origin, fromSegment)]
     const withTag = {
-      apply: [measure(bytes + TAG_BYTES), popTag, ...admit],
-      goto: table.admission,
+      apply: [measure(bytes + TAG_BYTES), popTag, ...admit, enterAnew('admission')],
     }
     if (segment.vid === undefined) {
       const does = { apply: [measure(bytes), ...admit], goto: table.admission }

@@ -1,8 +1,9 @@
 /** What every host has: the entries of the pipeline, and at the end of each table the drop with its reason. */
 import { IN_PORT } from '../../southbound/openflow/port.ts'
-import { flow } from './items.ts'
+import { anew, flow } from './items.ts'
 import {
   ARP,
+  enterAnew,
   fromSegment,
   goto,
   move,
@@ -14,7 +15,7 @@ import {
   TAGGED_AND_FITTING,
 } from './parts.ts'
 import type { Unit } from './program.ts'
-import { block, register, TUNNEL_OFPORT, table } from './stages.ts'
+import { anewGroup, block, register, TUNNEL_OFPORT, table } from './stages.ts'
 
 const { origin, senderTag, liftedTag } = register
 
@@ -24,6 +25,8 @@ export const site: Unit = {
   run(view) {
     const emit = (...args: Parameters<typeof flow>) => view.emit(block.site, flow(...args))
     const from = ['site']
+    for (const stage of ['tunnel', 'admission', 'innerTag'] as const)
+      view.emit(block.site, anew(from, anewGroup[stage], table[stage]))
     emit(from, table.classify, 100, { in_port: TUNNEL_OFPORT }, goto(table.tunnel))
     // A priority tag is no VLAN, RFC 7348 §6.1.
     emit(
@@ -31,7 +34,7 @@ export const site: Unit = {
       table.classify,
       110,
       { in_port: TUNNEL_OFPORT, vlan_vid: PRIORITY_TAG },
-      { apply: [popTag], goto: table.tunnel },
+      { apply: [popTag, enterAnew('tunnel')] },
     )
     emit(from, table.classify, 0, {}, { drop: 'port_unknown' })
     emit(from, table.tunnel, 0, {}, { drop: 'vni_unknown' })

@@ -55,6 +55,12 @@ export const TUNNEL_OFPORT = 65000
  */
 export const patchOfport = (physicalNumber: number): number => 65_023 + physicalNumber
 
+/**
+ * Groups that a frame goes through when a tag came off, each to its table: there its next tag is looked at anew. Their
+ * numbers are below those of the networks, which begin at 4.
+ */
+export const anewGroup = { tunnel: 1, admission: 2, innerTag: 3 } as const
+
 /** Group that floods a network from a workload: local ports, remote VTEPs, the physical network. */
 export const floodGroup = (networkNumber: number): number => networkNumber * 4
 /** Group that floods a network from the tunnel, or from the physical network that it is on: never back to where it came from. */

@@ -4,10 +4,15 @@
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
-import { groupType } from '../../southbound/openflow/group.ts'
 import { ALL_METERS, type MeterBand } from '../../southbound/openflow/meter.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
-import { flowItemId, groupItemId, meterBytes, meterItemId } from '../compiler/items.ts'
+import {
+  flowItemId,
+  groupItemBytes,
+  groupItemId,
+  meterBytes,
+  meterItemId,
+} from '../compiler/items.ts'
 import type { FlowItem, SwitchItem } from '../compiler/program.ts'
 import { meterFlagsOfOurs, type Step, UNLIMITED_PKTPS } from './mods.ts'
 
@@ -15,7 +20,7 @@ import { meterFlagsOfOurs, type Step, UNLIMITED_PKTPS } from './mods.ts'
 export type Actual = ReadonlyMap<string, SwitchItem>
 
 const unknown: readonly string[] = []
-/** Equal to nothing that we make: all of that is a multiple of 8 bytes. */
+/** Equal to no flow and no meter of ours: those are multiples of 8 bytes. */
 const OTHER = new Uint8Array(1)
 
 /** Reads the bridge. The byte arrays of the answer are its own. */
@@ -31,7 +36,7 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
     actual.set(id, {
       kind: 'group',
       id,
-      bytes: group_type === groupType.all ? buckets : OTHER,
+      bytes: groupItemBytes({ group_id, group_type, buckets }),
       cookie: 0n,
       from: unknown,
       group: { group_id, group_type, buckets },

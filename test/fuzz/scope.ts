@@ -81,12 +81,12 @@ export const scopes: Readonly<Record<string, Scope>> = {
       [all('encode\\w*|format\\w*|valueDifference|explained|tooLong|show'), 'encoders'],
       [
         all(
-          'JsonRpc>(constructor|request|receive|close|open|onProbe|congested|onEnd|send|queuedBytes|resolveClosed|isOpen|progress|#?guard)',
+          'JsonRpc>(constructor|request|receive|close|open|onProbe|congested|onEnd|send|queuedBytes|resolveClosed|isOpen|progress|#?tellQueued|#?guard)',
         ),
         'the life of a connection: test/southbound/ovsdb',
       ],
       [
-        all('openSession>(onLock|isChangeAware|close|drop|tell|retry|guarded)'),
+        all('openSession>(onLock|isChangeAware|close|drop|tell|retry|guarded|heldBytes)'),
         'the life of a session',
       ],
       [all('equalSets|equalMaps|replicaStore>index|tableCodec'), 'compare rows, find columns'],

@@ -23,12 +23,6 @@ export const unreached: Readonly<Record<string, readonly Unreached[]>> = {
   ],
   ovsdb: [
     ['json-rpc.ts', 'then', 'if (this.#ended) return', 'after a reply that overflowed the queue'],
-    [
-      'json-rpc.ts',
-      'else',
-      'if (!this.#ended) this.#handlers.onQueued',
-      'a stream that drains after its end',
-    ],
     ['codec.ts', 'call', '(this: Record_)', 'what console.log shows of a map'],
     [
       'replica-store.ts',

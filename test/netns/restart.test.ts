@@ -102,7 +102,9 @@ describe('a controller that dies', needed, () => {
 
   test('leaves a change made just before its death whole or absent', async () => {
     let whole = 0
-    for (const killAfterMs of [0, 1, 2, 4, 8, 16]) {
+    // On a busy machine only the last ones are late enough to find something done.
+    for (const killAfterMs of [0, 1, 2, 4, 8, 16, 64, 250]) {
+      if (killAfterMs > 16 && whole > 0) break
       const id = `late${killAfterMs}`
       const body = JSON.stringify({ network: 'web', hostId: 'h1', ofport: 500 + killAfterMs })
       const put = fetch(`${lab.url}/v1/tenants/acme/ports/${id}`, {

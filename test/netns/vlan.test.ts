@@ -17,12 +17,7 @@ import { type ControlledSite, openControlledSite } from './controlled-site.ts'
 const { h2, ...hosts } = vlanDocument.hosts
 const document = {
   ...vlanDocument,
-  hosts: {
-    ...Object.fromEntries(
-      Object.entries(hosts).map(([id, host]) => [id, { kind: 'ovs', ...host }]),
-    ),
-    h2: { ...h2, kind: 'ovs', bridges: {} },
-  },
+  hosts: { ...hosts, h2: { ...h2, bridges: {} } },
 } as unknown as LabDocument
 
 const MTU = 9100
@@ -109,6 +104,9 @@ describe(
       expect(await guest(31).ping(addressOf(32), small)).toBe(true)
     })
 
+    /** What a station tells everybody about itself. */
+    const announced = (n: number) =>
+      arpFrame({ op: 1, sha: macOf(n), spa: addressOf(n), tha: 0, tpa: addressOf(n) })
     const echo = (from: number, to: number, size = 8) =>
       icmpEchoFrame({
         eth_dst: macOf(to),
@@ -159,6 +157,30 @@ describe(
       const arp = '0806'
       expect(frames.filter((frame) => frame.slice(24, 28) !== arp)).toHaveLength(1)
     })
+
+    // Vm 13 is the sub-port with VID 30 of guest 41; what it sends to vm 12 leaves by the physical network.
+    test.each([
+      { by: 42, from: 42, to: 41, outer: 0, inner: [6], arrives: [] },
+      { by: 41, from: 13, to: 12, outer: 30, inner: [6], arrives: [] },
+      { by: 41, from: 13, to: 12, outer: 30, inner: [6, 7], arrives: [] },
+      { by: 51, from: 51, to: 52, outer: 5, inner: [6, 7], arrives: [5] },
+    ])(
+      'what guest $by may send with tag $outer hides no tags $inner behind it, also right after it',
+      async (row) => {
+        const { by, from, to, outer, inner, arrives } = row
+        const counted = () => drops(`h${by % 10}`, 'vlan_not_allowed')
+        for (const frame of [echo(from, to), announced(from)]) {
+          const before = await counted()
+          const frames: string[] = []
+          for (const tags of [[outer], [outer, ...inner], [outer], [outer, ...inner]])
+            frames.push(...(await arriving(to, () => guest(by).send(tagged(frame, ...tags)))))
+          const type = hex(frame.subarray(12))
+          const arrived = frames.filter((each) => each.endsWith(type))
+          expect(arrived).toEqual(Array(2).fill(hex(tagged(frame, ...arrives))))
+          await until('both drops are counted', async () => (await counted()) === before + 2)
+        }
+      },
+    )
 
     test('the size check of a transparent network counts the tag', async () => {
       const before = await drops('h1', 'mtu_exceeded')

@@ -75,11 +75,7 @@ export const without: Readonly<Record<Feature, Partial<Record<Realizer, string>>
   arp: { 'ovs-vtep': ofDevice },
   antiSpoofing: { 'ovs-vtep': 'it has no ACLs; the status says `anti_spoofing_unenforced`' },
   accessTags: { 'ovs-vtep': ofDevice },
-  hiddenTag: {
-    'open-vswitch':
-      'a gap: Open vSwitch 3.1 looks behind no tag that it pops, so a flow cached for a priority tag alone lets the frame pass',
-    'ovs-vtep': ofDevice,
-  },
+  hiddenTag: { 'ovs-vtep': ofDevice },
   nestedVxlan: { 'ovs-vtep': 'not yet' },
   infrastructure: { 'ovs-vtep': ofDevice },
   forgedVxlan: { 'ovs-vtep': ofDevice },

@@ -51,7 +51,7 @@ export const isolation: readonly Scenario[] = [
   {
     name: 'a tag behind a priority tag is dropped',
     topology,
-    shows: { hiddenTag: ['weft-switch', 'linux-bridge', 'weft-vtep'] },
+    shows: { hiddenTag: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(hiddenTagClaims)),
   },
   {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { SAMPLE_METER, table } from '../../../controller/compiler/stages.ts'
+import { localFloodGroup, SAMPLE_METER, table } from '../../../controller/compiler/stages.ts'
 import type { Message } from '../../../southbound/openflow/message.ts'
 import { openSite, quiet, realized, type TestHost, type TestSite, until } from './site.ts'
 
@@ -21,7 +21,7 @@ async function refusing(refuse: (message: Message) => string | undefined): Promi
 const isPortFlow = (message: Message): boolean =>
   message.type === 'flow_mod' && message.table_id === table.classify && message.priority === 100
 const localGroup = (message: Message): boolean =>
-  message.type === 'group_mod' && message.group_id % 2 === 1
+  message.type === 'group_mod' && message.group_id === localFloodGroup(1)
 const anyMeter = (message: Message): boolean =>
   message.type === 'meter_mod' && message.meter_id < SAMPLE_METER
 
