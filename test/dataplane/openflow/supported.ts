@@ -113,7 +113,7 @@ const named: Readonly<Record<string, string>> = {
   'message get_config_reply':
     'openflow/sessions.test.ts: fragments come in, or are dropped by name when the controller says so',
   'message packet_in':
-    'openflow/sessions.test.ts: packet-ins come whole, whatever max_len and miss_send_len: there are no buffers',
+    'openflow/packet-ins.test.ts: packet-ins come whole, whatever max_len and miss_send_len: there are no buffers',
   'message flow_removed':
     'openflow/flows.test.ts: idle and hard timeouts, deletions and groups end flows, and who asked for it is told',
   'message port_status':
@@ -142,7 +142,7 @@ const named: Readonly<Record<string, string>> = {
   'message flow_monitor_resumed':
     'openflow/monitors.test.ts: who does not read hears of deletions alone, and of the rest when everything was read',
   'message packet_in2':
-    'openflow/sessions.test.ts: packet_in2 carries userdata to the controller of its number',
+    'openflow/packet-ins.test.ts: packet_in2 carries userdata to the controller of its number',
   'message tlv_table_reply': answers('the table of tunnel options'),
   'message tlv_table_mod': '- no Geneve: there is no room for options (`table_full`)',
   'message multipart_request':
@@ -176,7 +176,7 @@ const named: Readonly<Record<string, string>> = {
   'Open vSwitch action output_reg2': FUZZED,
   'Open vSwitch action copy_field': FUZZED,
   'Open vSwitch action controller2':
-    'openflow/sessions.test.ts: packet_in2 carries userdata to the controller of its number',
+    'openflow/packet-ins.test.ts: packet_in2 carries userdata to the controller of its number',
   'Open vSwitch action ct': CT,
   'Open vSwitch action nat': CT,
   'error hello_failed.incompatible':
