@@ -4,12 +4,13 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSchema } from '../../../southbound/ovsdb/schema.ts'
 import { formatSchema } from '../../../southbound/ovsdb/schema-json.ts'
+import { listens } from './peers.ts'
 
 export interface Servers {
   /** 'unix:PATH' of each. */
@@ -48,7 +49,7 @@ export async function startServers(schema: DatabaseSchema, size: number): Promis
     rmSync(file(i, 'sock'), { force: true })
     const child = spawn('ovsdb-server', args, { stdio: 'ignore' })
     running.set(remoteOf(i), child)
-    while (!existsSync(file(i, 'sock'))) {
+    while (!(await listens(file(i, 'sock')))) {
       if (child.exitCode !== null) throw new Error(`ovsdb-server ended with ${child.exitCode}`)
       await sleep(5)
     }

@@ -31,6 +31,17 @@ export async function dialPath(path: string): Promise<net.Socket> {
   return socket
 }
 
+/** The file of a socket is there before anybody listens at it. */
+export async function listens(path: string): Promise<boolean> {
+  try {
+    const socket = await dialPath(path)
+    socket.destroy()
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** ovsdb-server with empty databases; more remotes as in its man page. */
 export async function realPeer(
   remotes: readonly string[] = [],
@@ -55,7 +66,7 @@ export async function realPeer(
     { stdio: 'ignore' },
   )
   const exited = once(child, 'exit')
-  while (!existsSync(path)) await sleep(5)
+  while (!(await listens(path))) await sleep(5)
   return {
     path,
     dial: () => dialPath(path),
