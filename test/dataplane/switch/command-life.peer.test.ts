@@ -1,3 +1,4 @@
+/** `weft switch` as a process: how it ends, starts again, and refuses to start. Neighbours: command.peer.test.ts, process.ts. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+/** `weft switch` as a process: its options, and what ovs-vsctl, ovs-ofctl and controllers see of it. Neighbours: command-life.peer.test.ts, process.ts. */
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

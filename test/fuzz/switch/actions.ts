@@ -1,3 +1,8 @@
+/**
+ * Random actions: one row for each kind that the southbound library has, so that a new kind does not
+ * compile until it has a row here. A sentence instead of a maker says why a kind is not made.
+ * Neighbours: operands.ts, tables.ts.
+ */
 import type { Action } from '../../../southbound/openflow/action.ts'
 import type { Match } from '../../../southbound/openflow/match.ts'
 import { type FieldName, fieldOf } from '../../../southbound/openflow/oxm.ts'
