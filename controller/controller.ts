@@ -12,7 +12,9 @@ import type { Duplex } from 'node:stream'
 import { listen, removeStaleSocket } from '../southbound/wire/stream.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Program } from './compiler/program.ts'
+import { firstCarriers } from './model/quarantine.ts'
 import { createNorthbound, type Northbound } from './northbound/northbound.ts'
+import { claimTeller } from './reconciler/claims.ts'
 import { EventLog } from './reconciler/events.ts'
 import { type Logger, noLog } from './reconciler/log.ts'
 import { Reconciler } from './reconciler/reconciler.ts'
@@ -85,9 +87,12 @@ export class Controller {
     } = options
     const events = new EventLog(clock)
     events.onEvent(({ type, host, message }) => log.info({ type, host, message }, 'event'))
+    const carriers = firstCarriers(store.snapshot)
+    if (carriers.length > 0) store.commit(carriers, { who: 'controller' })
     const reconciler = new Reconciler({ store, events, clock, log, program })
     const realization = new SiteStatus(store, reconciler, events)
-    const northbound = await createNorthbound({ store, realization, hooks, version })
+    const onRefused = claimTeller(events, clock)
+    const northbound = await createNorthbound({ store, realization, onRefused, hooks, version })
     const controller = new Controller(events, reconciler, northbound)
     try {
       await controller.#listen(options)

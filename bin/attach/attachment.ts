@@ -7,17 +7,21 @@
 import { rangeOf } from '../../controller/model/cidr.ts'
 import type { Host, Network, Port, Subnet } from '../../controller/model/schema.ts'
 import { hint } from '../../controller/model/suggest.ts'
+import type { Status } from '../../controller/northbound/realization.ts'
 import { parseIpv4 } from '../../southbound/wire/address.ts'
 import { AttachError } from './error.ts'
 
 /** The bridge of every host of kind ovs that workloads are plugged into. */
 export const INTEGRATION_BRIDGE = 'br-int'
 
+/** A network, and what the controller says of it, by id of the host. */
+export type SeenNetwork = Network & { readonly status?: Pick<Status, 'hosts'> }
+
 /** One port as its guest sees it. */
 export interface GuestInterface {
   /** `tenant/port`. */
   readonly key: string
-  readonly network: Network
+  readonly network: SeenNetwork
   readonly mac: string
   /** With the prefix of their subnet: '10.0.0.11/24'. */
   readonly addresses: readonly string[]
@@ -40,6 +44,8 @@ export interface Attachment extends GuestInterface {
   readonly hostKind: Host['kind']
   /** Undefined: any host of that kind. */
   readonly hostId: string | undefined
+  /** Somebody has said on which host; else it is where the port is declared, or undefined. */
+  readonly isHostAsked: boolean
   readonly boundBy: BoundBy
   /** Name of the interface on the host; at most 11 characters unless it is declared. */
   readonly device: string
@@ -52,7 +58,7 @@ export interface Attachment extends GuestInterface {
 /** The tenant of the port, and all hosts. */
 export interface SiteFacts {
   readonly ports: readonly Port[]
-  readonly networks: readonly Network[]
+  readonly networks: readonly SeenNetwork[]
   readonly subnets: readonly Subnet[]
   readonly hosts: readonly Host[]
 }
@@ -83,6 +89,7 @@ export function attachmentOf(key: string, facts: SiteFacts, hostId?: string): At
     uuid: port.uuid,
     hostKind: host.kind,
     hostId: host.id,
+    isHostAsked: hostId !== undefined,
     boundBy: host.kind === 'ovs' ? 'iface-id' : isDeclared ? 'name' : 'ifalias',
     device: isDeclared ? linuxName(port) : generated,
     deviceMtuBytes: Math.max(guest.mtuBytes, ...subports.map(({ mtuBytes }) => mtuBytes)),

@@ -51,3 +51,15 @@ export function vlanNotes(attachment: Attachment): string[] {
     ]),
   ]
 }
+
+/** Of a vtep host that none of these networks is on yet: the controller cannot say whether it leads to where they are. */
+export function segmentNotes({ hostKind, hostId, network, vlans }: Attachment): string[] {
+  if (hostKind === 'ovs' || hostId === undefined) return []
+  const unseen = [network, ...vlans.map((vlan) => vlan.network)].filter(
+    ({ type, status }) => type !== 'vxlan' && status?.hosts[hostId] === undefined,
+  )
+  return [...new Set(unseen.map(({ physicalNetwork }) => physicalNetwork))].map(
+    (id) =>
+      `${hostId} has to have a bridge to physical network ${id}: status of the port says so if it has none.`,
+  )
+}

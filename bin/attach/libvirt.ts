@@ -6,7 +6,7 @@
  * the ifalias, which libvirt cannot set; so the tap is made beforehand (`managed='no'`) and has it before the guest starts.
  */
 import { type Attachment, INTEGRATION_BRIDGE } from './attachment.ts'
-import { vlanNotes } from './guest.ts'
+import { segmentNotes, vlanNotes } from './guest.ts'
 
 export function libvirt(attachment: Attachment): string[] {
   const { hostKind, mac, uuid, device, deviceMtuBytes } = attachment
@@ -20,7 +20,11 @@ export function libvirt(attachment: Attachment): string[] {
       ]
     : [`  <target dev='${device}' managed='no'/>`]
   return [
-    ...comment([...(isOvs ? [] : tapNotes(attachment)), ...vlanNotes(attachment)]),
+    ...comment([
+      ...(isOvs ? [] : tapNotes(attachment)),
+      ...vlanNotes(attachment),
+      ...segmentNotes(attachment),
+    ]),
     `<interface type='${isOvs ? 'bridge' : 'ethernet'}'>`,
     `  <mac address='${mac}'/>`,
     ...place,

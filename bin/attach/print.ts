@@ -10,6 +10,9 @@ import { libvirt } from './libvirt.ts'
 import { netns } from './netns.ts'
 import { xen } from './xen.ts'
 
+/** Reasons that no workload changes: what the host leads to, what its kernel lacks. */
+const NOT_THERE = /\b(physical_network_missing|vid_not_carried|vlan_unsupported|bridge_missing)\b/
+
 const printers: Record<FormatName, (attachment: Attachment) => readonly string[]> = {
   ...{ libvirt, xen, hyperv, esxi, netns, docker, json },
 }
@@ -24,5 +27,20 @@ export function printAttachment(format: FormatName, attachment: Attachment): str
       `port ${key}: ${where} is of kind ${hostKind}, and ${format} is for kind ${kinds.join(' and ')}`,
     )
   }
+  if (kinds.length === 0 && attachment.isHostAsked) {
+    throw new AttachError(
+      `port ${key}: --host ${hostId} says nothing here: ${format} is for no host of Weft's; leave it out`,
+    )
+  }
+  if (kinds.length > 0) checkNetworks(attachment)
   return `${printers[format](attachment).join('\n')}\n`
+}
+
+/** A network on a physical one that the host does not lead to would bind the port, and no frame would get anywhere. */
+function checkNetworks({ hostId, network, vlans }: Attachment): void {
+  for (const { tenant, id, status } of [network, ...vlans.map((vlan) => vlan.network)]) {
+    const { state, reason = '' } = status?.hosts[hostId ?? ''] ?? {}
+    if (state !== 'failed' || !NOT_THERE.test(reason)) continue
+    throw new AttachError(`network ${tenant}/${id} cannot be on host ${hostId}: ${reason}`)
+  }
 }

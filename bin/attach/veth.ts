@@ -1,5 +1,6 @@
 /** An interface of a namespace and its other end on the host: what netns.ts and docker.ts have in common. */
 import { type Attachment, INTEGRATION_BRIDGE } from './attachment.ts'
+import { segmentNotes } from './guest.ts'
 
 /** Makes both ends and binds the host's. @param namespace a name or a pid, as `ip link` takes them */
 export function vethCommands(namespace: string, attachment: Attachment): string[] {
@@ -21,16 +22,17 @@ function bindCommands({ boundBy, device, uuid, mac }: Attachment): string[] {
 }
 
 /** Comments: what one datapath needs beside, and how all of it is taken back. */
-export function vethNotes(
-  inside: string,
-  remove: string,
-  { boundBy, device }: Attachment,
-): string[] {
+export function vethNotes(inside: string, remove: string, attachment: Attachment): string[] {
+  const { boundBy, device } = attachment
   const checksums = [
     '# Open vSwitch with datapath_type=netdev needs whole checksums, or TCP never connects:',
     `# ${inside} ethtool -K eth0 tx off`,
   ]
   const unplug =
     boundBy === 'iface-id' ? ` && ovs-vsctl del-port ${INTEGRATION_BRIDGE} ${device}` : ''
-  return [...(boundBy === 'iface-id' ? checksums : []), `# Undo: ${remove}${unplug}`]
+  return [
+    ...(boundBy === 'iface-id' ? checksums : []),
+    ...segmentNotes(attachment).map((line) => `# ${line}`),
+    `# Undo: ${remove}${unplug}`,
+  ]
 }

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import pino from 'pino'
@@ -15,6 +16,7 @@ import { openStorage } from '../../southbound/ovsdb/journal-storage.ts'
 import { hardwareVtep } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
 import { keepManagers } from './agent-managers.ts'
 import { remoteTarget, serveAt, type TlsSettings, tlsFiles } from './remotes.ts'
+import { SwitchError } from './switch-error.ts'
 
 export interface AgentSettings extends TlsSettings {
   readonly name?: string
@@ -36,6 +38,11 @@ export async function runAgent(settings: AgentSettings): Promise<number> {
   const { tunnelIp, signal } = settings
   const log = pino({ level: process.env.WEFT_LOG ?? 'info' }, pino.destination(2))
   const remotes = settings.remote.map(remoteTarget)
+  if (tunnelIp !== undefined && isIP(tunnelIp) === 0) {
+    throw new SwitchError(
+      `--tunnel-ip ${tunnelIp}: '${tunnelIp}' is no address; it wants one of this host, such as 192.0.2.11 or 2001:db8::11`,
+    )
+  }
   const tls = tlsFiles(settings)
   const network = socketNetwork(() => tls)
   const rundir = openRundir(settings.rundir)
@@ -54,7 +61,7 @@ export async function runAgent(settings: AgentSettings): Promise<number> {
     const backend = await openIproute2(signal)
     if (settings.remove) {
       const { changes, faults } = await backend.realize(
-        { networks: [] },
+        { networks: [], bridges: [] },
         { local: undefined, prune: true, signal },
       )
       rmSync(db, { force: true })

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
 import type { Lab } from '../../topologies/lab/lab.ts'
 import { NetnsError } from '../../topologies/lab/netns/error.ts'
-import type { NetnsLabOptions } from '../../topologies/lab/netns/lab.ts'
+import type { NetnsLab, NetnsLabOptions } from '../../topologies/lab/netns/lab.ts'
 import { missingForNetns } from '../../topologies/lab/netns/requirements.ts'
 import { formatChecks, stepsTo } from '../../topologies/lab/report.ts'
 import { readDocument } from '../document.ts'
@@ -46,6 +46,8 @@ export async function lab(file: string | undefined, options: LabOptions): Promis
     for (const line of formatChecks(results, { columns, colour: process.stdout.isTTY })) print(line)
     const code = summarize(results).ok ? 0 : 1
     if (check) return code
+    print('')
+    for (const line of waysOf(opened)) print(line)
     print(`\nREST is at ${opened.url}/v1 (${opened.url}/openapi.json). Ctrl-C ends the lab.`)
     if (!signal.aborted) await once(signal, 'abort')
     step('taking the lab down')
@@ -55,11 +57,19 @@ export async function lab(file: string | undefined, options: LabOptions): Promis
   }
 }
 
+/** How somebody at another shell gets into the lab. */
+function waysOf(lab: Lab | NetnsLab): readonly string[] {
+  if ('waysIn' in lab) return ['In another shell, as root:', ...lab.waysIn]
+  return [
+    'Guests and switches are inside of this process: --lab netns has some that a shell gets into.',
+  ]
+}
+
 type Bringup = Required<
   Pick<NetnsLabOptions, 'document' | 'documentFile' | 'tls' | 'signal' | 'step'>
 >
 
-async function open(backend: LabOptions['backend'], options: Bringup): Promise<Lab> {
+async function open(backend: LabOptions['backend'], options: Bringup): Promise<Lab | NetnsLab> {
   if (backend === 'netns') {
     const { openNetnsLab } = await import('../../topologies/lab/netns/lab.ts')
     return openNetnsLab(options)

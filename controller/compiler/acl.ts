@@ -6,6 +6,7 @@
  * southbound/agent (its README, Decisions 6): with ethertype 0x0806 the source columns are the sender in the ARP packet;
  * a permit of ICMPv6 135 or 136 with a source_mac holds the link-layer option too. Neighbour: `vtep-units.ts`.
  */
+import type { Port } from '../model/schema.ts'
 
 /** Columns of an ACL_entry; those left out match anything. */
 export interface AclEntry {
@@ -43,6 +44,31 @@ export const sequence = {
 
 /** ICMPv6 by which a neighbour could be led astray: router advertisement, both of discovery, redirect. RFC 4861 §4. */
 const DISCOVERY = [134, SOLICITATION, ADVERTISEMENT, 137]
+
+/** More than the entries that a port has here: 16 addresses. */
+const SOURCES_OF_PORT = 64
+
+/**
+ * Frames from a physical network that say that a port of ours has sent them: its MAC, or one of its addresses in ARP or IP.
+ * Sequence numbers are the port's own, so that they stay whatever comes and goes beside it.
+ */
+export function loopedSources({
+  number,
+  mac: source_mac,
+  addresses,
+}: Pick<Port, 'number' | 'mac' | 'addresses'>): AclEntry[] {
+  const claims: readonly Partial<AclEntry>[] = [
+    { source_mac },
+    ...addresses.flatMap((source_ip) =>
+      (source_ip.includes(':') ? [IPV6] : [ARP, IPV4]).map((ethertype) => ({
+        ...{ ethertype, source_ip },
+      })),
+    ),
+  ]
+  return claims.map((claim, at) => ({
+    ...{ sequence: number * SOURCES_OF_PORT + at, direction: 'ingress', action: 'deny', ...claim },
+  }))
+}
 
 /** @param addresses IPv4 and IPv6, in an order that stays */
 export function antiSpoofing(source_mac: string, addresses: readonly string[]): AclEntry[] {

@@ -3,11 +3,12 @@
  * model into inputs of the program (`placement.ts` derives where ports are) and hands them to the engine.
  */
 import type { Change, Snapshot } from '../model/snapshot.ts'
-import { Engine, type Touched } from './engine.ts'
+import { Engine } from './engine.ts'
 import { fullCompile } from './full.ts'
 import { Placements } from './placement.ts'
 import type { Input, Item, Placement, Program } from './program.ts'
 import { block } from './stages.ts'
+import type { Touched } from './touched.ts'
 import { pipeline } from './units.ts'
 
 export class Compiler {
@@ -56,6 +57,11 @@ export class Compiler {
   hostsOfNetwork(networkKey: string): ReadonlySet<string> {
     return this.#engine.members('hostsOfNetwork', networkKey)
   }
+
+  /** Keys of the networks that are on a host now, of every type. */
+  networksOfHost(hostId: string): ReadonlySet<string> {
+    return this.#engine.members('networksOfHost', hostId)
+  }
 }
 
 /** The oracle of Compiler: the same snapshot compiled from nothing by the plain compile. @throws CompileConflict */
@@ -66,18 +72,34 @@ export function compileFull(
   return fullCompile(program, toInputs(allOf(snapshot), new Placements()))
 }
 
+/** Collections of the model that are inputs of the program. */
+const asTheyAre: ReadonlySet<string> = new Set([
+  'physicalNetwork',
+  'network',
+  'host',
+  'bridge',
+  'quarantined',
+])
+
 function toInputs(changes: readonly Change[], placements: Placements): Input[] {
   const inputs: Input[] = []
   for (const { collection, key, after } of changes) {
-    if (collection === 'network' || collection === 'host' || collection === 'physicalNetwork')
-      inputs.push({ collection, key, value: after } as Input)
+    if (asTheyAre.has(collection)) inputs.push({ collection, key, value: after } as Input)
   }
   return [...inputs, ...placements.apply(changes)]
 }
 
 function allOf(snapshot: Snapshot): Change[] {
   const changes: Change[] = []
-  for (const collection of ['physicalNetwork', 'network', 'host', 'port', 'binding'] as const) {
+  for (const collection of [
+    'physicalNetwork',
+    'network',
+    'host',
+    'bridge',
+    'quarantined',
+    'port',
+    'binding',
+  ] as const) {
     for (const [key, after] of snapshot.list(collection))
       changes.push({ collection, key, before: undefined, after } as Change)
   }

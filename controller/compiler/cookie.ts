@@ -10,6 +10,9 @@ import { type DropReason, dropReasons, reasonOfCode } from './reason.ts'
 const OURS = 0x57
 const DROP = 0x80
 
+/** Selects the flows of Weft in a flow statistics request. */
+export const ourCookie = { cookie: BigInt(OURS) << 56n, mask: 0xffn << 56n } as const
+
 /** Selects the drop flows of Weft in a flow statistics request. */
 export const dropCookie = {
   cookie: BigInt((OURS << 8) | DROP) << 48n,

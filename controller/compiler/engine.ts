@@ -10,27 +10,27 @@
  * changed flow of a network is one difference, however many hosts carry the network. The slow and obvious version of
  * the same law is `full.ts`; both run the units of a Program (`program.ts`).
  */
-import { Block, CompileConflict, type Outputs, sameItem } from './block.ts'
+import { Block, Families, familiesOf, type Outputs, refuseConflict, sameItem } from './block.ts'
 import { ensure } from './maps.ts'
 import type { Emitter, Index, Input, Item, Program, Unit } from './program.ts'
+import {
+  type Cell,
+  cellAt,
+  type Derived,
+  fitted,
+  isDerived,
+  type Reading,
+  Readings,
+  unread,
+} from './reading.ts'
 import { block } from './stages.ts'
+import { Touched } from './touched.ts'
 
-/** A value that units read: an object, or the members of an index under one key. */
-interface Cell {
-  value: unknown
-  readonly readers: Set<Task>
-  /** Where the cell is kept, so that it can go when it holds nothing and nobody reads it. */
-  readonly home: Map<string, Cell>
-  readonly key: string
-}
-
-/** One unit applied to one object or pair; what it read and what it emitted at its last run. */
-interface Task extends Outputs {
+/** One unit applied to one object or pair; what it read and what it emitted at its last run. Arrays, as there are many. */
+interface Task extends Outputs, Reading {
   readonly unit: Unit
   readonly key: string
   readonly member: string
-  reads: Set<Cell>
-  queued: boolean
   dead: boolean
 }
 
@@ -40,21 +40,36 @@ interface IndexState {
   readonly counts: Map<string, Map<string, number>>
 }
 
-/** What one commit changed, for each host: the items to look at again, by id. Level-based: `Engine.lookup` says what should be. */
-export type Touched = Map<string, Map<string, Item>>
+const nothing: Outputs = { places: [], items: [], hosts: [], links: [] }
 
 export class Engine {
   readonly #program: Program
   readonly #objects = new Map<string, Map<string, Cell>>()
   readonly #indexes = new Map<string, IndexState>()
   readonly #contributions = new Map<string, [name: string, index: Index][]>()
-  readonly #tasks = new Map<string, Task>()
+  /** unit -> key and member -> task. */
+  readonly #tasks = new Map<Unit, Map<string, Task>>()
+  #stale: Derived[] = []
   readonly #blocks = new Map<string, Block>()
+  /** host -> the block that it alone has. */
+  readonly #own = new Map<string, Block>()
+  /** What is in any of those, and in any other block. */
+  readonly #ownFamilies = new Families()
+  readonly #sharedFamilies = new Families()
+  /** Id of an item that several blocks of a host may have -> the blocks that have it. */
+  readonly #shared = new Map<string, Set<Block>>()
+  /** Blocks that the last commit changed; what they remember of it goes with the next one. */
+  #settled: readonly Block[] = []
   /** host -> its blocks. */
   readonly #links = new Map<string, Map<Block, number>>()
   #queue: Task[] = []
   #touchedBlocks = new Set<Block>()
-  #relinked: { host: string; block: Block }[] = []
+  /** host -> blocks that it gained or lost in the commit under way. */
+  #relinked = new Map<string, Set<Block>>()
+  /** What the unit that runs has emitted so far. */
+  readonly #readings = new Readings()
+  #outputs: { places: Block[]; items: Item[]; hosts: string[]; links: Block[] } = empty()
+  readonly #view: Emitter
   /** Units run since the start; a test reads it to see that cost follows the change. */
   runs = 0
 
@@ -65,6 +80,19 @@ export class Engine {
       for (const index of declarations)
         ensure(this.#contributions, index.of, () => []).push([name, index])
     }
+    this.#view = {
+      get: (collection, key) => this.#readings.read(this.#objectCell(collection, key)) as never,
+      index: (name, key) => this.#readings.read(this.#indexCell(name, key)) as ReadonlySet<string>,
+      derive: (derivation, key) => this.#readings.derive(derivation, key, this.#view),
+      emit: (id, item) => {
+        this.#outputs.places.push(this.#block(id))
+        this.#outputs.items.push(item)
+      },
+      link: (host, id) => {
+        this.#outputs.hosts.push(host)
+        this.#outputs.links.push(this.#block(id))
+      },
+    }
     for (const unit of program.units) if (unit.on === 'site') this.#spawn(unit, '', '')
   }
 
@@ -73,11 +101,18 @@ export class Engine {
    * @throws CompileConflict when two intents disagree about one flow; the engine must then be discarded.
    */
   apply(changes: readonly Input[]): Touched {
+    for (const each of this.#settled) each.forget()
     for (const change of changes) this.#set(change)
-    // A unit reads cells only, never another unit, so one pass over the queue settles everything.
+    // A derivation reads what is given, a unit reads cells only, never another unit: one pass over each settles everything.
+    const stale = this.#stale
+    this.#stale = []
+    for (const each of stale) {
+      const cell = this.#readings.deriveAgain(each, this.#view)
+      if (cell) this.#mark(cell)
+    }
     const queue = this.#queue
     this.#queue = []
-    for (const task of queue) if (task.dead) this.#replace(task, { items: [], links: [] })
+    for (const task of queue) if (task.dead) this.#replace(task, nothing)
     for (const task of queue) if (!task.dead) this.#run(task)
     return this.#collect()
   }
@@ -151,25 +186,16 @@ export class Engine {
   }
 
   #spawn(unit: Unit, key: string, member: string): void {
-    const id = taskId(unit, key, member)
-    const task: Task = {
-      unit,
-      key,
-      member,
-      reads: new Set(),
-      items: [],
-      links: [],
-      queued: true,
-      dead: false,
-    }
-    this.#tasks.set(id, task)
+    const task: Task = { unit, key, member, reads: [], ...nothing, queued: true, dead: false }
+    ensure(this.#tasks, unit, () => new Map()).set(taskId(key, member), task)
     this.#queue.push(task)
   }
 
   #kill(unit: Unit, key: string, member: string): void {
-    const id = taskId(unit, key, member)
-    const task = this.#tasks.get(id) as Task
-    this.#tasks.delete(id)
+    const tasks = this.#tasks.get(unit)
+    const id = taskId(key, member)
+    const task = tasks?.get(id) as Task
+    tasks?.delete(id)
     for (const cell of task.reads) unread(cell, task)
     task.dead = true
     if (!task.queued) this.#queue.push(task)
@@ -178,40 +204,54 @@ export class Engine {
   #run(task: Task): void {
     task.queued = false
     this.runs++
-    const reads = new Set<Cell>()
-    const outputs: { items: [string, Item][]; links: [string, string][] } = { items: [], links: [] }
-    const read = (cell: Cell) => {
-      reads.add(cell)
-      return cell.value
-    }
-    const view: Emitter = {
-      get: (collection, key) => read(this.#objectCell(collection, key)) as never,
-      index: (name, key) => read(this.#indexCell(name, key)) as ReadonlySet<string>,
-      emit: (block, item) => outputs.items.push([block, item]),
-      link: (host, block) => outputs.links.push([host, block]),
-    }
-    task.unit.run(view, task.key, task.member)
-    for (const cell of task.reads) if (!reads.has(cell)) unread(cell, task)
-    for (const cell of reads) cell.readers.add(task)
-    task.reads = reads
-    this.#replace(task, outputs)
+    this.#readings.track(task, () => task.unit.run(this.#view, task.key, task.member))
+    const { places, items, hosts, links } = this.#outputs
+    this.#replace(task, {
+      places: fitted(places),
+      items: fitted(items),
+      hosts: fitted(hosts),
+      links: fitted(links),
+    })
+    places.length = items.length = hosts.length = links.length = 0
   }
 
   /** Puts the new outputs before it takes back the old ones, so that what is equal never moves. */
   #replace(task: Task, next: Outputs): void {
-    const { items, links } = task
-    task.items = next.items
+    const { places, items, hosts, links } = task
+    const kept = next.items.map((item, at) => {
+      const old = items[at]
+      return next.places[at] === places[at] && old && sameItem(old, item) ? old : item
+    })
+    for (const [at, item] of kept.entries())
+      if (item !== items[at]) this.#touch(next.places[at]).add(item)
+    for (const [at, item] of items.entries())
+      if (item !== kept[at]) this.#touch(places[at]).remove(item)
+    const isKept = (at: number) => next.hosts[at] === hosts[at] && next.links[at] === links[at]
+    for (const [at, host] of next.hosts.entries())
+      if (!isKept(at)) this.#link(host, next.links[at] as Block, 1)
+    for (const [at, host] of hosts.entries())
+      if (!isKept(at)) this.#link(host, links[at] as Block, -1)
+    task.places = next.places
+    task.items = kept
+    task.hosts = next.hosts
     task.links = next.links
-    for (const [id, item] of next.items) this.#touch(id).add(item)
-    for (const [id, item] of items) this.#touch(id).remove(item)
-    for (const [host, id] of next.links) this.#link(host, this.#touch(id), 1)
-    for (const [host, id] of links) this.#link(host, this.#touch(id), -1)
   }
 
-  #touch(id: string): Block {
-    const block = ensure(this.#blocks, id, () => new Block(id))
-    this.#touchedBlocks.add(block)
-    return block
+  #block(id: string): Block {
+    const known = this.#blocks.get(id)
+    if (known) return known
+    const host = block.hostOf(id)
+    const made = new Block(id, host === undefined ? this.#sharedFamilies : this.#ownFamilies)
+    if (host !== undefined) this.#own.set(host, made)
+    this.#blocks.set(id, made)
+    // Should nothing come of it, it goes with the commit.
+    this.#touchedBlocks.add(made)
+    return made
+  }
+
+  #touch(block: Block | undefined): Block {
+    this.#touchedBlocks.add(block as Block)
+    return block as Block
   }
 
   #link(host: string, block: Block, by: number): void {
@@ -224,46 +264,50 @@ export class Engine {
     if (!before === !after) return
     if (after) block.hosts.add(host)
     else block.hosts.delete(host)
-    this.#relinked.push({ host, block })
+    this.#touchedBlocks.add(block)
+    ensure(this.#relinked, host, () => new Set()).add(block)
   }
 
+  /** A change of a shared block is one array, handed to all hosts that link it. */
   #collect(): Touched {
-    const touched: Touched = new Map()
-    const add = (host: string, item: Item) => {
-      ensure(touched, host, () => new Map()).set(item.id, item)
-    }
-    const settled = [...this.#touchedBlocks].map((block) => {
+    const [blocks, relinked] = [this.#touchedBlocks, this.#relinked]
+    const touched = new Touched((host, item) => this.#isHeld(host, item, relinked))
+    for (const block of blocks) {
       const changed = block.settle()
+      if (changed.length === 0) continue
+      this.#noteShared(block, changed)
       this.#refuseConflicts(block, changed)
-      return [block, changed] as const
-    })
-    const moved = new Map(
-      settled.map(([block, items]) => [block, new Set(items.map(({ id }) => id))]),
-    )
-    const isHeld = (host: string, item: Item) => item.isShared && this.#isHeld(host, item, moved)
-    for (const [block, changed] of settled)
-      for (const host of block.hosts)
-        for (const item of changed) if (!isHeld(host, item)) add(host, item)
+      for (const host of block.hosts) touched.add(host, changed)
+    }
     // A host that gained or lost a whole block looks at all of it, also at what left the block in this commit.
-    for (const { host, block } of this.#relinked) {
-      for (const item of block.items()) if (!isHeld(host, item)) add(host, item)
-      for (const item of block.lastRemoved) if (!isHeld(host, item)) add(host, item)
+    for (const [host, gone] of relinked) for (const block of gone) touched.addBlock(host, block)
+    for (const { id, size, hosts } of blocks) {
+      if (size > 0 || hosts.size > 0) continue
+      this.#blocks.delete(id)
+      this.#own.delete(block.hostOf(id) ?? '')
     }
-    for (const block of this.#touchedBlocks) {
-      block.lastRemoved = []
-      if (block.size === 0 && block.hosts.size === 0) this.#blocks.delete(block.id)
-    }
+    this.#settled = [...blocks]
     this.#touchedBlocks = new Set()
-    this.#relinked = []
+    this.#relinked = new Map()
     return touched
   }
 
+  #noteShared(block: Block, changed: readonly Item[]): void {
+    for (const { id, isShared } of changed) {
+      if (!isShared) continue
+      const among = ensure(this.#shared, id, () => new Set())
+      if (block.get(id)) among.add(block)
+      else among.delete(block)
+      if (among.size === 0) this.#shared.delete(id)
+    }
+  }
+
   /** Whether a host had this very item before the commit, and has it now, by a block that the commit did not touch in this. */
-  #isHeld(host: string, item: Item, moved: ReadonlyMap<Block, ReadonlySet<string>>): boolean {
-    for (const block of this.#links.get(host)?.keys() ?? []) {
-      const other = block.get(item.id)
-      if (!other || !sameItem(other, item) || moved.get(block)?.has(item.id)) continue
-      if (!this.#relinked.some((each) => each.host === host && each.block === block)) return true
+  #isHeld(host: string, item: Item, relinked: ReadonlyMap<string, ReadonlySet<Block>>): boolean {
+    for (const block of this.#shared.get(item.id) ?? []) {
+      if (!block.hosts.has(host) || relinked.get(host)?.has(block)) continue
+      const held = block.get(item.id)
+      if (held && sameItem(held, item) && !block.hasMoved(item.id)) return true
     }
     return false
   }
@@ -274,51 +318,42 @@ export class Engine {
    * @throws CompileConflict
    */
   #refuseConflicts(changed: Block, items: readonly Item[]): void {
-    if (items.length === 0) return
+    const [first] = changed.hosts
+    if (first === undefined) return
+    const isOwn = changed === this.#own.get(first)
+    const families = (isOwn ? this.#sharedFamilies : this.#ownFamilies).common(familiesOf(items))
+    if (families.size === 0) return
+    if (isOwn) {
+      for (const other of this.#links.get(first)?.keys() ?? [])
+        if (other !== changed && other.mayHaveOf(families)) refuseConflict(changed, items, other)
+      return
+    }
     for (const host of changed.hosts) {
-      const own = this.#blocks.get(block.host(host))
-      const others = changed === own ? this.#links.get(host)?.keys() : own && [own]
-      for (const other of others ?? []) if (other !== changed) refuseConflict(changed, items, other)
+      const own = this.#own.get(host)
+      if (own?.mayHaveOf(families)) refuseConflict(changed, items, own)
     }
   }
 
   #mark(cell: Cell): void {
-    for (const task of cell.readers) {
-      if (task.queued) continue
-      task.queued = true
-      this.#queue.push(task)
+    for (const reader of cell.readers) {
+      if (reader.queued) continue
+      reader.queued = true
+      if (isDerived(reader)) this.#stale.push(reader)
+      else this.#queue.push(reader as Task)
     }
   }
 
-  /** A cell that is read before its object exists is needed too: its appearance must wake the reader. */
   #objectCell(collection: string, key: string): Cell {
     const cells = ensure(this.#objects, collection, () => new Map<string, Cell>())
-    return ensure(cells, key, () => ({ value: undefined, readers: new Set(), home: cells, key }))
+    return cellAt(cells, key, () => undefined)
   }
 
   #indexCell(name: string, key: string): Cell {
     const { cells } = this.#indexes.get(name) as IndexState
-    return ensure(cells, key, () => ({ value: new Set(), readers: new Set(), home: cells, key }))
+    return cellAt(cells, key, () => new Set())
   }
 }
 
-/** @param items that changed. @throws CompileConflict */
-function refuseConflict(changed: Block, items: readonly Item[], other: Block): void {
-  // A host's own block is large when all of it is new, and the others are many.
-  const fewest = other.size < items.length ? other.items() : items
-  for (const { id } of fewest) {
-    const [mine, theirs] = [changed.get(id), other.get(id)]
-    if (mine && theirs && !sameItem(mine, theirs)) throw new CompileConflict([mine, theirs])
-  }
-}
+const empty = () => ({ places: [], items: [], hosts: [], links: [] })
 
-function taskId(unit: Unit, key: string, member: string): string {
-  return `${unit.name}|${key}|${member}`
-}
-
-function unread(cell: Cell, task: Task): void {
-  cell.readers.delete(task)
-  const { value, readers, home, key } = cell
-  const empty = value === undefined || (value instanceof Set && value.size === 0)
-  if (empty && readers.size === 0) home.delete(key)
-}
+const taskId = (key: string, member: string): string => (member ? `${key}|${member}` : key)

@@ -31,6 +31,7 @@ export function fullCompile(
   const view: Emitter = {
     get: (collection, key) => objects.get(collection)?.get(key) as never,
     index: (name, key) => indexes.get(name)?.get(key) ?? new Set(),
+    derive: (derivation, key) => derivation.run(view, key),
     emit: (block, item) => ensure(emitted, block, () => []).push(item),
     link: (host, block) => linked.push([host, block]),
   }

@@ -3,35 +3,35 @@
  * Neighbours: `units.ts` calls these; the reconciler turns items into messages.
  */
 import type { Action } from '../../southbound/openflow/action.ts'
-import { encodeFlow, flowKey } from '../../southbound/openflow/flow.ts'
 import {
   ANY_GROUP,
   encodeGroup,
   type GroupBytes,
   groupType,
 } from '../../southbound/openflow/group.ts'
-import type { Instruction } from '../../southbound/openflow/instruction.ts'
-import type { Match } from '../../southbound/openflow/match.ts'
+import { encodeInstructions, type Instruction } from '../../southbound/openflow/instruction.ts'
+import { encodeMatch, type Match } from '../../southbound/openflow/match.ts'
 import { ANY } from '../../southbound/openflow/port.ts'
+import { CompactFlow, compactBytes, compactId } from './compact-flow.ts'
 import { cookieOf } from './cookie.ts'
+import { ensure } from './maps.ts'
 import type { FlowItem, GroupItem, MeterItem } from './program.ts'
 import type { DropReason } from './reason.ts'
 
-/** What a flow does: forward (apply, then goto), or drop with a reason; a meter counts, or bounds, what passes it. */
+/** What a flow does: forward (apply, then goto), or drop with a reason; a meter bounds what passes it. */
 export type Does =
   | { readonly apply?: readonly Action[]; readonly goto?: number; readonly meter?: number }
   | {
       readonly drop: DropReason
       /** What else is done of it: a sample goes to the controller. */
       readonly apply?: readonly Action[]
-      readonly goto?: number
-      readonly meter?: number
     }
 
 /**
  * One flow.
  * @param from the intents behind it, not empty
  * @param tableId OpenFlow table, @param priority 0 to 65535
+ * @param isShared whether several blocks of one host may have it
  */
 export function flow(
   from: readonly string[],
@@ -39,31 +39,34 @@ export function flow(
   priority: number,
   match: Match,
   does: Does,
+  isShared = false,
 ): FlowItem {
   const instructions: Instruction[] = []
   const reason = 'drop' in does ? does.drop : undefined
-  if (does.meter !== undefined) instructions.push({ kind: 'meter', meter_id: does.meter })
+  if ('meter' in does && does.meter) instructions.push({ kind: 'meter', meter_id: does.meter })
   if (does.apply) instructions.push({ kind: 'apply_actions', actions: does.apply })
-  if (does.goto !== undefined) instructions.push({ kind: 'goto_table', table_id: does.goto })
-  const cookie = cookieOf(from, reason)
-  const bytes = encodeFlow({ table_id: tableId, priority, cookie, match, instructions })
-  return {
-    kind: 'flow',
-    id: flowItemId(flowKey(bytes)),
-    bytes: bytes.instructions,
-    cookie,
-    from,
-    flow: bytes,
-  }
+  if ('goto' in does && does.goto !== undefined)
+    instructions.push({ kind: 'goto_table', table_id: does.goto })
+  const id = compactId(tableId, priority, encodeMatch(match))
+  const doing = compactBytes(encodeInstructions(instructions))
+  const intents = intentsOf(from)
+  return new CompactFlow(id, doing, intents.cookie(reason), intents.from, isShared)
 }
 
-/** A group of type all: each bucket gets a copy of the frame. */
-export function group(
-  from: readonly string[],
-  groupId: number,
-  buckets: readonly (readonly Action[])[],
-): GroupItem {
-  return groupItem(from, encodeGroup({ group_id: groupId, group_type: groupType.all, buckets }))
+interface Intents {
+  readonly from: readonly string[]
+  cookie(reason: DropReason | undefined): bigint
+}
+
+/** The flows of one intent are made one after the other: they share the array and the cookies. */
+let last: Intents = { from: [], cookie: () => 0n }
+
+function intentsOf(from: readonly string[]): Intents {
+  const { length } = from
+  if (length === last.from.length && from.every((each, at) => each === last.from[at])) return last
+  const cookies = new Map<DropReason | undefined, bigint>()
+  last = { from, cookie: (reason) => ensure(cookies, reason, () => cookieOf(from, reason)) }
+  return last
 }
 
 /**
@@ -94,11 +97,8 @@ export function groupItemBytes({ group_type, buckets }: GroupBytes): Uint8Array 
   return bytes
 }
 
-/**
- * A meter. Without `pktps`, packets a second, it never limits: it is there because it counts exactly, also behind
- * check_pkt_larger.
- */
-export function meter(from: readonly string[], meterId: number, pktps?: number): MeterItem {
+/** A meter that lets so many packets a second pass. */
+export function meter(from: readonly string[], meterId: number, pktps: number): MeterItem {
   return {
     kind: 'meter',
     id: meterItemId(meterId),
@@ -110,10 +110,10 @@ export function meter(from: readonly string[], meterId: number, pktps?: number):
   }
 }
 
-/** What tells meters apart: nothing of one that never limits, else its rate. */
-export function meterBytes(pktps: number | undefined): Uint8Array {
-  const bytes = new Uint8Array(pktps === undefined ? 0 : 8)
-  if (pktps !== undefined) new DataView(bytes.buffer).setUint32(0, pktps)
+/** What tells meters apart: their rates. */
+export function meterBytes(pktps: number): Uint8Array {
+  const bytes = new Uint8Array(8)
+  new DataView(bytes.buffer).setUint32(0, pktps)
   return bytes
 }
 

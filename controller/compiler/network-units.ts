@@ -2,36 +2,33 @@
  * Networks: VNI in, tags and sizes that are taken, broadcast and multicast to groups. Neighbours: `segment-units.ts` has
  * what a physical network brings along, `ways.ts` how hosts reach each other.
  */
-import { tunnelBetween } from '../model/tunnel.ts'
-import { flow, group, meter } from './items.ts'
+import type { Match } from '../../southbound/openflow/match.ts'
+import { guestTags } from '../model/overhead.ts'
+import type { Network } from '../model/schema.ts'
+import { familiesOf } from '../model/tunnel.ts'
+import { sameItem } from './block.ts'
+import { encodeBuckets, FloodGroup, localBuckets, peers, peersKey } from './flood.ts'
+import { type Does, flow } from './items.ts'
 import {
+  ETHERNET_BYTES,
   enterAnew,
   fromTunnel,
   fromWorkload,
   goto,
   MULTICAST,
+  measure,
   move,
-  output,
-  outputTagged,
   popTag,
+  pushTag,
   set,
+  TAG_BYTES,
   TAGGED,
 } from './parts.ts'
 import { probesOf } from './probe-units.ts'
-import type { Emitter, PlacedAt, Unit } from './program.ts'
-import { dropTooLarge } from './sample-units.ts'
-import { segmentAt, toSegment } from './segment-units.ts'
-import {
-  block,
-  floodGroup,
-  localFloodGroup,
-  register,
-  segmentFloodGroup,
-  sizeMeter,
-  TUNNEL_OFPORT,
-  table,
-} from './stages.ts'
-import { fromVtep, toVtep, waysFrom, waysTo } from './ways.ts'
+import type { Derivation, FlowItem, Unit } from './program.ts'
+import { joinedSegmentAt, toSegment } from './segment-units.ts'
+import { block, floodGroup, localFloodGroup, register, segmentFloodGroup, table } from './stages.ts'
+import { fromVtep, type Way, waysFrom, waysTo } from './ways.ts'
 
 const { origin, network, oversize, liftedTag } = register
 
@@ -47,14 +44,15 @@ export const networks: Unit = {
     const from = [`network/${key}`]
     const here = { [network]: net.number }
     const flood = { kind: 'group', group_id: floodGroup(net.number) } as const
-    view.emit(block.network(key), meter(from, sizeMeter(net.number)))
-    emit(
-      from,
-      table.admission,
-      net.vlanTransparent ? 250 : 100,
-      { ...here, [oversize]: [1, 1] },
-      dropTooLarge(sizeMeter(net.number)),
-    )
+    if (guestTags(net) === 0)
+      emit(
+        from,
+        table.admission,
+        100,
+        { ...here, [oversize]: [1, 1] },
+        { apply: [enterAnew('oversize')] },
+      )
+    emit(from, table.oversize, 100, here, { drop: 'mtu_exceeded' })
     emit(
       from,
       table.l2,
@@ -76,22 +74,60 @@ export const networks: Unit = {
       { ...here, [origin]: fromTunnel, eth_dst: MULTICAST },
       { apply: [{ kind: 'group', group_id: localFloodGroup(net.number) }] },
     )
-    const tagged = { ...here, vlan_vid: TAGGED }
     if (!net.vlanTransparent)
       emit(from, table.tunnel, 110, { ...entry, vlan_vid: TAGGED }, { drop: 'vlan_not_allowed' })
-    else if (net.vlanTransparent === 'qinq')
-      // A third tag is the Ethernet type that port security sees, and takes for none of its own.
-      emit(from, table.admission, 210, tagged, goto(table.portSecurity))
-    else
-      emit(from, table.admission, 210, tagged, {
-        apply: [
-          move(['vlan_vid', 0], [liftedTag, 0], 12),
-          move(['vlan_pcp', 0], [liftedTag, 12], 3),
-          popTag,
-          enterAnew('innerTag'),
-        ],
-      })
+    else for (const each of takesTags(net)) emit(from, ...each)
   },
+}
+
+type FlowOfTags = readonly [tableId: number, priority: number, match: Match, does: Does]
+
+/** Where guests may send tags: what room a frame has with its own, and whether there are more than it may have. */
+function takesTags(net: Network): FlowOfTags[] {
+  const here = { [network]: net.number }
+  const tagged = { ...here, vlan_vid: TAGGED }
+  const measured = (tags: number) => measure(ETHERNET_BYTES + tags * TAG_BYTES + net.mtuBytes)
+  const bare: FlowOfTags = [table.admission, 205, here, { apply: [measured(0)], goto: table.size }]
+  // Whether there is a second tag is not looked at, for the outer one would lose its type (TPID), which no flow can match. A
+  // third one is the Ethernet type that port security sees, and takes for none of its own.
+  if (guestTags(net) === 2)
+    return [bare, [table.admission, 210, tagged, { apply: [measured(2)], goto: table.size }]]
+  const lift = [
+    move(['vlan_vid', 0], [liftedTag, 0], 12),
+    move(['vlan_pcp', 0], [liftedTag, 12], 3),
+    popTag,
+    enterAnew('innerTag'),
+  ]
+  const putBack = [
+    pushTag,
+    move([liftedTag, 0], ['vlan_vid', 0], 12),
+    move([liftedTag, 12], ['vlan_pcp', 0], 3),
+  ]
+  return [
+    bare,
+    [table.admission, 210, tagged, { apply: lift }],
+    [table.innerTag, 50, here, { apply: [measured(0), ...putBack], goto: table.size }],
+  ]
+}
+
+/** What the VTEP of a host is to the others of a network. Key: network and host. */
+const peerFlows: Derivation<readonly (readonly [Way, FlowItem])[]> = {
+  name: 'peerFlows',
+  run(view, key) {
+    const [networkKey = '', hostKey = ''] = key.split('|')
+    const net = view.get('network', networkKey)
+    const self = view.get('host', hostKey)
+    if (!net || !self) return []
+    const from = [`host/${hostKey}`, `network/${networkKey}`]
+    return waysTo(self).flatMap(([way, vtep]) => {
+      const match = { [network]: net.number, ...fromVtep(vtep) }
+      const peer = flow(from, table.peer, 100, match, goto(table.l2))
+      return [[way, probesOf(hostKey, vtep)] as const, [way, peer] as const]
+    })
+  },
+  same: (a, b) =>
+    a.length === b.length &&
+    a.every(([way, item], at) => way === b[at]?.[0] && sameItem(item, b[at][1])),
 }
 
 /** A network on a host: the host links the network's blocks, its VTEP becomes a peer, and it has flood groups. */
@@ -103,58 +139,27 @@ export const networkOnHost: Unit = {
     const net = view.get('network', networkKey)
     const self = view.get('host', hostKey)
     if (!net || !self) return
-    const from = [`host/${hostKey}`, `network/${networkKey}`]
     const isTunnelled = net.type === 'vxlan'
-    for (const [way, vtep] of isTunnelled ? waysTo(self) : []) {
-      view.emit(block.way(way, networkKey), probesOf(hostKey, vtep))
-      view.emit(
-        block.way(way, networkKey),
-        flow(from, table.peer, 100, { [network]: net.number, ...fromVtep(vtep) }, goto(table.l2)),
-      )
-    }
+    const place = `${networkKey}|${hostKey}`
+    for (const [way, item] of isTunnelled ? view.derive(peerFlows, place) : [])
+      view.emit(block.way(way, networkKey), item)
     if (self.kind !== 'ovs') return
     view.link(hostKey, block.network(networkKey))
     for (const way of isTunnelled ? waysFrom(self) : [])
       view.link(hostKey, block.way(way, networkKey))
-    const segment = segmentAt(net, hostKey)
+    const segment = joinedSegmentAt(view, net, hostKey)
     if (segment) view.link(hostKey, block.physical(segment.physicalNetwork))
 
-    const local = localPorts(view, networkKey, hostKey).map(({ ofport, vid }) =>
-      outputTagged(ofport, vid),
-    )
-    const remote = (isTunnelled ? remoteVteps(view, networkKey, hostKey) : []).map((vtep) => [
-      toVtep(vtep),
-      output(TUNNEL_OFPORT),
-    ])
-    const physical = segment ? [toSegment(view, segment)] : []
-    const emit = (...args: Parameters<typeof group>) =>
-      view.emit(block.host(hostKey), group(...args))
-    emit(from, floodGroup(net.number), [...local, ...remote, ...physical])
-    emit(from, localFloodGroup(net.number), [...local, ...(isTunnelled ? physical : [])])
-    if (isTunnelled && segment) emit(from, segmentFloodGroup(net.number), [...local, ...remote])
+    const before = view.derive(localBuckets, place)
+    const remote = isTunnelled
+      ? view.derive(peers, peersKey(familiesOf(self), networkKey))
+      : undefined
+    const after = encodeBuckets(segment ? [toSegment(view, segment)] : [])
+    const from = [`host/${hostKey}`, `network/${networkKey}`]
+    const emit = (groupId: number, buckets: ConstructorParameters<typeof FloodGroup>[3]) =>
+      view.emit(block.host(hostKey), new FloodGroup(from, groupId, hostKey, buckets))
+    emit(floodGroup(net.number), { before, peers: remote, after })
+    emit(localFloodGroup(net.number), isTunnelled ? { before, after } : { before })
+    if (isTunnelled && segment) emit(segmentFloodGroup(net.number), { before, peers: remote })
   },
-}
-
-type LocalPort = Exclude<PlacedAt, { kind: 'vtep' }> & { readonly vid?: number }
-
-/** In ascending order, so that the same ports give the same bytes. */
-function localPorts(view: Emitter, networkKey: string, hostKey: string): LocalPort[] {
-  const ports: LocalPort[] = []
-  for (const key of view.index('portsOfNetworkOnHost', `${networkKey}|${hostKey}`)) {
-    const at = view.get('placement', key)?.at
-    if (at && at.kind !== 'vtep') ports.push(at)
-  }
-  return ports.sort((a, b) => a.ofport - b.ofport || (a.vid ?? 0) - (b.vid ?? 0))
-}
-
-/** VTEPs of the other hosts of the network that this one can reach, sorted. */
-function remoteVteps(view: Emitter, networkKey: string, hostKey: string): string[] {
-  const self = view.get('host', hostKey)
-  const vteps: string[] = []
-  for (const other of view.index('hostsOfNetwork', networkKey)) {
-    const peer = other === hostKey ? undefined : view.get('host', other)
-    const tunnel = self && peer && tunnelBetween(self, peer)
-    if (tunnel) vteps.push(tunnel.remote)
-  }
-  return vteps.sort()
 }

@@ -1,11 +1,15 @@
 /** What flows of several units are made of: matches, actions, tags. Neighbours: the units; `stages.ts` has the numbers. */
 import type { Action } from '../../southbound/openflow/action.ts'
+import { guestTags } from '../model/overhead.ts'
+import type { Network } from '../model/schema.ts'
 import type { Placement } from './program.ts'
 import { anewGroup, register } from './stages.ts'
 
 export const ARP = 0x0806
 export const IPV4 = 0x0800
 const TAG_TYPE = 0x8100
+/** OFPP_IN_PORT of OpenFlow 1.0, as resubmit has it. */
+const SAME_PORT = 0xfff8
 
 /** Bytes of an untagged Ethernet header, which an MTU does not count, and of a VLAN tag. */
 export const ETHERNET_BYTES = 14
@@ -18,8 +22,8 @@ export const MULTICAST = [0x010000000000, 0x010000000000] as const
 export const TAGGED = [0x1000, 0x1000] as const
 export const PRIORITY_TAG = 0x1000
 /**
- * Tagged, and not larger than its network's MTU. Open vSwitch counts a frame in both branches behind check_pkt_larger: in
- * the other one it goes to the flow that a meter counts, which is exact.
+ * Tagged, and not larger than its network's MTU. Open vSwitch counts a frame in both branches behind check_pkt_larger: the
+ * other one looks at it anew, which is exact.
  */
 export const TAGGED_AND_FITTING = { vlan_vid: TAGGED, [register.oversize]: [0, 1] } as const
 export const UNTAGGED = 0
@@ -44,6 +48,13 @@ export const measure = (bytes: number): Action => ({
   dst: { field: register.oversize, ofs: 0 },
 })
 
+/**
+ * Measures what enters, with the tag that is about to come off. Where guests may send tags, how much room a frame has depends
+ * on them: it is measured when they are known, for the table `size`.
+ */
+export const measureEntering = (net: Network, tagBytes = 0): Action[] =>
+  guestTags(net) > 0 ? [] : [measure(ETHERNET_BYTES + tagBytes + net.mtuBytes)]
+
 /** Copies bits; from and to begin at bit `ofs`. */
 export const move = (
   from: readonly [field: string, ofs: number],
@@ -57,6 +68,12 @@ export const move = (
   }) as Action
 
 export const popTag: Action = { kind: 'pop_vlan' }
+/** Goes on in that table too, as the frame is now. */
+export const resubmit = (tableId: number): Action => ({
+  kind: 'resubmit',
+  in_port: SAME_PORT,
+  table_id: tableId,
+})
 /**
  * Behind `popTag`, and last: the frame is looked at anew in that table. By a goto Open vSwitch would not look whether there
  * is a next tag, so that a flow cached for a frame without one would take those that have one too.

@@ -1,7 +1,9 @@
 /**
  * Where each port is, derived: a port is where a host has been seen to carry it (its binding), else where its spec
  * declares it; a sub-port is where its trunk is, under its VID. One slot of a host has one owner: what is seen goes before
- * what is declared, and that before a sub-port. Input of the compiler; neighbours: `compiler.ts`, `program.ts`.
+ * what is declared, and that before a sub-port. Whose port is untagged on an interface has all VIDs of it: no port of
+ * another tenant is there, and a sub-port only where its own trunk is.
+ * Input of the compiler; neighbours: `compiler.ts`, `program.ts`, ../model/rules-port.ts (the same of what is declared).
  */
 import type { Binding, Port } from '../model/schema.ts'
 import type { Change } from '../model/snapshot.ts'
@@ -26,6 +28,8 @@ export class Placements {
   readonly #subports = new Map<string, Set<string>>()
   /** Slot -> keys of the ports that claim it. */
   readonly #slots = new Map<string, Set<string>>()
+  /** Interface of a vtep host -> keys of the ports that claim a VID of it. */
+  readonly #tagged = new Map<string, Set<string>>()
   readonly #placed = new Map<string, Placement>()
 
   /** Where a port is now; undefined: nowhere. */
@@ -99,32 +103,56 @@ export class Placements {
   #claim(key: string, affected: Set<string>): void {
     const claim = this.#claimOf(key)
     if (!claim) return
-    const claimants = ensure(this.#slots, slotOf(claim), () => new Set())
-    claimants.add(key)
-    for (const other of claimants) this.#withSubports(other, affected)
+    ensure(this.#slots, slotOf(claim), () => new Set()).add(key)
+    const held = heldBy(claim)
+    if (held !== undefined) ensure(this.#tagged, held, () => new Set()).add(key)
+    this.#rivals(claim, affected)
   }
 
   #release(key: string, affected: Set<string>): void {
     const claim = this.#claimOf(key)
     if (!claim) return
+    remove(this.#slots, slotOf(claim), key)
+    const held = heldBy(claim)
+    if (held !== undefined) remove(this.#tagged, held, key)
+    this.#rivals(claim, affected)
+  }
+
+  /** Those whose place may depend on this claim. */
+  #rivals(claim: Claim, into: Set<string>): void {
     const slot = slotOf(claim)
-    remove(this.#slots, slot, key)
-    for (const other of this.#slots.get(slot) ?? []) this.#withSubports(other, affected)
+    for (const other of this.#slots.get(slot) ?? []) this.#withSubports(other, into)
+    for (const other of this.#tagged.get(slot) ?? []) this.#withSubports(other, into)
   }
 
   #resolve(key: string): Placement | undefined {
     const claim = this.#claimOf(key)
     const port = this.#ports.get(key)
-    if (!claim || !port) return undefined
-    const trunk = claim.by === 'subport' ? trunkOf(port) : undefined
-    if (trunk !== undefined && !this.#placed.has(trunk)) return undefined
-    for (const other of this.#slots.get(slotOf(claim)) ?? []) {
-      const by = this.#claimOf(other)?.by ?? claim.by
-      if (other !== key && (by === claim.by ? other < key : rank[by] < rank[claim.by])) {
-        return undefined
-      }
-    }
+    if (!claim || !port || !this.#mayBeAt(key, claim)) return undefined
+    if (this.#winner(slotOf(claim)) !== key) return undefined
     return Object.freeze({ port, hostId: claim.hostId, at: Object.freeze(claim.at) })
+  }
+
+  /** Of those who may be in a slot the one that is. */
+  #winner(slot: string): string | undefined {
+    let best: { readonly key: string; readonly rank: number } | undefined
+    for (const key of this.#slots.get(slot) ?? []) {
+      const claim = this.#claimOf(key)
+      if (!claim || !this.#mayBeAt(key, claim)) continue
+      const own = { key, rank: rank[claim.by] }
+      if (!best || own.rank < best.rank || (own.rank === best.rank && key < best.key)) best = own
+    }
+    return best?.key
+  }
+
+  /** Whether the trunk of a sub-port is where it says, and a VID is of an interface that no other tenant holds. */
+  #mayBeAt(key: string, claim: Claim): boolean {
+    const port = this.#ports.get(key)
+    const trunk = port && claim.by === 'subport' ? trunkOf(port) : undefined
+    if (trunk !== undefined) return this.#placed.has(trunk)
+    const held = heldBy(claim)
+    const holder = held === undefined ? undefined : this.#winner(held)
+    return holder === undefined || this.#ports.get(holder)?.tenant === port?.tenant
   }
 }
 
@@ -150,6 +178,12 @@ function inside(trunk: Claim | undefined, vid: number): Claim | undefined {
 function slotOf({ hostId, at }: Claim): string {
   if (at.kind === 'vtep') return `${hostId}|${at.interface} ${at.vid}`
   return at.kind === 'ofport' ? `${hostId}|${at.ofport}` : `${hostId}|${at.ofport}.${at.vid}`
+}
+
+/** The slot whose owner has this place too: what is untagged on its interface; undefined: there is none. */
+function heldBy({ hostId, at, by }: Claim): string | undefined {
+  if (at.kind !== 'vtep' || at.vid === 0) return undefined
+  return slotOf({ hostId, at: { ...at, vid: 0 }, by })
 }
 
 function samePlacement(a: Placement | undefined, b: Placement | undefined): boolean {

@@ -5,18 +5,18 @@
  */
 import type { Action } from '../../southbound/openflow/action.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
+import { IN_PORT } from '../../southbound/openflow/port.ts'
 import { parseIpv4, parseMac } from '../../southbound/wire/address.ts'
 import type { Network } from '../model/schema.ts'
-import { guestBytes, segmentsOf } from '../model/segment.ts'
+import { segmentsOf } from '../model/segment.ts'
 import { flow } from './items.ts'
 import {
   ARP,
-  ETHERNET_BYTES,
   enterAnew,
   fromSegment,
   goto,
   IPV4,
-  measure,
+  measureEntering,
   move,
   networkKeyOf,
   notFromTunnel,
@@ -26,16 +26,17 @@ import {
   popTag,
   set,
   TAG_BYTES,
+  TAGGED,
   TAGGED_AND_FITTING,
   taggedWith,
 } from './parts.ts'
 import type { Emitter, PlacedAt, Placement, Unit } from './program.ts'
 import type { DropReason } from './reason.ts'
 import { dropAndShow } from './sample-units.ts'
-import { block, register, TUNNEL_OFPORT, table } from './stages.ts'
+import { block, COUNTED_PRIORITY, register, TUNNEL_OFPORT, table } from './stages.ts'
 import { toVtep, waysTo } from './ways.ts'
 
-const { origin, network, source, destination, senderTag } = register
+const { origin, network, source, destination } = register
 
 export const port: Unit = {
   name: 'port',
@@ -48,7 +49,7 @@ export const port: Unit = {
     if (place.at.kind !== 'vtep') {
       admit(view, key, net, { ...place, at: place.at })
       secure(view, key, place)
-      blame(view, key, place)
+      blame(view, key, net, place)
     }
     answer(view, key, net, place)
     reach(view, key, net, place)
@@ -68,28 +69,30 @@ function admit(
   const own = (tableId: number, priority: number, match: Match, does: Parameters<typeof flow>[4]) =>
     view.emit(block.host(hostId), flow(from, tableId, priority, match, does))
   const { ofport } = at
-  const bytes = ETHERNET_BYTES + guestBytes(net)
   const sender = [set(network, net.number), set(source, port.number)]
-  const enterUntagged = (...more: Action[]) => ({
-    apply: [measure(bytes + TAG_BYTES), popTag, ...sender, ...more, enterAnew('admission')],
-  })
+  const untagged = {
+    apply: [...measureEntering(net, TAG_BYTES), popTag, ...sender, enterAnew('admission')],
+  }
+  const mine = { [destination]: port.number }
   if (at.kind === 'subport') {
-    const tag = taggedWith(at.vid)
-    const does = enterUntagged(set(senderTag, tag))
-    own(table.classify, 120, { in_port: ofport, vlan_vid: tag }, does)
+    own(table.classify, 120, { in_port: ofport, vlan_vid: taggedWith(at.vid) }, untagged)
+    const apply = outputTagged(IN_PORT, at.vid)
+    own(table.answer, COUNTED_PRIORITY, { [source]: port.number }, { apply })
+    // To its own trunk nothing goes, and nothing is counted.
+    own(table.output, COUNTED_PRIORITY + 1, { in_port: ofport, ...mine }, {})
   } else {
-    const does = { apply: [measure(bytes), ...sender], goto: table.admission }
+    const does = { apply: [...measureEntering(net), ...sender], goto: table.admission }
     own(table.classify, 100, { in_port: ofport }, does)
     // A priority tag is no VLAN, RFC 7348 §6.1.
     const match = { in_port: ofport, vlan_vid: PRIORITY_TAG }
-    own(table.classify, 110, match, enterUntagged())
+    own(table.classify, 110, match, untagged)
   }
   const apply = outputTagged(ofport, at.kind === 'subport' ? at.vid : undefined)
-  own(table.output, 200, { [destination]: port.number }, { apply })
+  own(table.output, COUNTED_PRIORITY, mine, { apply })
 }
 
 /** What every host drops, once more with the port that sent it: its counters are the port's. */
-function blame(view: Emitter, key: string, { port, hostId }: Placement): void {
+function blame(view: Emitter, key: string, net: Network, { port, hostId }: Placement): void {
   const mine = { [source]: port.number }
   const drop = (tableId: number, priority: number, match: Match, reason: DropReason) =>
     view.emit(
@@ -99,6 +102,10 @@ function blame(view: Emitter, key: string, { port, hostId }: Placement): void {
   drop(table.admission, 201, TAGGED_AND_FITTING, 'vlan_not_allowed')
   drop(table.responders, 101, { eth_type: ARP, arp_op: 1 }, 'arp_unknown')
   drop(table.l2, 1, {}, 'mac_unknown')
+  drop(table.output, 1, {}, 'port_not_here')
+  drop(table.oversize, 200, {}, 'mtu_exceeded')
+  if (net.vlanTransparent === true)
+    drop(table.innerTag, 101, { vlan_vid: TAGGED }, 'vlan_not_allowed')
 }
 
 /** Held to its addresses. */
@@ -176,17 +183,24 @@ function reach(view: Emitter, key: string, net: Network, place: Placement): void
       { apply: [set(destination, port.number)], goto: table.output },
     ),
   )
-  if (segmentsOf(net).length > 0)
-    view.emit(
-      block.host(net.extension?.hostId ?? hostId),
-      flow(
-        from,
-        table.portSecurity,
-        100,
-        { ...here, [origin]: fromSegment, eth_src: mac },
-        { drop: 'source_looped' },
-      ),
-    )
+  const looker = net.extension?.hostId ?? hostId
+  // A host of kind vtep looks for that by an ACL.
+  if (segmentsOf(net).length > 0 && view.get('host', looker)?.kind === 'ovs') {
+    const claims: readonly (readonly [priority: number, claim: Match])[] = [
+      [100, { eth_src: mac }],
+      ...port.addresses
+        .map(parseIpv4)
+        .flatMap((address) => [
+          [99, { eth_type: ARP, arp_spa: address }] as const,
+          [99, { eth_type: IPV4, ipv4_src: address }] as const,
+        ]),
+    ]
+    for (const [priority, claim] of claims) {
+      const match = { ...here, [origin]: fromSegment, ...claim }
+      const drop = flow(from, table.portSecurity, priority, match, { drop: 'source_looped' })
+      view.emit(block.host(looker), drop)
+    }
+  }
   if (net.type !== 'vxlan') return
   for (const [way, vtep] of waysTo(home)) {
     const apply = [set('tunnel_id', BigInt(net.vni)), toVtep(vtep), output(TUNNEL_OFPORT)]

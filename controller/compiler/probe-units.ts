@@ -13,8 +13,10 @@ import { fromVtep } from './ways.ts'
 
 const { network, origin } = register
 
-/** Probes that a host takes, whoever sends them. Packets a second. */
-const MOST_PKTPS = 1000
+/** Probes that are sent to one host, of rounds and searches together; `../reconciler/probe.ts` keeps to it. */
+export const PROBES_PER_S = 100
+/** Probes that a host takes, whoever sends them: half as many again, as some may come late and together. Packets a second. */
+const MOST_PKTPS = 1.5 * PROBES_PER_S
 /** Bytes of a probe that the controller wants to see: its header and its number. */
 const SEEN_BYTES = 64
 
@@ -34,5 +36,5 @@ export function probesOf(hostKey: string, vtep: string): FlowItem {
   const match = { [network]: 0, [origin]: fromTunnel, ...fromVtep(vtep) }
   const apply = [{ kind: 'output', port: CONTROLLER, max_len: SEEN_BYTES } as const]
   const does = { apply, meter: PROBE_METER }
-  return { ...flow([`host/${hostKey}`], table.peer, 90, match, does), isShared: true }
+  return flow([`host/${hostKey}`], table.peer, 90, match, does, true)
 }

@@ -4,7 +4,7 @@
  */
 import type { FlowBytes } from '../../southbound/openflow/flow.ts'
 import type { GroupBytes } from '../../southbound/openflow/group.ts'
-import type { Host, Network, PhysicalNetwork, Port } from '../model/schema.ts'
+import type { Bridge, Host, Network, PhysicalNetwork, Port, Quarantined } from '../model/schema.ts'
 import type { VtepRow } from './rows.ts'
 
 /**
@@ -23,11 +23,13 @@ export interface Placement {
   readonly at: PlacedAt
 }
 
-/** The collections that units may read. Keys: 'acme/web', 'h1', 'acme/vm1'. */
+/** The collections that units may read. Keys: 'acme/web', 'h1', 'h1/br-office', 'vid office 7', 'acme/vm1'. */
 export interface Collections {
   physicalNetwork: PhysicalNetwork
   network: Network
   host: Host
+  bridge: Bridge
+  quarantined: Quarantined
   placement: Placement
 }
 export type CollectionName = keyof Collections
@@ -57,6 +59,8 @@ interface ItemBase {
   readonly cookie: bigint
   /** Several blocks of one host may have it. */
   readonly isShared?: boolean
+  /** Whether another one of the same id has the same bytes, where that is known without making them. */
+  hasBytesOf?(other: Item): boolean
   /** Provenance: the intents behind it ('port/acme/vm1'); never empty. */
   readonly from: readonly string[]
 }
@@ -71,8 +75,8 @@ export interface GroupItem extends ItemBase {
 export interface MeterItem extends ItemBase {
   readonly kind: 'meter'
   readonly meterId: number
-  /** Packets a second that pass; undefined: all, it only counts. */
-  readonly pktps: number | undefined
+  /** Packets a second that pass. */
+  readonly pktps: number
 }
 /** A row of hardware_vtep; its id begins with 'r'. */
 export interface RowItem extends ItemBase {
@@ -86,12 +90,24 @@ export type Item = SwitchItem | RowItem
 export const isRow = (item: Item): item is RowItem => item.kind === 'row'
 export const isSwitchItem = (item: Item): item is SwitchItem => item.kind !== 'row'
 
-/** What a unit may do: read inputs and indexes, emit items into blocks, link hosts to blocks. */
-export interface Emitter {
+/** Reading the inputs and their indexes. */
+export interface Reader {
   get<C extends CollectionName>(collection: C, key: string): Collections[C] | undefined
   index(name: string, key: string): ReadonlySet<string>
+}
+
+/** What a unit may do: read inputs, indexes and what is derived of them, emit items into blocks, link hosts to blocks. */
+export interface Emitter extends Reader {
+  derive<T>(derivation: Derivation<T>, key: string): T
   emit(block: string, item: Item): void
   link(host: string, block: string): void
+}
+
+/** A value that many units would compute alike. Whoever reads it runs again only where it is not the same. */
+export interface Derivation<T> {
+  readonly name: string
+  run(view: Reader, key: string): T
+  same(a: T, b: T): boolean
 }
 
 /** Runs once for the site, for each object of a collection, or for each pair of an index. */

@@ -18,7 +18,7 @@ export const dropReasons = {
   ],
   source_looped: [
     11,
-    'the frame came from a physical network and says that a port of ours sent it',
+    'the frame came from a physical network and has the MAC, IP or ARP sender of a port of ours',
   ],
 } as const satisfies Record<string, readonly [code: number, sentence: string]>
 

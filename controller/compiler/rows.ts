@@ -11,8 +11,8 @@ export interface LogicalSwitchRow {
   readonly table: 'Logical_Switch'
   readonly name: string
   readonly description: string
-  /** tunnel_key. */
-  readonly vni: number
+  /** tunnel_key; undefined: a network without VXLAN, whose `config` has a number. */
+  readonly vni: number | undefined
   /** Keys of other_config that are the controller's. */
   readonly config: Readonly<Record<string, string>>
 }
@@ -42,14 +42,45 @@ export interface BindingRow {
   readonly acl: string
 }
 
+/** As a BindingRow, of whichever port of the device leads to that physical network. */
+export interface SegmentRow {
+  readonly table: 'Physical_Network'
+  readonly physicalNetwork: string
+  readonly vid: number
+  readonly logicalSwitch: string
+  readonly acl: string | undefined
+}
+
+/** A bridge to be made, as one key of the device's own row. */
+export interface BridgeRow {
+  readonly table: 'Physical_Switch'
+  readonly bridge: string
+  readonly value: string
+}
+
 export interface AclRow {
   readonly table: 'ACL'
   readonly name: string
-  /** By sequence. */
+  /** By sequence; without those that are rows of their own. */
   readonly entries: readonly AclEntry[]
 }
 
-export type VtepRow = LogicalSwitchRow | RemoteMacRow | FloodRow | BindingRow | AclRow
+/** One more entry of an ACL that many give entries to. */
+export interface EntryRow {
+  readonly table: 'ACL_entry'
+  readonly acl: string
+  readonly entry: AclEntry
+}
+
+export type VtepRow =
+  | LogicalSwitchRow
+  | RemoteMacRow
+  | FloodRow
+  | BindingRow
+  | SegmentRow
+  | BridgeRow
+  | AclRow
+  | EntryRow
 
 const encoder = new TextEncoder()
 
@@ -73,10 +104,16 @@ export function rowItemId(value: VtepRow): string {
       return `r${value.table} ${value.name}`
     case 'Ucast_Macs_Remote':
       return `r${value.table} ${value.logicalSwitch} ${value.mac} ${value.address}`
+    case 'ACL_entry':
+      return `r${value.table} ${value.acl} ${value.entry.sequence}`
     case 'Mcast_Macs_Remote':
       return `r${value.table} ${value.logicalSwitch}`
     case 'Physical_Port':
       return `r${value.table} ${value.interface} ${value.vid}`
+    case 'Physical_Network':
+      return `r${value.table} ${value.physicalNetwork} ${value.vid}`
+    case 'Physical_Switch':
+      return `r${value.table} ${value.bridge}`
   }
 }
 
@@ -85,5 +122,7 @@ const OURS = /^weft-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Name of the Logical_Switch of a network, of the ACL of a port. @param uuid of the object */
 export const rowName = (uuid: string): string => `${PREFIX}${uuid}`
+/** The uuid in such a name. */
+export const uuidOf = (name: string): string => name.slice(PREFIX.length)
 /** Whether a Logical_Switch or an ACL of this name is ours, of whatever network or port it was. */
 export const isOurName = (name: string): boolean => OURS.test(name)

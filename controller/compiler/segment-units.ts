@@ -4,18 +4,18 @@
  * does not know: what no port of ours has is sent there, and never back. Neighbours: `network-units.ts`, `port-units.ts`.
  */
 import type { Action } from '../../southbound/openflow/action.ts'
+import { stillJoinedAt } from '../model/quarantine.ts'
 import type { Network } from '../model/schema.ts'
-import { guestBytes, type Segment, segmentsOf } from '../model/segment.ts'
+import { type Segment, segmentsOf } from '../model/segment.ts'
 import { flow } from './items.ts'
 import {
   ARP,
-  ETHERNET_BYTES,
   enterAnew,
   fromSegment,
   fromWorkload,
   goto,
   MULTICAST,
-  measure,
+  measureEntering,
   notFromSegment,
   output,
   outputTagged,
@@ -26,7 +26,7 @@ import {
   taggedWith,
   UNTAGGED,
 } from './parts.ts'
-import type { Emitter, Unit } from './program.ts'
+import { type Emitter, index, type Unit } from './program.ts'
 import {
   block,
   localFloodGroup,
@@ -44,6 +44,19 @@ const { origin, network } = register
 export function segmentAt(net: Network, hostId: string): Segment | undefined {
   if (net.extension && net.extension.hostId !== hostId) return undefined
   return segmentsOf(net)[0]
+}
+
+/** By uuid of a network the hosts that may still join it to a VLAN it has given up. */
+export const joinersLeft = index('quarantined', stillJoinedAt)
+
+/** As `segmentAt`; none while another host may still join the network to a VLAN: two would send in a circle. */
+export function joinedSegmentAt(view: Emitter, net: Network, hostId: string): Segment | undefined {
+  return isJoinHeld(view, net) ? undefined : segmentAt(net, hostId)
+}
+
+function isJoinHeld(view: Emitter, { uuid, extension }: Network): boolean {
+  if (!extension) return false
+  return [...view.index('joinersLeft', uuid)].some((hostId) => hostId !== extension.hostId)
 }
 
 /** Out to the physical network; nothing while there is none. */
@@ -80,20 +93,21 @@ export const segments: Unit = {
     const here = { [network]: net.number }
     const shared = (...args: Parameters<typeof flow>) =>
       view.emit(block.network(key), flow(...args))
-    const onSegment = (...args: Parameters<typeof flow>) =>
-      view.emit(
-        net.extension ? block.host(net.extension.hostId) : block.network(key),
-        flow(...args),
-      )
+    const joiner = net.extension && view.get('host', net.extension.hostId)
+    const onSegment = (...args: Parameters<typeof flow>) => {
+      // A host of kind vtep joins by a row: vtep-units.ts.
+      if (joiner?.kind === 'vtep' || isJoinHeld(view, net)) return
+      const own = net.extension ? block.host(net.extension.hostId) : block.network(key)
+      view.emit(own, flow(...args))
+    }
 
     const in_port = patchOfport(physical.number)
-    const bytes = ETHERNET_BYTES + guestBytes(net)
     const admit = [set(network, net.number), set(origin, fromSegment)]
     const withTag = {
-      apply: [measure(bytes + TAG_BYTES), popTag, ...admit, enterAnew('admission')],
+      apply: [...measureEntering(net, TAG_BYTES), popTag, ...admit, enterAnew('admission')],
     }
     if (segment.vid === undefined) {
-      const does = { apply: [measure(bytes), ...admit], goto: table.admission }
+      const does = { apply: [...measureEntering(net), ...admit], goto: table.admission }
       onSegment(from, table.classify, 100, { in_port, vlan_vid: UNTAGGED }, does)
       onSegment(from, table.classify, 100, { in_port, vlan_vid: PRIORITY_TAG }, withTag)
     } else {
@@ -118,7 +132,6 @@ export const segments: Unit = {
       { ...here, [origin]: notFromSegment },
       { apply: outputTagged(in_port, segment.vid) },
     )
-    const joiner = net.extension && view.get('host', net.extension.hostId)
     if (!joiner || net.type !== 'vxlan') return
     const match = { ...here, [origin]: fromWorkload }
     for (const [way, vtep] of waysTo(joiner)) {

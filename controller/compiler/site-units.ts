@@ -6,18 +6,16 @@ import {
   enterAnew,
   fromSegment,
   goto,
-  move,
   output,
   PRIORITY_TAG,
   popTag,
-  pushTag,
   TAGGED,
   TAGGED_AND_FITTING,
 } from './parts.ts'
 import type { Unit } from './program.ts'
 import { anewGroup, block, register, TUNNEL_OFPORT, table } from './stages.ts'
 
-const { origin, senderTag, liftedTag } = register
+const { origin, oversize } = register
 
 export const site: Unit = {
   name: 'site',
@@ -25,7 +23,7 @@ export const site: Unit = {
   run(view) {
     const emit = (...args: Parameters<typeof flow>) => view.emit(block.site, flow(...args))
     const from = ['site']
-    for (const stage of ['tunnel', 'admission', 'innerTag'] as const)
+    for (const stage of ['oversize', 'tunnel', 'admission', 'innerTag', 'sampled'] as const)
       view.emit(block.site, anew(from, anewGroup[stage], table[stage]))
     emit(from, table.classify, 100, { in_port: TUNNEL_OFPORT }, goto(table.tunnel))
     // A priority tag is no VLAN, RFC 7348 §6.1.
@@ -42,20 +40,8 @@ export const site: Unit = {
     emit(from, table.admission, 200, TAGGED_AND_FITTING, { drop: 'vlan_not_allowed' })
     emit(from, table.admission, 0, {}, goto(table.portSecurity))
     emit(from, table.innerTag, 100, { vlan_vid: TAGGED }, { drop: 'vlan_not_allowed' })
-    emit(
-      from,
-      table.innerTag,
-      0,
-      {},
-      {
-        apply: [
-          pushTag,
-          move([liftedTag, 0], ['vlan_vid', 0], 12),
-          move([liftedTag, 12], ['vlan_pcp', 0], 3),
-        ],
-        goto: table.portSecurity,
-      },
-    )
+    emit(from, table.size, 100, { [oversize]: [1, 1] }, { apply: [enterAnew('oversize')] })
+    emit(from, table.size, 0, {}, goto(table.portSecurity))
     // Whoever is on a physical network is no port of ours, and answers for himself.
     emit(from, table.portSecurity, 50, { [origin]: fromSegment }, goto(table.l2))
     emit(from, table.portSecurity, 0, {}, { drop: 'port_security' })
@@ -64,13 +50,6 @@ export const site: Unit = {
     emit(from, table.l2, 0, {}, { drop: 'mac_unknown' })
     emit(from, table.output, 0, {}, { drop: 'port_not_here' })
     emit(from, table.answer, 0, {}, { apply: [output(IN_PORT)] })
-    emit(
-      from,
-      table.answer,
-      100,
-      { [senderTag]: TAGGED },
-      { apply: [pushTag, move([senderTag, 0], ['vlan_vid', 0], 12), output(IN_PORT)] },
-    )
   },
 }
 

@@ -1,9 +1,9 @@
 /**
  * The pipeline of br-int as data: table numbers, registers, ports. Every unit takes its numbers from here.
  *
- *   classify ─► admission (─► inner tag) ─► port security ─► responders ─► L2 lookup ─► output
- *      │                                                         └─► answer     ▲
- *      └─ tunnel (VNI known?) ─► peer (VTEP known?) ────────────────────────────┘
+ *   classify ─► admission (─► inner tag, size) ─► port security ─► responders ─► L2 lookup ─► output
+ *      │                                                               └─► answer     ▲
+ *      └─ tunnel (VNI known?) ─► peer (VTEP known?) ──────────────────────────────────┘
  *
  * Numbers leave room for the stages to come (connection tracking, rules, routing); goto only goes forward.
  */
@@ -17,12 +17,15 @@ export const table = {
   peer: 2,
   admission: 5,
   innerTag: 6,
+  size: 8,
   portSecurity: 10,
   responders: 30,
   l2: 50,
   output: 70,
-  dropped: 90,
   answer: 75,
+  oversize: 90,
+  shown: 95,
+  sampled: 96,
 } as const
 
 /**
@@ -40,8 +43,8 @@ export const register = {
   destination: 'reg3',
   /** Bit 0 = larger than the network's MTU. */
   oversize: 'reg4',
-  /** vlan_vid of the tag that the sender, a sub-port, has on its frames; 0: none. */
-  senderTag: 'reg5',
+  /** Code of the drop reason of a frame that is to be shown. */
+  reason: 'reg5',
   /** The tag that is taken off to look below it: VID, then from bit 12 its priority. */
   liftedTag: 'reg6',
 } as const
@@ -56,10 +59,11 @@ export const TUNNEL_OFPORT = 65000
 export const patchOfport = (physicalNumber: number): number => 65_023 + physicalNumber
 
 /**
- * Groups that a frame goes through when a tag came off, each to its table: there its next tag is looked at anew. Their
- * numbers are below those of the networks, which begin at 4.
+ * Groups that a frame goes through to be looked at anew, each to its table: when a tag came off, for the next one; what is
+ * too large, so that it is counted where it goes and nowhere else; a sample, so that nothing comes of one that its meter
+ * has held back. Their numbers are no network's, which begin at 4 and leave every fourth out.
  */
-export const anewGroup = { tunnel: 1, admission: 2, innerTag: 3 } as const
+export const anewGroup = { oversize: 0, tunnel: 1, admission: 2, innerTag: 3, sampled: 7 } as const
 
 /** Group that floods a network from a workload: local ports, remote VTEPs, the physical network. */
 export const floodGroup = (networkNumber: number): number => networkNumber * 4
@@ -72,14 +76,16 @@ export const segmentFloodGroup = (networkNumber: number): number => networkNumbe
 export const PROBE_METER = 65_535
 /** Meter that bounds the dropped frames that a host shows to the controller. */
 export const SAMPLE_METER = 65_534
-/** Meter that counts what is larger than the MTU of a network. */
-export const sizeMeter = (networkNumber: number): number =>
-  networkNumber < SAMPLE_METER ? networkNumber : networkNumber + 2
+
+/** Flows with this priority in the tables output and answer count what a sub-port got. */
+export const COUNTED_PRIORITY = 200
 
 /** Blocks: what a host has of its own, what all hosts of a network share, what every host has. */
 export const block = {
   site: 'site',
   host: (host: string): string => `host/${host}`,
+  /** The host whose own block has this id; undefined: it is no host's own. */
+  hostOf: (id: string): string | undefined => (id.startsWith('host/') ? id.slice(5) : undefined),
   network: (network: string): string => `network/${network}`,
   /** What hosts have that have networks on a physical network. */
   physical: (physicalNetwork: string): string => `physical/${physicalNetwork}`,

@@ -7,27 +7,40 @@
  *   port-units.ts      ports and sub-ports           probe-units.ts    probes between VTEPs
  *   sample-units.ts    heads of dropped frames       parts.ts, ways.ts what these share
  */
+import type { Network } from '../model/schema.ts'
 import { networkOnHost, networks } from './network-units.ts'
 import { networkKeyOf } from './parts.ts'
 import { port } from './port-units.ts'
 import { probes } from './probe-units.ts'
-import { index, type Program } from './program.ts'
+import { index, type Placement, type Program } from './program.ts'
 import { samples } from './sample-units.ts'
-import { physicalNetworks, segments } from './segment-units.ts'
+import { joinersLeft, physicalNetworks, segments } from './segment-units.ts'
 import { host, site } from './site-units.ts'
 import { vtepProgram } from './vtep-units.ts'
 
 /** The whole program: flows of ovs hosts, rows of vtep hosts. */
+/** Where networks are: the host that joins an extended network to a VLAN carries it also without a port. */
+const networkAt = {
+  ofPort: (place: Placement) => [networkKeyOf(place), place.hostId] as const,
+  ofExtension: ({ extension }: Network, key: string) =>
+    extension ? [[key, extension.hostId] as const] : [],
+}
+const turned = ([network, host]: readonly [string, string]) => [host, network] as const
+
 export const pipeline: Program = {
   indexes: {
-    // The host that joins an extended network to a VLAN carries it also without a port.
     hostsOfNetwork: [
-      ...index('placement', (place) => [[networkKeyOf(place), place.hostId]]),
-      ...index('network', ({ extension }, key) => (extension ? [[key, extension.hostId]] : [])),
+      ...index('placement', (place) => [networkAt.ofPort(place)]),
+      ...index('network', networkAt.ofExtension),
+    ],
+    networksOfHost: [
+      ...index('placement', (place) => [turned(networkAt.ofPort(place))]),
+      ...index('network', (network, key) => networkAt.ofExtension(network, key).map(turned)),
     ],
     portsOfNetworkOnHost: index('placement', (place, key) => [
       [`${networkKeyOf(place)}|${place.hostId}`, key],
     ]),
+    joinersLeft,
     ...vtepProgram.indexes,
   },
   units: [

@@ -6,7 +6,7 @@
  */
 import { subnetRange } from './cidr.ts'
 import { collections, nounOf, splitKey } from './collections.ts'
-import { type Problem, problem } from './errors.ts'
+import { holderFacts, type Problem, problem } from './errors.ts'
 import { addressValue, entryBounds, indexRowsOf } from './indexes.ts'
 import type { Context } from './rule.ts'
 import { rules } from './rules.ts'
@@ -148,7 +148,12 @@ function checkUnique<C extends Declared>(
         const pointer = unique.pointer(at, object)
         const given = propertyAt(object, pointer)
         const expected = `a value that no other ${nounOf(collection)} has`
-        problems.push(problem(unique.type, { pointer, value: given, by: other, expected }))
+        const holder = holderFacts(
+          object,
+          view.get(collection, other),
+          `${nounOf(collection)} ${other}`,
+        )
+        problems.push(problem(unique.type, { pointer, value: given, ...holder, expected }))
         break
       }
     }

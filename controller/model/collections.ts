@@ -106,6 +106,9 @@ export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
 
 export const declaredNames = Object.keys(collections) as readonly Declared[]
 
+export const isDeclared = (collection: Collection): collection is Declared =>
+  Object.hasOwn(collections, collection)
+
 /** The collection in a sentence: 'physicalNetwork' -> 'physical network'. */
 export const nounOf = (collection: Collection): string =>
   collection.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)

@@ -8,10 +8,10 @@
  * go to the store; what it refuses (a VNI that the site already uses) comes back to a line by
  * `explain`.
  */
-import { collections, declaredNames, splitKey } from './collections.ts'
+import { collections, declaredNames, isDeclared, splitKey } from './collections.ts'
 import { documentSchema, type LabHosts, labSwitches, type RawDocument } from './document-schema.ts'
 import { applyEdits } from './edit.ts'
-import { firstOf, ModelError, type Problem, problem } from './errors.ts'
+import { firstOf, ModelError, type Problem, problem, withExpected } from './errors.ts'
 import type {
   Collection,
   Declared,
@@ -95,9 +95,12 @@ export function parseDocument(text: string, fileName: string): TopologyDocument 
 
   const raw = yaml.value as RawDocument
   const edits = editsOf(raw)
+  // A document is the operator's, whose all tenants are.
   const explain = (error: ModelError): DocumentError =>
     new DocumentError(
-      error.problems.map((each) => place(each, pathOf(each))),
+      error.problems.map(({ named, ...each }) =>
+        place({ ...each, detail: named ?? each.detail }, pathOf(each)),
+      ),
       { cause: error },
     )
   const site = preview(edits, explain)
@@ -253,7 +256,7 @@ function pathOf({ collection, key = '', pointer }: Problem): string {
 }
 
 function objectPath(collection: Collection, key: string): string {
-  if (collection === 'binding') return ''
+  if (!isDeclared(collection)) return ''
   const { plural, documentKey = plural, parent } = collections[collection]
   const { parent: owner, id } = splitKey(key)
   return `${parent ? objectPath(parent, owner) : ''}/${documentKey}/${id}`
@@ -289,5 +292,5 @@ function syntaxProblem(
 
 function describe({ fileName, line, column, pointer, detail, expected }: DocumentProblem): string {
   const where = pointer === '' ? '' : ` ${pointer}:`
-  return `${fileName}:${line}:${column}:${where} ${detail}; expected ${expected}`
+  return `${fileName}:${line}:${column}:${where} ${withExpected({ detail, expected })}`
 }

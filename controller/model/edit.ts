@@ -6,9 +6,10 @@
  *         -> rules on the result (check) -> site
  */
 import { checkDelete, checkPut } from './check.ts'
-import { collections, nounOf, splitKey } from './collections.ts'
+import { collections, isDeclared, nounOf, splitKey } from './collections.ts'
 import { ModelError, type Problem, problem, refuse } from './errors.ts'
 import { forgetCounters } from './ipam.ts'
+import { follow } from './quarantine.ts'
 import { allocates, resolve, sameObject } from './resolve.ts'
 import {
   type Collection,
@@ -55,18 +56,20 @@ export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => strin
     touch(collection, key, spec)
     if (spec === undefined) {
       if (!draft.get(collection, key)) problems.push(absent(collection, key))
-      remove(draft, collection, key, touch)
+      remove(draft, collection, key, { revision, touch })
     } else {
-      problems.push(...put(draft, { collection, key, spec } as Edit, revision, uuid))
+      problems.push(...put(draft, { collection, key, spec } as Edit, { revision, uuid, touch }))
     }
   }
   refuse(problems)
 
   const changes: Change[] = []
-  for (const { collection, key } of touched.values()) {
+  for (const [name, { collection, key }] of touched) {
     const before = site.get(collection, key)
     const after = draft.get(collection, key)
     if (before !== after) changes.push(Object.freeze({ collection, key, before, after }) as Change)
+    // Nobody checks it for itself: whoever checks another has to look at it.
+    else touched.delete(name)
   }
   refuse(changes.flatMap((change) => check(change, draft, touched)))
   if (changes.length === 0) return { site, changes, counters: new Map() }
@@ -77,7 +80,7 @@ const idForm = new RegExp(idPattern)
 
 /** An edit by itself: its key and its spec. */
 function checkEdit(collection: Collection, key: string, spec: unknown): Problem[] {
-  const problems = collection === 'binding' ? [] : checkKey(collection, key)
+  const problems = isDeclared(collection) ? checkKey(collection, key) : []
   if (spec !== undefined) problems.push(...validateSpec(collection, spec))
   return problems.map((each) => Object.freeze({ collection, key, ...each }))
 }
@@ -125,14 +128,22 @@ function inOrder(edits: readonly Edit[]): readonly Edit[] {
   return edits.toSorted((a, b) => place(a) - place(b))
 }
 
-function put(draft: Draft, edit: Edit, revision: number, uuid: () => string): Problem[] {
+interface At {
+  readonly revision: number
+  readonly touch: (collection: Collection, key: string) => void
+}
+
+function put(draft: Draft, edit: Edit, at: At & { readonly uuid: () => string }): Problem[] {
   const { collection, key, spec } = edit
   const before = draft.get(collection, key)
-  const place = { ...splitKey(key), before, draft, uuid }
+  const place = { ...splitKey(key), before, draft, uuid: at.uuid }
   try {
     const fields = resolve(collection, spec as never, place as never)
     if (before && sameObject(before, fields)) return []
-    draft.put(collection, key, Object.freeze({ ...fields, revision }) as Objects[Collection])
+    const { revision } = at
+    const after = Object.freeze({ ...fields, revision }) as Objects[Collection]
+    draft.put(collection, key, after)
+    follow(draft, { collection, key, before, after } as Change, at)
     return []
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
@@ -146,37 +157,39 @@ function absent(collection: Collection, key: string): Problem {
 }
 
 /** What hosts reported about an object goes with the object. */
-function remove(
-  draft: Draft,
-  collection: Collection,
-  key: string,
-  touch: (collection: Collection, key: string) => void,
-): void {
+function remove(draft: Draft, collection: Collection, key: string, at: At): void {
+  const before = draft.get(collection, key)
   const bindings: string[] = []
   if (collection === 'host') bindings.push(...draft.find('bindingByHost', key))
   if (collection === 'port') bindings.push(draft.get('port', key)?.uuid ?? '')
   if (collection === 'subnet' || collection === 'physicalNetwork') {
-    const object = draft.get(collection, key)
-    if (object) forgetCounters(draft, object)
+    if (before && 'uuid' in before) forgetCounters(draft, before)
   }
   for (const binding of bindings) {
     if (!draft.get('binding', binding)) continue
-    touch('binding', binding)
+    at.touch('binding', binding)
     draft.put('binding', binding, undefined)
   }
   draft.put(collection, key, undefined)
+  if (before) follow(draft, { collection, key, before, after: undefined } as Change, at)
 }
 
 function check(change: Change, draft: Draft, touched: ReadonlyMap<string, Touched>): Problem[] {
   const { collection, key, before, after } = change
-  if (collection === 'binding')
-    return after ? checkBinding(key, after as Objects['binding'], draft) : []
-  if (!after) return before ? checkDelete(collection, key, before, draft) : []
+  if (!isDeclared(collection))
+    return collection === 'binding' && after
+      ? checkBinding(key, after as Objects['binding'], draft)
+      : []
+  if (!after) return before ? checkDelete(collection, key, before as Objects[Declared], draft) : []
   const edited = (other: Collection, otherKey: string): boolean =>
     touched.has(`${other} ${otherKey}`)
   const spec = touched.get(`${collection} ${key}`)?.spec ?? {}
   const asked = (field: string): boolean => Object.hasOwn(spec, field)
-  return checkPut(collection, key, after, before, { view: draft, edited, asked })
+  return checkPut(collection, key, after as Objects[Declared], before as Objects[Declared], {
+    view: draft,
+    edited,
+    asked,
+  })
 }
 
 /** Observed, not asked for: only what it refers to must exist. */

@@ -1,15 +1,15 @@
 /**
  * Every way in which the model refuses: a stable type, an HTTP status and the sentence, in one
  * table. `{value}` is what was given (`{json}`: with its quotes), `{by}` who holds it, `{note}` where
- * a value comes from that nobody gave; what would be right is added by whoever reports, since only that
- * place knows.
+ * a value comes from that nobody gave; what would be right (`{expected}`) is added by whoever reports, since
+ * only that place knows.
  */
 import type { Collection } from './schema.ts'
 
 export const problemTypes = {
   // One object against its schema
   wrong_type: [400, '{json} is of the wrong type'],
-  malformed: [400, '{value} is malformed'],
+  malformed: [400, '{json} is malformed: it would be {expected}'],
   missing: [400, 'a required property is missing'],
   unknown_field: [400, '{value} is no property here'],
   read_only: [400, '{value} is given by the controller and cannot be written'],
@@ -26,36 +26,57 @@ export const problemTypes = {
   property_of_type: [400, '{value} does not belong to a network of type {by}'],
   same_family: [400, '{value} is of the same family as {by}'],
   extension_untagged: [400, 'tags of workloads would reach every VLAN of physical network {by}'],
+  uplink_reserved: [400, 'uplink {value} belongs to Weft itself'],
 
   // One object against the site
   unknown_reference: [409, '{by} does not exist'],
   not_found: [404, '{value} does not exist'],
   fixed: [409, '{value} cannot replace {by}: this property is fixed for the life of the object'],
   in_use: [409, '{value} is still in use by {by}'],
-  vni_taken: [409, 'VNI {value} is used by network {by}'],
+  vni_taken: [409, 'VNI {value} is used by {by}'],
+  quarantined: [409, '{value} is quarantined: {by} may still forward for the network that had it'],
   vni_exhausted: [409, 'no VNI is left to give'],
   physical_networks_exhausted: [409, 'there are as many physical networks as there can be'],
-  vid_taken: [409, 'VID {value} of this physical network is used by network {by}'],
+  vid_taken: [409, 'VID {value} of this physical network is used by {by}'],
   vid_exhausted: [409, 'no VID is left to give on physical network {by}'],
   vid_not_allowed: [409, 'VID {value} is not for networks on physical network {by}'],
   vid_in_use: [409, 'VID {value} is used by network {by}'],
-  untagged_taken: [409, 'what is untagged on physical network {value} is network {by}'],
-  physical_network_taken: [409, 'physical network {value} is on bridge {by} of this host'],
-  mac_taken: [409, '{value} is used by port {by} of the same network'],
+  untagged_taken: [409, 'what is untagged on physical network {value} is {by}'],
+  physical_network_taken: [409, 'physical network {value} is on {by} of this host'],
+  uplink_taken: [409, 'uplink {value} is on {by} of this host'],
+  uplinks_loop: [
+    409,
+    'uplink {value} beside {by} would be a loop: a bridge of kind linux makes no bond of them',
+  ],
+  uplink_is_bridge: [409, 'uplink {value} is {by} itself'],
+  bridge_is_uplink: [409, '{value} is an uplink of {by}'],
+  mac_taken: [409, '{value} is used by {by} of the same network'],
   mac_exhausted: [409, 'no MAC address is left to give in this network'],
-  address_taken: [409, '{value} is used by port {by} of the same network'],
+  address_taken: [409, '{value} is used by {by} of the same network'],
   address_outside_subnet: [409, '{value} is in no subnet of the network'],
   address_reserved: [409, '{value} is the network or broadcast address of subnet {by}'],
   subnet_full: [409, 'no address is left to give in the subnets of network {value}'],
   subnet_overlap: [409, '{value} overlaps with subnet {by} of the same network'],
-  system_id_taken: [409, '{value} is the system-id of host {by}'],
-  vtep_address_taken: [409, '{value} is the VTEP address of host {by}'],
-  fingerprint_taken: [409, '{value} is the certificate of host {by}'],
+  system_id_taken: [409, '{value} is the system-id of {by}'],
+  vtep_address_taken: [409, '{value} is the VTEP address of {by}'],
+  fingerprint_taken: [409, '{value} is the certificate of {by}'],
   host_kind_mismatch: [409, '{value} does not fit: {by}'],
-  ofport_taken: [409, 'ofport {value} of this host is used by port {by}'],
-  interface_taken: [409, '{value} is taken: this interface of the host and VID are port {by}'],
-  subport_vid_taken: [409, 'VID {value} of this trunk is used by port {by}'],
+  ofport_taken: [409, 'ofport {value} of this host is used by {by}'],
+  interface_taken: [409, '{value} is taken: this interface of the host and VID are {by}'],
+  interface_held: [
+    409,
+    'interface {value} of this host is shared with {by}: only who has its untagged frames has VIDs of it',
+  ],
+  subport_vid_taken: [409, 'VID {value} of this trunk is used by {by}'],
   parent_is_subport: [409, 'port {value} is a sub-port of {by} itself'],
+  trunk_transparent: [
+    409,
+    'port {value} cannot be a trunk: guests of {by} may send tags, which would be in the networks of its sub-ports',
+  ],
+  transparent_trunk: [
+    409,
+    'guests cannot be let send tags (vlanTransparent: {value}): they would be in the networks of the sub-ports of {by}',
+  ],
   has_subports: [409, 'a port cannot have parent {value} and be a trunk: it has {by}'],
   mtu_exceeds_underlay: [409, 'packets of {value} bytes{note} cannot cross the underlay: {by}'],
   mtu_exceeds_physical: [409, 'packets of {value} bytes{note} cannot cross physical network {by}'],
@@ -93,6 +114,10 @@ export interface Problem {
   readonly key?: string
   /** Of `in_use`: the objects that still refer to it, 'port acme/vm1', at most 100. */
   readonly references?: readonly string[]
+  /** The sentence that names the object of another tenant: for operators, never in a tenant's answer. */
+  readonly named?: string
+  /** Of `quarantined`: the key in quarantine. */
+  readonly quarantine?: string
 }
 
 export interface ProblemFacts {
@@ -105,19 +130,38 @@ export interface ProblemFacts {
   readonly collection?: Collection
   readonly key?: string
   readonly references?: readonly string[]
+  readonly quarantine?: string
+  /** In place of `by` for operators. */
+  readonly holder?: string
+}
+
+const tenantOf = (object: object): unknown => ('tenant' in object ? object.tenant : undefined)
+
+/** Who is in the way: an object of the operator's or of the same tenant by its key, else that there is one. */
+export function holderFacts(
+  asking: object,
+  holder: object | undefined,
+  name: string,
+): Pick<ProblemFacts, 'by' | 'holder'> {
+  const tenant = tenantOf(asking)
+  if (tenant === undefined || (holder && tenant === tenantOf(holder))) return { by: name }
+  return { by: `a ${name.split(' ')[0]} of another tenant`, holder: name }
 }
 
 export function problem(
   type: ProblemType,
-  { by = '', note = '', ...facts }: ProblemFacts,
+  { by = '', holder, note = '', ...facts }: ProblemFacts,
 ): Problem {
   const [status, sentence] = problemTypes[type]
-  const detail = sentence.replace(/\{(?:value|json|by|note)\}/g, (hole) => {
-    if (hole === '{by}') return by
-    if (hole === '{note}') return note
-    return hole === '{json}' ? shortened(json(facts.value)) : printed(facts.value)
-  })
-  return Object.freeze({ type, status, detail, ...facts })
+  const said = (by: string) =>
+    sentence.replace(/\{(?:value|json|by|note|expected)\}/g, (hole) => {
+      if (hole === '{by}') return by
+      if (hole === '{expected}') return facts.expected
+      if (hole === '{note}') return note
+      return hole === '{json}' ? shortened(json(facts.value)) : printed(facts.value)
+    })
+  const named = holder === undefined ? {} : { named: said(holder) }
+  return Object.freeze({ type, status, detail: said(by), ...named, ...facts })
 }
 
 /**
@@ -167,7 +211,12 @@ export function refuse(problems: readonly Problem[]): void {
 
 function describe({ collection, key, pointer, detail, expected }: Problem): string {
   const where = [collection, key, pointer].filter(Boolean).join(' ')
-  return `${where ? `${where}: ` : ''}${detail}; expected ${expected}`
+  return `${where ? `${where}: ` : ''}${withExpected({ detail, expected })}`
+}
+
+/** The sentence and what would be right, said once. */
+export function withExpected({ detail, expected }: Pick<Problem, 'detail' | 'expected'>): string {
+  return detail.endsWith(expected) ? detail : `${detail}; expected ${expected}`
 }
 
 /**

@@ -40,6 +40,13 @@ export const addressValue = (network: string, address: number): string =>
 export const vidValue = (physicalNetwork: string, vid: number): string =>
   `${physicalNetwork} ${sortable(vid)}`
 
+/** Value of `bridgeByUplink`: an interface of a host. */
+export const uplinkValue = (hostId: string, name: string): string => `${hostId} ${name}`
+
+/** Value of `portByInterface`: one VID (0: untagged) of an interface; without it what all of them begin with. */
+export const interfaceValue = (hostId: string, name: string, vid?: number): string =>
+  vid === undefined ? `${hostId} ${name}` : `${hostId} ${name} ${vid}`
+
 const vtepPointers = ['/vtepAddress', '/alternateVtepAddress'] as const
 
 const table = {
@@ -62,6 +69,14 @@ const table = {
     'bridge',
     (bridge) => filled(bridge.physicalNetwork).map((each) => `${bridge.host} ${each}`),
     { type: 'physical_network_taken', pointer: () => '/physicalNetwork' },
+  ),
+  bridgeByUplink: row(
+    'bridge',
+    ({ host, uplinks }) => uplinks.map((each) => uplinkValue(host, each)),
+    {
+      type: 'uplink_taken',
+      pointer: (at) => `/uplinks/${at}`,
+    },
   ),
   bridgeByMtu: row('bridge', ({ physicalNetwork, mtuBytes }) =>
     physicalNetwork === undefined || mtuBytes === undefined
@@ -103,6 +118,7 @@ const table = {
   ),
   subnetByNetwork: row('subnet', (subnet) => [`${subnet.tenant}/${subnet.network}`]),
   portByUuid: row('port', (port) => [port.uuid]),
+  portByNumber: row('port', (port) => [sortable(port.number)]),
   portByMac: row('port', (port) => [`${port.tenant}/${port.network} ${port.mac}`], {
     type: 'mac_taken',
     pointer: () => '/mac',
@@ -124,7 +140,7 @@ const table = {
   portByInterface: row(
     'port',
     ({ hostId, interface: name, vid = 0 }) =>
-      hostId === undefined || name === undefined ? [] : [`${hostId} ${name} ${vid}`],
+      hostId === undefined || name === undefined ? [] : [interfaceValue(hostId, name, vid)],
     {
       type: 'interface_taken',
       pointer: (_, { vid }) => (vid === undefined ? '/interface' : '/vid'),
@@ -137,6 +153,9 @@ const table = {
     { type: 'subport_vid_taken', pointer: () => '/vid' },
   ),
   bindingByHost: row('binding', (binding) => [binding.hostId]),
+  carrierByHost: row('carrier', ({ hostId }) => [hostId]),
+  quarantinedByHolder: row('quarantined', ({ holders }) => holders),
+  quarantinedByNetwork: row('quarantined', ({ network }) => filled(network)),
 } as const
 
 /**
@@ -175,6 +194,8 @@ const rows: Record<Collection, { name: IndexName }[]> = {
   subnet: [],
   port: [],
   binding: [],
+  carrier: [],
+  quarantined: [],
 }
 for (const [name, entry] of Object.entries(table)) {
   rows[entry.collection].push({ name: name as IndexName, ...entry })

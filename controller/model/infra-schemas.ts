@@ -96,7 +96,8 @@ const bridgeFields = {
   uplinks: Type.Array(interfaceName, {
     maxItems: 64,
     uniqueItems: true,
-    description: 'at most 64 different interface names',
+    description:
+      'at most 64 different interface names; several are one bond, of which one carries frames at a time (active-backup), and of kind linux there is one at most',
   }),
 }
 const bridgeExtras = {

@@ -7,6 +7,7 @@ import { formatIpv4, formatMac } from '../../southbound/wire/address.ts'
 import { subnetRange } from './cidr.ts'
 import { ModelError, problem } from './errors.ts'
 import { addressValue, entryBounds, entryValue, sortable, vidValue } from './indexes.ts'
+import { isQuarantined } from './quarantine.ts'
 import type { PhysicalNetwork, Subnet } from './schema.ts'
 import type { Draft, View } from './snapshot.ts'
 import { lastPhysicalNumber, vidRange, vniPool } from './values.ts'
@@ -20,15 +21,18 @@ export function nextNumber(draft: Draft, collection: 'network' | 'port'): number
   return number
 }
 
-/**
- * Not ever forwards: port numbers of a switch are few, and a physical network in use is not deleted. @throws ModelError
- * `physical_networks_exhausted`
- */
+/** Port numbers of a switch are few: the last is followed by the first. @throws ModelError `physical_networks_exhausted` */
 export function allocatePhysicalNumber(draft: Draft): number {
-  const taken = (n: number): boolean => held(draft, 'physicalNetworkByNumber', sortable(n))
-  const number = firstFree(1, lastPhysicalNumber, taken)
-  if (number !== undefined) return number
-  const expected = `at most ${lastPhysicalNumber} physical networks`
+  const taken = (number: number): boolean =>
+    held(draft, 'physicalNetworkByNumber', sortable(number)) ||
+    isQuarantined(draft, { kind: 'physicalNetwork', number })
+  const start = draft.counter('physicalNetwork.number') + 1
+  const number = firstFree(start, lastPhysicalNumber, taken) ?? firstFree(1, start - 1, taken)
+  if (number !== undefined) {
+    draft.setCounter('physicalNetwork.number', number)
+    return number
+  }
+  const expected = `at most ${lastPhysicalNumber} physical networks, those that hosts still have counted in`
   throw new ModelError([
     problem('physical_networks_exhausted', { pointer: '', value: undefined, expected }),
   ])
@@ -38,9 +42,9 @@ export function allocatePhysicalNumber(draft: Draft): number {
 export function allocateVni(draft: Draft): number {
   const last = draft.counter('vni')
   const start = last === 0 || last >= vniPool.last ? vniPool.first : last + 1
-  const vni =
-    firstFree(start, vniPool.last, (n) => held(draft, 'networkByVni', sortable(n))) ??
-    firstFree(vniPool.first, start - 1, (n) => held(draft, 'networkByVni', sortable(n)))
+  const taken = (number: number): boolean =>
+    held(draft, 'networkByVni', sortable(number)) || isQuarantined(draft, { kind: 'vni', number })
+  const vni = firstFree(start, vniPool.last, taken) ?? firstFree(vniPool.first, start - 1, taken)
   if (vni === undefined) {
     throw new ModelError([
       problem('vni_exhausted', {
@@ -61,7 +65,9 @@ export function allocateVni(draft: Draft): number {
 export function allocateVid(draft: Draft, physical: PhysicalNetwork): number {
   const { id, vids, uuid } = physical
   const taken = (candidate: number): boolean =>
-    !hasVid(vids, candidate) || held(draft, 'networkByVid', vidValue(id, candidate))
+    !hasVid(vids, candidate) ||
+    held(draft, 'networkByVid', vidValue(id, candidate)) ||
+    isQuarantined(draft, { kind: 'vid', physicalNetwork: id, number: candidate })
   const start = Math.max(draft.counter(vidCounter(uuid)), vidRange.first) + 1
   const vid = firstFree(start, vidRange.last, taken) ?? firstFree(vidRange.first, start - 1, taken)
   if (vid === undefined) {

@@ -8,7 +8,7 @@ import { allocateAddress, allocateMac, allocatePhysicalNumber, nextNumber } from
 import type { Place, Resolve, Unrevised } from './place.ts'
 import { resolveNetwork } from './resolve-network.ts'
 import { bridgeKinds } from './rules-segment.ts'
-import type { Collection, Specs } from './schema.ts'
+import type { Collection, Objects, Specs } from './schema.ts'
 import type { Draft } from './snapshot.ts'
 
 /** Properties of an object always stand in the same order: equal objects have equal JSON. */
@@ -59,6 +59,14 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     if (ofport !== undefined) return { port: id, hostId, ofport }
     return { port: id, hostId, interface: spec.interface, vid: spec.vid }
   },
+  carrier: (_, { id }) => {
+    const [network = '', hostId = ''] = id.split(' ')
+    return { network, hostId }
+  },
+  quarantined: ({ holders }, { before }) => ({
+    ...(before as Objects['quarantined']),
+    holders: Object.freeze([...holders]),
+  }),
 }
 
 function resolvePort(

@@ -4,7 +4,8 @@
  */
 import { formatIpv4, parseIpv4 } from '../../southbound/wire/address.ts'
 import { subnetRange } from './cidr.ts'
-import { type Problem, type ProblemType, problem } from './errors.ts'
+import { holderFacts, type Problem, type ProblemType, problem } from './errors.ts'
+import { interfaceValue } from './indexes.ts'
 import { subnetsOf } from './ipam.ts'
 import type { Context } from './rule.ts'
 import type { Host, Port } from './schema.ts'
@@ -73,30 +74,27 @@ export function checkPlace(port: Port, _: string, { view }: Context): Problem[] 
 }
 
 /**
- * Rows of hardware_vtep name a VNI and nothing else, so no port of a network on a VLAN is declared on a host of kind vtep,
- * in a trunk there neither. `port.network` and the type of a network are fixed: who changes no port changes none of this.
+ * Whose port is untagged on an interface has all VIDs of it. Here for what is declared; where the interface was only seen
+ * to carry a port, the compiler's placement holds the same.
  */
-export function checkNetworkOfPlace(port: Port, key: string, { view, edited }: Context): Problem[] {
-  const { tenant, hostId, parent } = port
-  const home = parent === undefined ? hostId : view.get('port', `${tenant}/${parent}`)?.hostId
-  const host = home === undefined ? undefined : view.get('host', home)
-  if (host?.kind !== 'vtep') return []
-  const mismatch = (member: Port, lead: string): Problem[] => {
-    const network = view.get('network', `${tenant}/${member.network}`)
-    if (!network || network.type === 'vxlan') return []
-    const [field, value] = parent === undefined ? ['hostId', hostId] : ['parent', parent]
-    const by = `host ${host.id} is of kind vtep, ${lead}network ${tenant}/${network.id} of type ${network.type}`
-    const expected = 'a host of kind ovs, or a network of type vxlan'
-    return [problem('host_kind_mismatch', { pointer: `/${field}`, value, by, expected })]
+export function checkInterfaceHolder(port: Port, _: string, { view }: Context): Problem[] {
+  const { tenant, hostId, interface: value, vid } = port
+  if (hostId === undefined || value === undefined || port.parent !== undefined) return []
+  const slots = interfaceValue(hostId, value)
+  const untagged = view.find('portByInterface', interfaceValue(hostId, value, 0))
+  const keys =
+    vid === undefined
+      ? [...view.index('portByInterface').range(`${slots} `, `${slots}!`)].map(([, key]) => key)
+      : untagged
+  for (const key of keys) {
+    const other = view.get('port', key)
+    // Two that are untagged are one too many whosever they are: interface_taken.
+    if (!other || other.tenant === tenant || other.vid === vid) continue
+    const expected = 'an interface that carries no port of another tenant'
+    const holder = holderFacts(port, other, `port ${key}`)
+    return [problem('interface_held', { pointer: '/interface', value, ...holder, expected })]
   }
-  const problems = mismatch(port, 'and ')
-  for (const by of view.find('referrer', `port ${key}`)) {
-    const subportKey = by.replace('port ', '')
-    const subport = view.get('port', subportKey)
-    if (!subport || edited('port', subportKey)) continue
-    problems.push(...mismatch(subport, `and sub-port ${subportKey} in `))
-  }
-  return problems
+  return []
 }
 
 /** A sub-port is where its parent is; a trunk is one level deep. */

@@ -44,27 +44,16 @@ export function checkVidAllowed(network: Network, _: string, { view }: Context):
   })
 }
 
-export function checkExtension(network: Network, _: string, { view }: Context): Problem[] {
-  const { extension, vlanTransparent } = network
-  if (!extension) return []
-  const problems: Problem[] = []
-  const host = view.get('host', extension.hostId)
-  if (host && host.kind !== 'ovs') {
-    const facts = { pointer: '/extension/hostId', value: extension.hostId }
-    const by = `host ${host.id} is of kind ${host.kind}`
-    problems.push(problem('host_kind_mismatch', { ...facts, by, expected: 'a host of kind ovs' }))
-  }
-  if (vlanTransparent && extension.vid === undefined) {
-    problems.push(
-      problem('extension_untagged', {
-        pointer: '/extension',
-        value: vlanTransparent,
-        by: extension.physicalNetwork,
-        expected: 'a vid in the extension, or vlanTransparent left out',
-      }),
-    )
-  }
-  return problems
+export function checkExtension({ extension, vlanTransparent }: Network): Problem[] {
+  if (!extension || !vlanTransparent || extension.vid !== undefined) return []
+  return [
+    problem('extension_untagged', {
+      pointer: '/extension',
+      value: vlanTransparent,
+      by: extension.physicalNetwork,
+      expected: 'a vid in the extension, or vlanTransparent left out',
+    }),
+  ]
 }
 
 /** The kind of bridge that each kind of host has. */

@@ -3,13 +3,16 @@
  * view of the others. A new rule is a row of the table and a function that costs by the object.
  *
  * Neighbours: check.ts runs them, with those that follow from the tables; rules-mtu.ts,
- * rules-segment.ts and rules-port.ts have those of their subjects.
+ * rules-segment.ts, rules-bridge.ts,
+ * rules-port.ts and rules-trunk.ts have those of their subjects.
  */
 import { isUsable, rangeOf, subnetRange } from './cidr.ts'
 import { type Problem, problem } from './errors.ts'
 import { familyOf, isVtepAddress, vtepAddressRule } from './ip-address.ts'
 import { subnetsOf } from './ipam.ts'
+import { checkQuarantined } from './quarantine.ts'
 import type { Context, Rule } from './rule.ts'
+import { checkUplinks } from './rules-bridge.ts'
 import {
   checkBridgeMtu,
   checkPhysicalMtu,
@@ -17,7 +20,7 @@ import {
   checkTunnelMtu,
   checkUnderlayMtu,
 } from './rules-mtu.ts'
-import { checkAddresses, checkNetworkOfPlace, checkPlace, checkSubport } from './rules-port.ts'
+import { checkAddresses, checkInterfaceHolder, checkPlace, checkSubport } from './rules-port.ts'
 import {
   checkBridgeKind,
   checkExtension,
@@ -25,16 +28,24 @@ import {
   checkVids,
   checkVidsInUse,
 } from './rules-segment.ts'
+import { checkTransparent, checkTrunkNetwork } from './rules-trunk.ts'
 import type { Declared, Host, Subnet } from './schema.ts'
 
 export const rules: { readonly [C in Declared]: readonly Rule<C>[] } = {
   physicalNetwork: [checkVids, checkVidsInUse, checkPhysicalMtu],
   host: [checkVtepAddresses, checkUnderlayMtu],
-  bridge: [checkBridgeKind, checkVids, checkBridgeMtu],
+  bridge: [checkBridgeKind, checkVids, checkUplinks, checkBridgeMtu],
   tenant: [],
-  network: [checkTunnelMtu, checkSegmentMtu, checkVidAllowed, checkExtension],
+  network: [
+    checkTunnelMtu,
+    checkSegmentMtu,
+    checkVidAllowed,
+    checkExtension,
+    checkTransparent,
+    checkQuarantined,
+  ],
   subnet: [checkCidr, checkOverlap],
-  port: [checkAddresses, checkPlace, checkNetworkOfPlace, checkSubport],
+  port: [checkAddresses, checkPlace, checkInterfaceHolder, checkSubport, checkTrunkNetwork],
 }
 
 function checkVtepAddresses(host: Host): Problem[] {

@@ -11,6 +11,7 @@
  */
 import type { Static, TSchema } from 'typebox'
 import * as infra from './infra-schemas.ts'
+import * as kept from './quarantine-schemas.ts'
 import * as made from './tenant-schemas.ts'
 
 /**
@@ -26,6 +27,8 @@ export const schemas = {
   subnet: { spec: made.SubnetSpec, object: made.Subnet },
   port: { spec: made.PortSpec, object: made.Port },
   binding: { spec: infra.BindingSpec, object: infra.BindingObject },
+  carrier: { spec: kept.CarrierSpec, object: kept.Carrier },
+  quarantined: { spec: kept.QuarantinedSpec, object: kept.Quarantined },
 } as const satisfies Record<string, { spec: TSchema; object: TSchema }>
 
 type Frozen<T> = {
@@ -38,6 +41,8 @@ export type Port = Frozen<Static<typeof made.Port>>
 export type PhysicalNetwork = Frozen<Static<typeof infra.PhysicalNetwork>>
 export type Host = Frozen<Static<typeof infra.Host>>
 export type Bridge = Frozen<Static<typeof infra.Bridge>>
+export type Carrier = Frozen<Static<typeof kept.Carrier>>
+export type Quarantined = Frozen<Static<typeof kept.Quarantined>>
 
 /** Where a VXLAN network and a VLAN (no `vid`: untagged) are one; frozen. */
 export type Extension = Readonly<Static<typeof made.Extension>>
@@ -87,6 +92,8 @@ export interface Specs {
   readonly subnet: Frozen<Static<typeof made.SubnetSpec>>
   readonly port: Frozen<Static<typeof made.PortSpec>>
   readonly binding: { readonly hostId: string } & BindingAt
+  readonly carrier: Frozen<Static<typeof kept.CarrierSpec>>
+  readonly quarantined: Frozen<Static<typeof kept.QuarantinedSpec>>
 }
 export interface Objects {
   readonly physicalNetwork: PhysicalNetwork
@@ -97,10 +104,14 @@ export interface Objects {
   readonly subnet: Subnet
   readonly port: Port
   readonly binding: Binding
+  readonly carrier: Carrier
+  readonly quarantined: Quarantined
 }
 export type Collection = keyof typeof schemas & keyof Objects
-/** The collections that a client may write; bindings come from hosts, through `Store.observe`. */
-export type Declared = Exclude<Collection, 'binding'>
+/** What comes from hosts, through `Store.observe`, or is kept by the model itself. */
+export type Observed = 'binding' | 'carrier' | 'quarantined'
+/** The collections that a client may write. */
+export type Declared = Exclude<Collection, Observed>
 
 /**
  * One asked-for change; `spec: undefined` deletes. Keys: 'acme', 'acme/web', 'h1', 'h1/br-x'; of a

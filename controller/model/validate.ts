@@ -8,7 +8,7 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { type Problem, type ProblemType, problem } from './errors.ts'
 import { type Collection, collectionNames, schemas } from './schema.ts'
-import { hint } from './suggest.ts'
+import { hint, suggest } from './suggest.ts'
 import { idRule } from './values.ts'
 
 /** The part of a JSON schema that errors are explained from. */
@@ -95,11 +95,16 @@ function explain(
     return [unknownProperty(owner, instancePath, readOnly)]
   }
   const value = valueAt(root, instancePath)
-  const facts = { pointer: instancePath, value, expected: expectation(failed) }
+  const type = typeOfKeyword[keyword] ?? 'out_of_range'
+  // Of the right type it is already.
+  const right =
+    type === 'malformed' ? (failed?.description ?? expectation(failed)) : expectation(failed)
+  const expected = `${right}${nearest(keyword, failed, value)}`
+  const facts = { pointer: instancePath, value, expected }
   if (failed?.format?.startsWith('ipv4') && typeof value === 'string' && value.includes(':')) {
     return [problem('ipv6_unsupported', facts)]
   }
-  return [problem(typeOfKeyword[keyword] ?? 'out_of_range', facts)]
+  return [problem(type, facts)]
 }
 
 function unknownProperty(
@@ -136,6 +141,13 @@ function expectation(schema: Plain | undefined): string {
   if (schema?.anyOf !== undefined && description !== undefined) return description
   const type = articles[schema?.type ?? ''] ?? 'a value'
   return description === undefined ? type : `${type}: ${description}`
+}
+
+/** Of one of some words: the one that was meant. */
+function nearest(keyword: string, schema: Plain | undefined, value: unknown): string {
+  if (keyword !== 'enum' || typeof value !== 'string' || !Array.isArray(schema?.enum)) return ''
+  const near = suggest(value, schema.enum)
+  return near === undefined ? '' : `; did you mean '${near}'?`
 }
 
 function schemaAt(schema: Plain, path: string): Plain | undefined {

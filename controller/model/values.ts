@@ -79,7 +79,7 @@ export const lastPhysicalNumber = 250
 export const PhysicalNumber = Type.Integer({
   minimum: 1,
   maximum: lastPhysicalNumber,
-  description: 'a number given by the store: the lowest that no other physical network has',
+  description: 'a number given by the store: that no other physical network has',
 })
 /** Port numbers of br-int above this one are Weft's own: the tunnel is 65000 on every host. */
 export const lastWorkloadOfport = 64_999

@@ -10,7 +10,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TSchema } from 'typebox'
-import { printed } from '../model/errors.ts'
+import { ModelError, type Problem, printed } from '../model/errors.ts'
 import { validator } from '../model/validate.ts'
 import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
@@ -24,6 +24,8 @@ import type { Realization } from './realization.ts'
 export interface NorthboundOptions {
   readonly store: Store
   readonly realization: Realization
+  /** Called with what was wrong with an edit that was refused. */
+  readonly onRefused?: (problems: readonly Problem[]) => void
   readonly hooks?: Hooks
   /** Of this program, for OpenAPI. */
   readonly version?: string
@@ -59,7 +61,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
     ...(log ? { loggerInstance: log } : {}),
   })
   const stopping = new AbortController()
-  addRules(app)
+  addRules(app, options)
   await addOpenapi(app, version)
   const backing = { store, realization, hooks, closing: stopping.signal }
   addObjectRoutes(app, backing)
@@ -79,7 +81,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
 }
 
 /** How all routes parse, check, answer and refuse. */
-function addRules(app: FastifyInstance): void {
+function addRules(app: FastifyInstance, { onRefused }: NorthboundOptions): void {
   const methods = new MethodTable()
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
 
@@ -115,6 +117,7 @@ function addRules(app: FastifyInstance): void {
     const details = problemOf(error)
     if (details.status >= 500) request.log.error({ err: error }, 'request failed')
     if (error instanceof HttpError) reply.headers(error.headers)
+    if (error instanceof ModelError) onRefused?.(error.problems)
     return reply.code(details.status).type(mediaType).send(details)
   })
   app.setNotFoundHandler((request) => {

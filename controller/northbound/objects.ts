@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts'
 import { answerOf, problemResponses, ref } from './openapi.ts'
 import { pathOf } from './paths.ts'
 import { HttpError } from './problem.ts'
+import { commitWhenFree } from './quarantine.ts'
 import type { Realization } from './realization.ts'
 import {
   defaultTimeout,
@@ -120,9 +121,11 @@ function addRoutes(app: FastifyInstance, collection: Declared, backing: Backing)
     if (request.body === undefined) {
       throw new HttpError('body_missing', { pointer: '', expected: `a JSON object: ${title}Spec` })
     }
-    const created = store.snapshot.get(collection, key) === undefined
     const edit = { collection, key, spec: request.body } as unknown as Edit
-    const object = store.commit([edit], { who: 'rest' }).get(collection, key) as Objects[Declared]
+    const { created, object } = await commitWhenFree(backing, reply, () => ({
+      created: store.snapshot.get(collection, key) === undefined,
+      object: store.commit([edit], { who: 'rest' }).get(collection, key) as Objects[Declared],
+    }))
     const subject = { collection, key, revision: object.revision }
     const note = await waited(backing, subject, request, reply)
     backing.hooks.at('before-reply')

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { ModelError, problem } from '../model/errors.ts'
+import { schemas } from '../model/schema.ts'
 import { idPattern, idRule } from '../model/values.ts'
 import type { Backing } from './objects.ts'
 import { problemResponses } from './openapi.ts'
@@ -73,6 +74,16 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
   }
   app.get('/v1/infra/pending-hosts', { schema: pendingSchema }, () => ({
     items: realization.pendingHosts(),
+  }))
+
+  const quarantine = Type.Object({ items: Type.Array(schemas.quarantined.object) })
+  const quarantineSchema = {
+    tags: ['controller'],
+    querystring: NoQuery,
+    response: { 200: quarantine, ...problemResponses },
+  }
+  app.get('/v1/infra/quarantine', { schema: quarantineSchema }, () => ({
+    items: [...store.snapshot.list('quarantined').values()],
   }))
 
   const drops = Type.Object({ host: Type.String(), drops: Type.Array(Drop) })

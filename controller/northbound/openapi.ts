@@ -22,13 +22,14 @@ const countersSchema = Type.Object(
     at: Type.String({ description: 'when the host was asked, ISO 8601' }),
     sent: Type.Optional(traffic),
     received: Type.Optional(traffic),
+    uncounted: Type.Optional(
+      Type.String({ description: 'why there is no `sent` and no `received`' }),
+    ),
     drops: Type.Array(
       Type.Object({
         reason: Type.String(),
         packets: Type.Integer(),
-        of: Type.Union([Type.Literal('port'), Type.Literal('network')], {
-          description: "'network': of all ports of its network on this host together",
-        }),
+        of: Type.Literal('port'),
       }),
     ),
     lastDrop: Type.Optional(
@@ -36,7 +37,7 @@ const countersSchema = Type.Object(
         at: Type.String(),
         reason: Type.String(),
         host: Type.String(),
-        frameBytes: Type.Integer(),
+        frameBytes: optionalNumber,
         from: Type.Array(Type.String(), { description: 'the intents behind the drop' }),
         eth_src: Type.String(),
         eth_dst: Type.String(),
@@ -98,6 +99,22 @@ const StatusSchema = Type.Object(
               from: Type.Optional(Type.String()),
               to: Type.Optional(Type.String()),
               vteps: Type.Optional(Type.Array(Type.String())),
+            }),
+          ),
+          unknown: Type.Optional(
+            Type.Array(
+              Type.Object({
+                from: Type.String(),
+                to: Type.String(),
+                vteps: Type.Array(Type.String()),
+                message: Type.String(),
+              }),
+              { description: 'paths on which no probe of any size is answered' },
+            ),
+          ),
+          probedBytes: Type.Optional(
+            Type.Integer({
+              description: 'larger packets are not probed; present where there may be such',
             }),
           ),
         },

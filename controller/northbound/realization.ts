@@ -3,6 +3,7 @@
  * happened. The reconciler implements it; the northbound never looks at a host itself. Status is
  * never part of a model object.
  */
+import type { FrameTuple } from '../../southbound/openflow/frame-tuple.ts'
 import type { Declared, Objects } from '../model/schema.ts'
 
 export type HostState = 'realized' | 'pending' | 'failed' | 'disconnected'
@@ -44,6 +45,10 @@ export interface MtuStatus {
   readonly effective: number
   /** Empty when nothing does; of many the first twenty. */
   readonly limitedBy: readonly MtuLimit[]
+  /** Paths of which nobody can tell what passes: no probe of any size is answered there. At most the first twenty. */
+  readonly unknown?: readonly UnknownPath[]
+  /** Where packets may be longer than a probe can be: up to here they are probed, above only interfaces tell. */
+  readonly probedBytes?: number
 }
 
 /** `packetBytes`: the largest packet of a workload that passes. */
@@ -63,43 +68,42 @@ export type MtuLimit = { readonly packetBytes: number; readonly message: string 
     }
 )
 
+/** From one host to another: a filter that drops echo requests, or a tunnel that is broken, looks like this. */
+export interface UnknownPath {
+  readonly from: string
+  readonly to: string
+  readonly vteps: readonly [local: string, remote: string]
+  readonly message: string
+}
+
+export interface Traffic {
+  readonly frames: number
+  readonly bytes: number
+}
+
 /** What a port sent, got and lost, as its host counts. */
 export interface PortCounters {
   /** When the host was asked: ISO 8601. */
   readonly at: string
-  /** By the workload. Absent where the host does not count for this port: sub-ports, vtep hosts. */
-  readonly sent?: { readonly frames: number; readonly bytes: number }
-  readonly received?: { readonly frames: number; readonly bytes: number }
-  /** `of: 'network'`: of all ports of its network on this host together. */
+  /** By the workload; of a whole interface, sub-ports included. Both are absent where `uncounted` says why. */
+  readonly sent?: Traffic
+  readonly received?: Traffic
+  readonly uncounted?: string
   readonly drops: readonly {
     readonly reason: string
     readonly packets: number
-    readonly of: 'port' | 'network'
+    readonly of: 'port'
   }[]
-  /** A sample: the latest of at most ten a second that the host shows. */
+  /** A sample: of a port and reason its host shows one in 5 s. */
   readonly lastDrop?: LastDrop
-}
-
-/** Who sent what to whom: fields by their OpenFlow names; absent: the frame has none, or its head does not reach so far. */
-export interface FrameTuple {
-  readonly eth_src: string
-  readonly eth_dst: string
-  readonly eth_type: string
-  /** Of the outermost VLAN tag. */
-  readonly vlan_vid?: number
-  /** IPv4 or IPv6; of ARP the sender's and the one asked for. */
-  readonly ip_src?: string
-  readonly ip_dst?: string
-  readonly ip_proto?: number
-  readonly src_port?: number
-  readonly dst_port?: number
 }
 
 export interface LastDrop extends FrameTuple {
   readonly at: string
   readonly reason: string
   readonly host: string
-  readonly frameBytes: number
+  /** Absent where the host shows no size. */
+  readonly frameBytes?: number
   /** The intents behind the drop: 'port/acme/vm1'. */
   readonly from: readonly string[]
 }
@@ -151,6 +155,8 @@ export interface Realization {
     revision: number,
     signal: AbortSignal,
   ): Promise<void>
+  /** Whether a number has left quarantine, as soon as it has; false when a host that holds it is away, or the signal aborts. */
+  whenFree(quarantine: string, signal: AbortSignal): Promise<boolean>
   /** Of a port, by key; undefined while it is nowhere or its host is away. Never rejects because a host is slow. */
   counters(key: string): Promise<PortCounters | undefined>
   /** Undefined while the host is not connected. */

@@ -14,7 +14,8 @@ import {
   meterItemId,
 } from '../compiler/items.ts'
 import type { FlowItem, SwitchItem } from '../compiler/program.ts'
-import { meterFlagsOfOurs, type Step, UNLIMITED_PKTPS } from './mods.ts'
+import { isMute } from '../compiler/sample-units.ts'
+import { meterFlagsOfOurs, type Step } from './mods.ts'
 
 /** Items that are there by id. Of a meter only whether it is as ours are. */
 export type Actual = ReadonlyMap<string, SwitchItem>
@@ -44,19 +45,19 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
   }
   for (const { meter_id, flags, bands } of meters) {
     const id = meterItemId(meter_id)
-    const rate = flags === meterFlagsOfOurs ? rateOf(bands) : undefined
-    const pktps = rate === UNLIMITED_PKTPS ? undefined : rate
+    const pktps = flags === meterFlagsOfOurs ? rateOf(bands) : undefined
     actual.set(id, {
       kind: 'meter',
       id,
-      bytes: rate === undefined ? OTHER : meterBytes(pktps),
+      bytes: pktps === undefined ? OTHER : meterBytes(pktps),
       cookie: 0n,
       from: unknown,
       meterId: meter_id,
-      pktps,
+      pktps: pktps ?? 0,
     })
   }
   for (const entry of flows) {
+    if (isMute(entry)) continue
     const item = actualFlow(entry)
     actual.set(item.id, item)
   }

@@ -30,24 +30,23 @@ export function hostsApart(
   return (hostId) => others[families.get(hostId) ?? '46']
 }
 
-/** Keys of the ports of the same network that share a trunk with this one, on hosts of kind ovs. */
+/**
+ * Keys of the ports of the same network that share a trunk with this one, on hosts of kind ovs; of a port that is nowhere
+ * yet those that will, if such a host has them.
+ */
 export function portsApart(
   snapshot: Snapshot,
   port: Port,
   placementOf: (key: string) => Placement | undefined,
 ): string[] {
   const { tenant, id, parent = id, network } = port
-  const kind = placementOf(`${tenant}/${id}`)?.at.kind
   // VLAN devices of a Linux bridge are ports of their own, which do reach each other.
-  if (kind === undefined || kind === 'vtep') return []
+  if (placementOf(`${tenant}/${id}`)?.at.kind === 'vtep') return []
   const trunk = `${tenant}/${parent}`
   const keys = [trunk]
   for (const by of snapshot.find('referrer', `port ${trunk}`)) keys.push(by.replace('port ', ''))
   return keys.filter(
-    (key) =>
-      key !== `${tenant}/${id}` &&
-      snapshot.get('port', key)?.network === network &&
-      placementOf(key) !== undefined,
+    (key) => key !== `${tenant}/${id}` && snapshot.get('port', key)?.network === network,
   )
 }
 

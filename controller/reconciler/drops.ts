@@ -1,46 +1,33 @@
 /**
- * Why frames vanished on a host, from the counters of its drop flows: the reason is in the cookie, the port in the
- * provenance. What a meter counts is taken from the meter, since flows behind check_pkt_larger count both branches.
+ * Why frames vanished on a host, from the counters of its drop flows: the reason is in the cookie, the port or network in
+ * the provenance.
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import { flowKey } from '../../southbound/openflow/flow.ts'
-import { ALL_METERS } from '../../southbound/openflow/meter.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
 import { dropCookie, reasonOf } from '../compiler/cookie.ts'
-import { flowItemId, meterItemId } from '../compiler/items.ts'
-import type { DropReason } from '../compiler/reason.ts'
-import { PROBE_METER, SAMPLE_METER } from '../compiler/stages.ts'
+import { flowItemId } from '../compiler/items.ts'
 import type { DropCount } from '../northbound/realization.ts'
 import type { Desired } from './flow-channel.ts'
 
-const METERED: DropReason = 'mtu_exceeded'
-/** These bound what comes to the controller, and count no drops. */
-const bounding = new Set([PROBE_METER, SAMPLE_METER])
-
-/** Counts since each flow or meter was made; one entry a flow or meter, zero counts left out. */
+/** Counts since each flow was made; one entry a flow, zero counts left out. */
 export async function readDrops(
   connection: Connection,
   desired: Desired,
   signal: AbortSignal,
 ): Promise<DropCount[]> {
   const { cookie, mask: cookie_mask } = dropCookie
-  const [flows, meters] = await Promise.all([
-    connection.multipart({ kind: 'flow', body: allFlows({ cookie, cookie_mask }) }, { signal }),
-    connection.multipart({ kind: 'meter', body: { meter_id: ALL_METERS } }, { signal }),
-  ])
+  const body = allFlows({ cookie, cookie_mask })
+  const flows = await connection.multipart({ kind: 'flow', body }, { signal })
   const drops: DropCount[] = []
   for (const flow of flows) {
     const reason = reasonOf(flow.cookie)
     const packets = Number(flow.packet_count)
-    if (!reason || reason === METERED || packets === 0) continue
-    const port = ownerOf(desired, flowItemId(flowKey(flow)), 'port')
-    drops.push({ reason, packets, ...(port ? { port } : {}) })
-  }
-  for (const { meter_id, packet_in_count } of meters) {
-    if (packet_in_count === 0n || bounding.has(meter_id)) continue
-    const network = ownerOf(desired, meterItemId(meter_id), 'network')
-    const packets = Number(packet_in_count)
-    drops.push({ reason: METERED, packets, ...(network ? { network } : {}) })
+    if (!reason || packets === 0) continue
+    const [port, network] = (['port', 'network'] as const).map((collection) =>
+      ownerOf(desired, flowItemId(flowKey(flow)), collection),
+    )
+    drops.push({ reason, packets, ...(port ? { port } : {}), ...(network ? { network } : {}) })
   }
   return drops
 }

@@ -1,9 +1,11 @@
 /**
  * What happened on the site that an operator wants to know: drift that was repaired, hosts that came and went, items a
- * switch refused. A bounded log in memory, newest last; northbound serves it.
+ * switch refused. A bounded log in memory, newest last; northbound serves it. Where it is full, who says most makes room:
+ * a host, or the guests of a tenant on one, cannot push out what others have said. Neighbour: `fair-queue.ts`.
  */
 import type { Clock } from '../clock.ts'
 import type { ControllerEvent } from '../northbound/realization.ts'
+import { FairQueue } from './fair-queue.ts'
 
 /** The types of event, each with what it says. */
 export const eventTypes = {
@@ -12,11 +14,17 @@ export const eventTypes = {
   host_pending: 'A host dialled in whose system-id the model does not name; it gets nothing.',
   host_duplicate:
     'A second machine says that it is a host which is there; it waits and gets nothing.',
+  host_ambiguous:
+    'A machine has Manager rows towards us in two databases; the message says by which it is driven.',
+  host_removed:
+    'A host that the model has lost is as Weft found it; or what somebody has plugged into br-int, which stays as long.',
   drift: 'A flow, group, meter or row was not as desired and has been put right.',
   item_failed: 'A switch refused an item; the intents behind it are named.',
   rows_failed: 'A host refused a change of its rows, or did not carry it out; tried again later.',
   physical_network_missing:
     'A host offers no bridge to a physical network that networks on it are on; said again when it was there and went.',
+  offer_refused:
+    'A host names a bridge of its own for a physical network that cannot lead there; the message says why.',
   rows_foreign:
     'A vtep host has Logical_Switches or bound VLANs of somebody else; they are left alone.',
   device_fault:
@@ -30,6 +38,8 @@ export const eventTypes = {
   port_bound: 'A workload was plugged in.',
   port_unbound: 'A workload was unplugged.',
   binding_refused: 'An interface with an iface-id is not bound; the message says why.',
+  claim_refused:
+    'A tenant asked for what an object of another tenant, or a host in quarantine, has; the tenant was not told which. Once a minute for the same.',
   tls_refused:
     'A peer showed no certificate, or one that is not valid here; nothing was said to it.',
   identity_refused:
@@ -41,6 +51,13 @@ export const eventTypes = {
 } as const
 export type EventType = keyof typeof eventTypes
 
+/** Of these the host is what a peer calls itself, who may do so by many names: all of them are one source. */
+const ofStrangers: ReadonlySet<string> = new Set<EventType>([
+  'host_pending',
+  'tls_refused',
+  'identity_refused',
+])
+
 const KEPT = 10_000
 /** Characters of a text; longer ones come from a host and are cut. */
 const LONGEST = 2000
@@ -48,7 +65,7 @@ const LONGEST = 2000
 export class EventLog {
   readonly #clock: Clock
   readonly #listeners = new Set<(event: ControllerEvent) => void>()
-  #events: ControllerEvent[] = []
+  readonly #events = new FairQueue<ControllerEvent>(KEPT)
   #next: number
 
   /** Ids start at the time of the start, in hundredths of a millisecond, so that `since` of an earlier life misses nothing. */
@@ -73,15 +90,16 @@ export class EventLog {
       message: message.slice(0, LONGEST),
       ...short(fields),
     })
-    this.#events.push(event)
-    if (this.#events.length >= 2 * KEPT) this.#events = this.#events.slice(-KEPT)
+    this.#events.add(sourceOf(type, event.host ?? '', fields), event)
     for (const listener of this.#listeners) listener(event)
   }
 
-  /** Events with an id above `since`, oldest first; at least the newest 10,000 are kept. */
+  /**
+   * Events with an id above `since`, oldest first. 10,000 are kept; of more, the oldest of one type, host and tenant that
+   * have most.
+   */
   since(since = 0): readonly ControllerEvent[] {
-    const first = this.#events.findIndex((event) => event.id > since)
-    return first < 0 ? [] : this.#events.slice(first)
+    return [...this.#events.values()].filter((event) => event.id > since)
   }
 
   /** @returns a function that ends the listening. */
@@ -89,6 +107,16 @@ export class EventLog {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
+}
+
+/** Whose share of the log an event is: a host's or, where it is about a port, a tenant's on it. */
+function sourceOf(
+  type: EventType,
+  host: string,
+  { tenant = '', port }: Readonly<Record<string, unknown>>,
+): string {
+  const owner = typeof port === 'string' ? port.replace(/\/.*/, '') : tenant
+  return `${type} ${ofStrangers.has(type) ? '' : host} ${owner}`
 }
 
 function short(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

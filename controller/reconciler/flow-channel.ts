@@ -14,6 +14,7 @@ import { type MonitorEvent, monitorFlows } from '../../southbound/openflow/monit
 import { formatFlow } from '../../southbound/openflow/text.ts'
 import type { Clock } from '../clock.ts'
 import { type Item, isRow, type SwitchItem } from '../compiler/program.ts'
+import { isMute } from '../compiler/sample-units.ts'
 import { actualFlow, difference, isAsDesired, readActual } from './actual.ts'
 import type { EventLog } from './events.ts'
 import type { Logger } from './log.ts'
@@ -193,7 +194,7 @@ export class FlowChannel {
     if (event.event === 'abbrev' || event.event === 'paused') return
     if (event.event === 'resumed') {
       this.#auditDue = true
-    } else {
+    } else if (!isMute(event)) {
       // The bytes of an event are views of a message that will not stay.
       const seen = actualFlow({
         ...event,

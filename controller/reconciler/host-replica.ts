@@ -25,7 +25,7 @@ const watched = {
     'other_config',
     'external_ids',
   ],
-  Port: ['name', 'interfaces', 'trunks'],
+  Port: ['name', 'interfaces', 'trunks', 'bond_mode'],
   Interface: [
     'name',
     'type',
@@ -38,7 +38,7 @@ const watched = {
     'error',
   ],
   Controller: ['target', 'connection_mode', 'max_backoff'],
-  Manager: ['target', 'max_backoff'],
+  Manager: ['target', 'max_backoff', 'external_ids'],
 } as const
 
 /** Starts to watch a host. Rejects when the peer has no Open_vSwitch database, or the signal aborts. */
@@ -46,6 +46,9 @@ export const watchHost = (client: OvsdbClient, signal: AbortSignal) =>
   client.monitor(openVSwitch, watched, { signal })
 /** The watched part of a host's database. */
 export type HostReplica = Awaited<ReturnType<typeof watchHost>>
+
+const bridgesOf = (replica: HostReplica) => [...replica.table('Bridge').values()]
+export type BridgeRow = ReturnType<typeof bridgesOf>[number]
 
 /** The row of this name; names are unique in the tables that have them. */
 export function byName<R extends { readonly name: string }>(

@@ -10,7 +10,9 @@ import type { Snapshot } from '../model/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { type PeerIdentity, proves } from '../tls/identity.ts'
 import type { EventLog } from './events.ts'
-import { addressOf, type HostSession } from './host-session.ts'
+import { addressOf } from './host-line.ts'
+import type { HostSession } from './host-session.ts'
+import type { Logger } from './log.ts'
 import { Refusals } from './refusals.ts'
 import type { Session } from './session.ts'
 import { UnclaimedBridges, type WaitingBridge } from './unclaimed.ts'
@@ -19,6 +21,7 @@ export interface IdentityGateOptions {
   readonly store: Store
   readonly events: EventLog
   readonly clock: Clock
+  readonly log: Logger
   /** Ends the vetting of bridges. */
   readonly signal: AbortSignal
   /** The session that an ovs host is driven by; undefined while it is away. */
@@ -33,11 +36,12 @@ export class IdentityGate {
   readonly #identities = new WeakMap<Connection, PeerIdentity>()
 
   constructor(options: IdentityGateOptions) {
-    const { events, clock, signal } = options
+    const { events, clock, log, signal } = options
     this.#options = options
     this.#refusals = new Refusals(events, clock)
     this.#unclaimed = new UnclaimedBridges({
       clock,
+      log,
       signal,
       objection: (bridge) => this.#objectionToBridge(bridge),
       refuse: (bridge, why) => this.#refuseBridge(bridge, why),
@@ -46,14 +50,15 @@ export class IdentityGate {
 
   /** Whether a session is not what it says; then it is closed, with an event. Asked before it takes anybody's place. */
   refuses(session: Session): boolean {
-    const { systemId, identity, address } = session
+    const { systemId, line } = session
+    const { identity, address } = line
     const { snapshot } = this.#options.store
     if (!identity || systemId === undefined) return false
     const why = objectionTo(systemId, identity, snapshot)
     if (why === undefined) return false
     const from = `a host with the certificate of ${identity.name} at ${address}`
     const message = `${from} claims over OVSDB to be ${systemId}; it is refused: ${why}`
-    session.close(new Error(message))
+    line.close(new Error(message))
     const fields = { protocol: 'ovsdb', claimed: systemId, ...certificateFields(identity) }
     const hostId = ownerOf(identity, snapshot)?.id ?? systemId
     this.#refusals.add('identity_refused', hostId, message, fields)

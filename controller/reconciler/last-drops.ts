@@ -1,17 +1,19 @@
 /**
- * The last frame that vanished of each port, from the samples that hosts send (`../compiler/sample-units.ts`). The reason
- * and the intents are in the flow's cookie, the port in the register of the sender. Neighbours: `port-counters.ts`,
- * `reconciler.ts` (hands packet-ins in).
+ * The last frame that vanished of each port, from the samples that ovs hosts send (`../compiler/sample-units.ts`: reason
+ * and port are in registers) and what vtep hosts show (`vtep/shown-drops.ts`). Neighbours: `port-counters.ts`,
+ * `reconciler.ts` (hands both in).
  */
+import { formatTuple, frameTuple } from '../../southbound/openflow/frame-tuple.ts'
 import { decodeMatch } from '../../southbound/openflow/match.ts'
 import type { MessageOf } from '../../southbound/openflow/message.ts'
 import type { Clock } from '../clock.ts'
-import { reasonOf } from '../compiler/cookie.ts'
-import { register } from '../compiler/stages.ts'
+import { reasonOfCode } from '../compiler/reason.ts'
+import { register, table } from '../compiler/stages.ts'
+import { sortable } from '../model/indexes.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { LastDrop } from '../northbound/realization.ts'
 import type { EventLog } from './events.ts'
-import { formatTuple, frameTuple } from './frame-tuple.ts'
+import type { ShownDrop } from './vtep/shown-drops.ts'
 
 /** Ports that are remembered; the one that was silent longest goes first. */
 const MOST_PORTS = 10_000
@@ -22,10 +24,14 @@ export class LastDrops {
   readonly #snapshot: () => Snapshot
   readonly #events: EventLog
   readonly #clock: Clock
-  /** Key of the port -> its last drop, and when each reason was told of. */
-  readonly #ports = new Map<string, { last: LastDrop; told: Map<string, number> }>()
-  /** Number of a port -> its key; numbers are never given again. */
-  readonly #keys = new Map<number, string>()
+  /**
+   * Number of the port, which no other port ever has -> its last drop, when each reason was told of, and what vtep hosts
+   * have shown by host and reason.
+   */
+  readonly #ports = new Map<
+    number,
+    { last: LastDrop; told: Map<string, number>; shown: Map<string, string> }
+  >()
 
   constructor(snapshot: () => Snapshot, events: EventLog, clock: Clock) {
     this.#snapshot = snapshot
@@ -35,40 +41,61 @@ export class LastDrops {
 
   /** Takes a packet-in that is no probe; what is no sample of ours is ignored. */
   sampled(hostId: string, message: MessageOf<'packet_in'>): void {
-    const reason = reasonOf(message.cookie)
+    if (message.table_id !== table.sampled) return
+    const match = decodeMatch(message.match)
+    const [number, code] = [match[register.source], match[register.reason]]
+    const reason = typeof code === 'number' ? reasonOfCode(code) : undefined
     const tuple = reason && frameTuple(message.data)
-    if (!reason || !tuple) return
-    const number = decodeMatch(message.match)[register.source]
     const port = typeof number === 'number' ? this.#portOf(number) : undefined
-    if (port === undefined) return
-    const network = `network/${port.slice(0, port.indexOf('/'))}/${this.#snapshot().get('port', port)?.network}`
-    const from = reason === 'mtu_exceeded' ? [network] : [`port/${port}`]
+    if (!reason || !tuple || port === undefined) return
+    const at = new Date(this.#clock.now()).toISOString()
+    this.#take(hostId, { port, reason, at, frameBytes: message.total_len, tuple })
+  }
+
+  /**
+   * Takes what a vtep host shows; that it shows a frame still is no news, and one from before its session was told of then.
+   * @param since when the session began, milliseconds
+   */
+  shown(hostId: string, drops: readonly ShownDrop[], since: number): void {
+    for (const drop of drops) {
+      const number = this.#snapshot().get('port', drop.port)?.number
+      if (number === undefined) continue
+      const before = this.#ports.get(number)?.shown.get(`${hostId} ${drop.reason}`)
+      if (before === drop.at) continue
+      this.#take(hostId, drop, Date.parse(drop.at) >= since)
+      this.#ports.get(number)?.shown.set(`${hostId} ${drop.reason}`, drop.at)
+    }
+  }
+
+  #take(host: string, { port, reason, at, frameBytes, tuple }: ShownDrop, isNews = true): void {
     const now = this.#clock.now()
-    const frameBytes = message.total_len
-    const at = new Date(now).toISOString()
-    const last: LastDrop = { at, reason, host: hostId, frameBytes, ...tuple, from }
-    const told = this.#ports.get(port)?.told ?? new Map<string, number>()
-    this.#ports.delete(port)
-    this.#ports.set(port, { last, told })
+    const { number, network } = this.#snapshot().get('port', port) ?? {}
+    if (number === undefined) return
+    const tenant = port.slice(0, port.indexOf('/'))
+    const from = [reason === 'mtu_exceeded' ? `network/${tenant}/${network}` : `port/${port}`]
+    const size = frameBytes === undefined ? {} : { frameBytes }
+    const last: LastDrop = { at, reason, host, ...size, ...tuple, from }
+    const before = this.#ports.get(number)
+    const { told, shown } = before ?? { told: new Map(), shown: new Map() }
+    this.#ports.delete(number)
+    const isOlder = before !== undefined && Date.parse(at) < Date.parse(before.last.at)
+    this.#ports.set(number, { last: isOlder ? before.last : last, told, shown })
     const [oldest] = this.#ports.keys()
     if (this.#ports.size > MOST_PORTS && oldest !== undefined) this.#ports.delete(oldest)
-    if (now - (told.get(reason) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return
+    if (!isNews || now - (told.get(reason) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return
     told.set(reason, now)
-    const message_ = `frames of ${port} are dropped on ${hostId}: ${reason}; ${formatTuple(tuple)}, ${frameBytes} bytes`
-    this.#events.add('frames_dropped', hostId, message_, { port, reason, from, ...tuple })
+    const bytes = frameBytes === undefined ? '' : `, ${frameBytes} bytes`
+    const message = `frames of ${port} are dropped on ${host}: ${reason}; ${formatTuple(tuple)}${bytes}`
+    this.#events.add('frames_dropped', host, message, { port, reason, from, ...tuple })
   }
 
   of(portKey: string): LastDrop | undefined {
-    return this.#ports.get(portKey)?.last
+    const number = this.#snapshot().get('port', portKey)?.number
+    return number === undefined ? undefined : this.#ports.get(number)?.last
   }
 
   #portOf(number: number): string | undefined {
-    const known = this.#keys.get(number)
-    if (known !== undefined && this.#snapshot().get('port', known)?.number === number) return known
-    for (const [key, port] of this.#snapshot().list('port')) this.#keys.set(port.number, key)
-    const key = this.#keys.get(number)
-    return key !== undefined && this.#snapshot().get('port', key)?.number === number
-      ? key
-      : undefined
+    const [key] = this.#snapshot().find('portByNumber', sortable(number))
+    return key
   }
 }

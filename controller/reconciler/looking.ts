@@ -50,6 +50,16 @@ export function onceEach(): (what: string, say: () => void) => void {
   }
 }
 
+const ROW_ID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+
+/** Operations as text in which rows are called by name: the same when somebody makes a row anew, which has another uuid. */
+export function rowsByName(
+  operations: readonly object[],
+  names: ReadonlyMap<string, string> = new Map(),
+): string {
+  return JSON.stringify(operations).replace(ROW_ID, (uuid) => names.get(uuid) ?? '')
+}
+
 /** The same rows to write again within this time: somebody else writes them too. Milliseconds. */
 const CONTEST_MS = 5000
 

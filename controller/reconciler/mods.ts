@@ -8,12 +8,7 @@ import type { Connection } from '../../southbound/openflow/connection.ts'
 import { OpenflowError } from '../../southbound/openflow/error.ts'
 import type { groupCommand } from '../../southbound/openflow/group.ts'
 import { type Body, flowMod, groupMod } from '../../southbound/openflow/message.ts'
-import {
-  dropBand,
-  type MeterBand,
-  meterCommand,
-  meterFlags,
-} from '../../southbound/openflow/meter.ts'
+import { dropBand, meterCommand, meterFlags } from '../../southbound/openflow/meter.ts'
 import type { MeterItem, SwitchItem } from '../compiler/program.ts'
 
 /** One item to bring about (`want`) or to take away (`have` alone). */
@@ -28,11 +23,6 @@ interface Order {
   readonly step: Step
 }
 
-/** A rate that no bridge reaches, of meters that count and do not limit. Packets a second. */
-export const UNLIMITED_PKTPS = 0xffff_ffff
-export const meterBands = (pktps: number = UNLIMITED_PKTPS): readonly MeterBand[] => [
-  dropBand(pktps),
-]
 export const meterFlagsOfOurs = meterFlags.pktps | meterFlags.stats
 
 /** So many refusals, and the rest goes one by one: a bundle is all or nothing, and each attempt costs the whole of it. */
@@ -140,6 +130,6 @@ function meterMod(command: keyof typeof groupCommand, { meterId, pktps }: MeterI
     command: meterCommand[command],
     flags: meterFlagsOfOurs,
     meter_id: meterId,
-    bands: command === 'delete' ? [] : meterBands(pktps),
+    bands: command === 'delete' ? [] : [dropBand(pktps)],
   }
 }

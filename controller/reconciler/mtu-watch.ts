@@ -1,60 +1,65 @@
 /**
  * Puts together what is known of the underlay's MTU: listens to what hosts report, sends probes, tells by events what has
- * changed. Neighbours: `mtu-status.ts` (judges), `prober.ts`, `probe.ts`; `reconciler.ts` owns it.
+ * changed, once a second. Neighbours: `mtu-status.ts` (judges), `prober.ts`, `probe.ts`; `reconciler.ts` owns it.
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import type { MessageOf } from '../../southbound/openflow/message.ts'
 import type { Clock } from '../clock.ts'
-import type { Compiler } from '../compiler/compiler.ts'
-import type { Snapshot } from '../model/snapshot.ts'
-import type { EventLog } from './events.ts'
-import { MtuStates } from './mtu-status.ts'
+import { keepRunning } from '../keep-running.ts'
+import type { Logger } from './log.ts'
+import { type MtuSources, MtuStates } from './mtu-status.ts'
 import { Probes } from './probe.ts'
 import { Prober } from './prober.ts'
 import type { Session } from './session.ts'
 
-export interface MtuWatchOptions {
-  readonly snapshot: () => Snapshot
-  readonly compiler: Compiler
-  readonly events: EventLog
+export interface MtuWatchOptions extends MtuSources {
   readonly clock: Clock
-  readonly session: (hostId: string) => Session | undefined
+  readonly log: Logger
   /** The connection of a bridge that has all its flows; undefined: probes would be lost or miscounted. */
   readonly settled: (hostId: string) => Connection | undefined
+  /** Whether a host has confirmed all that it should have. */
+  readonly isCurrent: (hostId: string) => boolean
 }
+
+/** Between reviews: however much changes, an event about it costs once. Milliseconds. */
+const REVIEW_MS = 1000
 
 export class MtuWatch {
   readonly states: MtuStates
+  readonly #options: MtuWatchOptions
   readonly #probes: Probes
   readonly #prober: Prober
-  /** What each host said last. */
-  readonly #said = new Map<string, string>()
+  /** What each vtep host said of its paths when it was judged last. */
+  readonly #heard = new WeakMap<Session, ReadonlyMap<string, number>>()
+  #isModelNew = true
+  #wake: () => void = () => {}
 
-  constructor({ settled, session, clock, ...options }: MtuWatchOptions) {
+  constructor(options: MtuWatchOptions) {
+    const { settled, clock } = options
+    this.#options = options
     this.#probes = new Probes(settled, clock)
+    this.states = new MtuStates(options)
+    const { needs } = this.states
     this.#prober = new Prober({
-      pairs: () => this.states.pairs(),
+      pairs: () => needs.pairs((hostId) => settled(hostId) !== undefined),
+      pair: (from, to) => needs.pair(from, to),
       passes: (path, bytes, signal) => this.#probes.passes(path, bytes, signal),
       clock,
-      changed: () => this.states.review(),
-    })
-    const { narrow } = this.#prober
-    this.states = new MtuStates({
-      ...options,
-      underlay: (hostId) => session(hostId)?.underlay,
-      probed: (from, to) => narrow.get(`${from} ${to}`)?.passes,
-      reported: (from, remote) => {
-        const host = session(from)
-        return host?.kind === 'vtep' ? host.pathMtu(remote) : undefined
+      changed: ({ from, to }, passes) => {
+        this.states.path(from, to, passes)
+        this.#wake()
       },
-      suspects: () => [...narrow.values()].flatMap(({ from, to }) => [from, to]),
-      isProbed: (hostId) => settled(hostId) !== undefined,
     })
   }
 
-  /** Probes until the signal aborts. */
-  run(signal: AbortSignal): Promise<void> {
-    return this.#prober.run(signal)
+  /** Probes and tells until the signal aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options
+    const common = { clock, log, signal }
+    await Promise.all([
+      keepRunning((end) => this.#prober.run(end), { name: 'probes', ...common }),
+      keepRunning((end) => this.#tell(end), { name: 'review of MTUs', ...common }),
+    ])
   }
 
   /** A packet-in of a host's bridge; gives whether it was a probe. */
@@ -64,12 +69,44 @@ export class MtuWatch {
 
   /** A host was looked at: what it says of its MTU may be another one. */
   looked(hostId: string, session: Session): void {
-    const { underlay } = session
-    const paths = session.kind === 'vtep' ? session.pathMtus : ''
-    const said = `${underlay?.interface} ${underlay?.mtuBytes} ${paths}`
-    if (this.#said.get(hostId) === said) return
-    this.#said.set(hostId, said)
-    this.states.review()
-    this.#prober.soon()
+    const { underlay, physical } = session
+    if (this.states.looked(hostId, { underlay, physical })) this.#prober.soon()
+    // What it says of paths is up to what its networks need: those that it knows of.
+    if (session.kind === 'vtep' && this.#options.isCurrent(hostId)) {
+      const { pathMtus } = session
+      if (this.#heard.get(session) !== pathMtus) this.states.reported(hostId, pathMtus)
+      this.#heard.set(session, pathMtus)
+    }
+    this.#wake()
+  }
+
+  /** The model is another one. */
+  committed(): void {
+    this.#isModelNew = true
+    this.#wake()
+  }
+
+  async #tell(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (!this.#isModelNew && !this.states.isDue) await this.#news(signal)
+      if (this.#isModelNew) {
+        this.#isModelNew = false
+        this.states.changed()
+      }
+      this.states.review()
+      await this.#options.clock.sleep(REVIEW_MS, signal)
+    }
+  }
+
+  #news(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        signal.removeEventListener('abort', wake)
+        this.#wake = () => {}
+        resolve()
+      }
+      this.#wake = wake
+      signal.addEventListener('abort', wake, { once: true })
+    })
   }
 }

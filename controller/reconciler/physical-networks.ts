@@ -27,27 +27,53 @@ export interface Offer {
   readonly bridge: { readonly _uuid: string; readonly name: string }
 }
 
-/** What the host offers of the physical networks that the model knows; a declared bridge goes before a mapping. */
+export interface Offers {
+  readonly offers: readonly Offer[]
+  /** Physical networks that the host names a bridge of its own for which cannot lead there, and why. */
+  readonly refused: ReadonlyMap<string, string>
+}
+
+/**
+ * What the host offers of the physical networks that the model knows; a declared bridge goes before a mapping, and that
+ * before those behind it. A bridge leads to one physical network: with two, tenants of both would be in one VLAN.
+ */
 export function offersOf(
   replica: HostReplica,
   declared: readonly Bridge[],
   physicalOf: (id: string) => PhysicalNetwork | undefined,
-): Offer[] {
+): Offers {
   const [root] = replica.table('Open_vSwitch').values()
   const integration = byName(replica.table('Bridge'), INTEGRATION_BRIDGE)
   const offers = new Map<string, Offer>()
-  const add = (id: string, name: string, owner?: string) => {
-    const physical = physicalOf(id)
+  const refused = new Map<string, string>()
+  /** Name of a bridge -> the physical network that it leads to, be it one that the model knows or not. */
+  const leads = new Map<string, string>()
+  const add = (id: string, name: string) => {
     const bridge = byName(replica.table('Bridge'), name)
-    if (!physical || !bridge || bridge === integration || offers.has(id)) return
-    if (datapathOf(bridge) !== datapathOf(integration)) return
-    if (owner !== undefined && bridge.external_ids[OWNER] !== owner) return
-    offers.set(id, { physical, bridge })
+    const taken = leads.get(name)
+    if (taken === undefined) leads.set(name, id)
+    const physical = physicalOf(id)
+    if (!physical || offers.has(id)) return
+    const [type, own] = [datapathOf(bridge), datapathOf(integration)]
+    if (!integration) return
+    if (!bridge) refused.set(id, `there is no ${name}`)
+    else if (bridge === integration) refused.set(id, `${name} is of Weft itself`)
+    else if (taken !== undefined && taken !== id)
+      refused.set(id, `${name} leads to physical network ${taken}`)
+    else if (type !== own)
+      refused.set(id, `${name} has datapath_type ${type}, ${INTEGRATION_BRIDGE} has ${own}`)
+    else {
+      refused.delete(id)
+      offers.set(id, { physical, bridge })
+    }
   }
-  for (const { id, uuid, physicalNetwork } of declared)
-    if (physicalNetwork !== undefined) add(physicalNetwork, id, uuid)
-  for (const [id, bridge] of mappings(root?.external_ids[MAPPINGS] ?? '')) add(id, bridge)
-  return [...offers.values()]
+  for (const { id, uuid, physicalNetwork } of declared) {
+    const bridge = byName(replica.table('Bridge'), id)
+    if (physicalNetwork !== undefined && bridge?.external_ids[OWNER] === uuid)
+      add(physicalNetwork, id)
+  }
+  for (const [id, bridge] of mappings(root)) add(id, bridge)
+  return { offers: [...offers.values()], refused }
 }
 
 /** No frame crosses a patch port between datapaths of two types, and Open vSwitch says nothing of it. */
@@ -55,9 +81,11 @@ function datapathOf(bridge: { readonly datapath_type: string } | undefined): str
   return bridge && (bridge.datapath_type || 'system')
 }
 
-/** 'physnet:bridge,…' as pairs; what is no pair is left out. */
-function mappings(text: string): (readonly [physicalNetwork: string, bridge: string])[] {
-  return text.split(',').flatMap((pair) => {
+/** What a host offers by bridges of its own: 'physnet:bridge,…' as pairs; what is no pair is left out. */
+export function mappings(
+  root: { readonly external_ids: Readonly<Record<string, string>> } | undefined,
+): (readonly [physicalNetwork: string, bridge: string])[] {
+  return (root?.external_ids[MAPPINGS] ?? '').split(',').flatMap((pair) => {
     const [physicalNetwork, bridge, ...rest] = pair.split(':').map((word) => word.trim())
     return physicalNetwork && bridge && rest.length === 0 ? [[physicalNetwork, bridge]] : []
   })
@@ -88,7 +116,7 @@ export function patchPorts(replica: HostReplica, offers: readonly Offer[]): Oper
       made.push(...onePort(replica, name, on._uuid, { ...common, ...row }))
     }
   }
-  return [...strays(replica, places), ...made]
+  return [...strayPatchPorts(replica, places), ...made]
 }
 
 interface PatchRow {
@@ -118,7 +146,10 @@ function onePort(replica: HostReplica, name: string, bridge: string, row: PatchR
 }
 
 /** Patch ports of ours where they should not be. @param places name -> uuid of the bridge where it should */
-function strays(replica: HostReplica, places: ReadonlyMap<string, string>): Operation[] {
+export function strayPatchPorts(
+  replica: HostReplica,
+  places: ReadonlyMap<string, string>,
+): Operation[] {
   return [...replica.table('Bridge').values()].flatMap(({ _uuid, ports }) => {
     const out = ports.filter((port) => {
       const name = replica.table('Port').get(port)?.name ?? ''

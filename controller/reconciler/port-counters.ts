@@ -1,16 +1,15 @@
 /**
  * What a port sent, got and lost: `counters` of its status. Asked of its host when somebody looks at the port, at most
  * every 5 s, and never otherwise: one request for the statistics of its interface, one for the few flows that carry the
- * port's cookie and drop, one for the meter of its network. Neighbours: `last-drops.ts`, `drops.ts`; `status.ts` asks.
+ * port's cookie: those that drop, and of a sub-port those that take and give its frames. Neighbours: `last-drops.ts`, `drops.ts`; `status.ts` asks.
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
-import { allFlows } from '../../southbound/openflow/multipart.ts'
+import { allFlows, type FlowEntry } from '../../southbound/openflow/multipart.ts'
 import type { Clock } from '../clock.ts'
-import { cookieOf, dropCookie, reasonOf } from '../compiler/cookie.ts'
+import { cookieOf, dropCookie, ourCookie, reasonOf } from '../compiler/cookie.ts'
 import type { Placement } from '../compiler/program.ts'
-import { sizeMeter } from '../compiler/stages.ts'
-import type { Network } from '../model/schema.ts'
-import type { DropCount, PortCounters } from '../northbound/realization.ts'
+import { COUNTED_PRIORITY, table } from '../compiler/stages.ts'
+import type { DropCount, PortCounters, Traffic } from '../northbound/realization.ts'
 
 /** How long an answer is good for. Milliseconds. */
 const FRESH_MS = 5000
@@ -27,7 +26,17 @@ export type Counted = Omit<PortCounters, 'lastDrop'>
 export interface Asked {
   readonly key: string
   readonly place: Placement
-  readonly network: Network
+}
+
+/** A vtep host, as it is asked. */
+export interface CountingDevice {
+  drops(): readonly DropCount[]
+  /** Undefined: it does not count for this binding. */
+  traffic(
+    name: string,
+    vid: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly sent: Traffic; readonly received: Traffic } | undefined>
 }
 
 export class CounterReader {
@@ -38,13 +47,35 @@ export class CounterReader {
     this.#clock = clock
   }
 
-  /** Rejects when the host does not answer. */
+  /** Of an ovs host; rejects when it does not answer. */
   read(connection: Connection, asked: Asked): Promise<Counted> {
+    return this.#once(asked, (now, signal) => readCounters(connection, asked, now, signal))
+  }
+
+  /** Of a vtep host, from what it says by itself; rejects when it does not answer. */
+  readDevice(device: CountingDevice, asked: Asked): Promise<Counted> {
+    return this.#once(asked, async (now, signal) => {
+      const { key, place } = asked
+      if (place.at.kind !== 'vtep') throw new Error(`${key} is on no device`)
+      const traffic = await device.traffic(place.at.interface, place.at.vid, signal)
+      const drops = device.drops().filter(({ port }) => port === key)
+      return {
+        at: new Date(now).toISOString(),
+        ...(traffic ?? { uncounted: 'the device has no statistics of this binding' }),
+        drops: byReason(drops),
+      }
+    })
+  }
+
+  #once(
+    asked: Asked,
+    ask: (now: number, signal: AbortSignal) => Promise<Counted>,
+  ): Promise<Counted> {
     const now = this.#clock.now()
     const at = `${asked.key} ${asked.place.hostId}`
     const known = this.#answers.get(at)
     if (known && now - known.at < FRESH_MS) return known.answer
-    const answer = readCounters(connection, asked, now, AbortSignal.timeout(ANSWER_MS))
+    const answer = ask(now, AbortSignal.timeout(ANSWER_MS))
     this.#answers.delete(at)
     this.#answers.set(at, { at: now, answer })
     const [oldest] = this.#answers.keys()
@@ -52,56 +83,74 @@ export class CounterReader {
     answer.catch(() => this.#answers.delete(at))
     return answer
   }
-
-  /** Of a vtep host, from what it says by itself. */
-  ofDevice(drops: readonly DropCount[], key: string): Counted {
-    return {
-      at: new Date(this.#clock.now()).toISOString(),
-      drops: drops.flatMap(({ reason, packets, port }) =>
-        port === key ? [{ reason, packets, of: 'port' as const }] : [],
-      ),
-    }
-  }
 }
 
 async function readCounters(
   connection: Connection,
-  { key, place, network }: Asked,
+  { key, place: { at } }: Asked,
   now: number,
   signal: AbortSignal,
 ): Promise<Counted> {
-  const cookie = dropCookie.cookie | (cookieOf([`port/${key}`]) & HASH_MASK)
-  const cookie_mask = dropCookie.mask | HASH_MASK
-  const meter_id = sizeMeter(network.number)
-  const ofport = place.at.kind === 'ofport' ? place.at.ofport : undefined
-  const [flows, meters, ports] = await Promise.all([
-    connection.multipart({ kind: 'flow', body: allFlows({ cookie, cookie_mask }) }, { signal }),
-    connection.multipart({ kind: 'meter', body: { meter_id } }, { signal }),
-    ofport === undefined
-      ? []
-      : connection.multipart({ kind: 'port_stats', body: { port_no: ofport } }, { signal }),
-  ])
-  const counts = new Map<string, number>()
-  for (const flow of flows) {
-    const reason = reasonOf(flow.cookie)
-    const packets = Number(flow.packet_count)
-    if (reason && packets > 0) counts.set(reason, (counts.get(reason) ?? 0) + packets)
+  // A sub-port has no interface of its own: the flows that take and give its frames count them.
+  const isSubport = at.kind === 'subport'
+  const { cookie, mask } = isSubport ? ourCookie : dropCookie
+  const ours = {
+    cookie: cookie | (cookieOf([`port/${key}`]) & HASH_MASK),
+    cookie_mask: mask | HASH_MASK,
   }
-  const drops: PortCounters['drops'][number][] = [...counts].map(([reason, packets]) => ({
-    reason,
-    packets,
-    of: 'port',
-  }))
-  const tooLarge = meters.reduce((sum, { packet_in_count }) => sum + Number(packet_in_count), 0)
-  if (tooLarge > 0) drops.push({ reason: 'mtu_exceeded', packets: tooLarge, of: 'network' })
-  const [stats] = ports
+  const [flows, [stats]] = await Promise.all([
+    connection.multipart({ kind: 'flow', body: allFlows(ours) }, { signal }),
+    at.kind !== 'ofport'
+      ? []
+      : connection.multipart({ kind: 'port_stats', body: { port_no: at.ofport } }, { signal }),
+  ])
+  const dropped = flows.flatMap(({ cookie, packet_count }) => {
+    const reason = reasonOf(cookie)
+    return reason && packet_count > 0n ? [{ reason, packets: Number(packet_count) }] : []
+  })
+  const got = ({ table_id, priority }: FlowEntry) =>
+    (table_id === table.output || table_id === table.answer) && priority === COUNTED_PRIORITY
   return {
     at: new Date(now).toISOString(),
-    ...(stats && {
-      // What the switch received is what the workload sent.
-      sent: { frames: Number(stats.rx_packets), bytes: Number(stats.rx_bytes) },
-      received: { frames: Number(stats.tx_packets), bytes: Number(stats.tx_bytes) },
+    ...(at.kind === 'ofport' && ofInterface(stats)),
+    ...(isSubport && {
+      sent: sum(flows.filter(({ table_id }) => table_id === table.classify)),
+      received: sum(flows.filter(got)),
     }),
-    drops,
+    drops: byReason(dropped),
+  }
+}
+
+type PortStats = Readonly<
+  Record<'rx_packets' | 'rx_bytes' | 'tx_packets' | 'tx_bytes', number | bigint>
+>
+/** OpenFlow 1.3.5 §7.3.5.6: "If a counter is unsupported, set the field to all ones." */
+const UNSUPPORTED = 0xffff_ffff_ffff_ffffn
+
+/** What the switch received is what the workload sent. Open vSwitch counts nothing once the device of a port is gone. */
+function ofInterface(
+  stats: PortStats | undefined,
+): Pick<Counted, 'sent' | 'received' | 'uncounted'> {
+  const values = stats && [stats.rx_packets, stats.rx_bytes, stats.tx_packets, stats.tx_bytes]
+  if (!values || values.some((value) => BigInt(value) === UNSUPPORTED))
+    return { uncounted: 'the switch has no statistics of its interface: is the device there?' }
+  const [sent = 0, sentBytes = 0, received = 0, receivedBytes = 0] = values.map(Number)
+  return {
+    sent: { frames: sent, bytes: sentBytes },
+    received: { frames: received, bytes: receivedBytes },
+  }
+}
+
+/** Several flows or rows may drop for one reason. */
+function byReason(counts: readonly Pick<DropCount, 'reason' | 'packets'>[]): Counted['drops'] {
+  const sums = new Map<string, number>()
+  for (const { reason, packets } of counts) sums.set(reason, (sums.get(reason) ?? 0) + packets)
+  return [...sums].map(([reason, packets]) => ({ reason, packets, of: 'port' }))
+}
+
+function sum(flows: readonly FlowEntry[]): Traffic {
+  return {
+    frames: flows.reduce((all, { packet_count }) => all + Number(packet_count), 0),
+    bytes: flows.reduce((all, { byte_count }) => all + Number(byte_count), 0),
   }
 }

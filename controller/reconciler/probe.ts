@@ -6,10 +6,11 @@
 import { randomFillSync } from 'node:crypto'
 import type { Action } from '../../southbound/openflow/action.ts'
 import type { Connection } from '../../southbound/openflow/connection.ts'
-import { type MessageOf, OFP_NO_BUFFER } from '../../southbound/openflow/message.ts'
+import { encode, type MessageOf, OFP_NO_BUFFER } from '../../southbound/openflow/message.ts'
 import { CONTROLLER } from '../../southbound/openflow/port.ts'
 import type { Clock } from '../clock.ts'
-import { TUNNEL_OFPORT } from '../compiler/stages.ts'
+import { PROBES_PER_S } from '../compiler/probe-units.ts'
+import { TUNNEL_OFPORT, table } from '../compiler/stages.ts'
 import { toVtep } from '../compiler/ways.ts'
 
 /** IEEE 802 "Local Experimental Ethertype 1", after two locally administered MACs. */
@@ -19,6 +20,15 @@ const NUMBER_BYTES = 16
 const PATIENCE_MS = 500
 /** A host that has so many bytes unread is not asked to send more. */
 const MOST_BACKLOG = 1024 * 1024
+/** OpenFlow 1.3.5 §7.1: a message has 16 bits for its length. */
+const MOST_MESSAGE_BYTES = 0xffff
+
+/**
+ * The longest packet of a workload that a probe can stand for, in bytes: the packet-out that carries it to the host has to
+ * fit a message, by IPv6 also. What networks have above that is not probed.
+ */
+export const MOST_PROBE_BYTES =
+  MOST_MESSAGE_BYTES - HEADER.length - encode(packetOut('::', new Uint8Array(0))).length
 
 /** The parts of a pair that a probe needs. */
 export interface Path {
@@ -33,56 +43,76 @@ export class Probes {
   readonly #clock: Clock
   /** Number of a probe under way, hexadecimal -> where it is to be seen, and whom to tell. */
   readonly #waiting = new Map<string, { readonly at: string; readonly seen: () => void }>()
+  /** When the next probe to a host may go. */
+  readonly #turns = new Map<string, number>()
 
+  /** @param connectionOf a bridge that has all its flows; undefined: probes would be lost or miscounted */
   constructor(connectionOf: (hostId: string) => Connection | undefined, clock: Clock) {
     this.#connectionOf = connectionOf
     this.#clock = clock
   }
 
-  /** Takes a packet-in of a host. Gives whether it was a probe, one that we wait for or not. */
-  arrived(hostId: string, { data }: Pick<MessageOf<'packet_in'>, 'data'>): boolean {
-    if (HEADER.some((byte, i) => data[i] !== byte)) return false
-    const number = numberOf(data)
-    const probe = this.#waiting.get(number)
+  /** Takes a packet-in of a host. Gives whether it was a probe, one that we wait for or not: it came by the table of probes. */
+  arrived(
+    hostId: string,
+    { data, table_id }: Pick<MessageOf<'packet_in'>, 'data' | 'table_id'>,
+  ): boolean {
+    if (table_id !== table.peer) return false
+    if (HEADER.some((byte, i) => data[i] !== byte)) return true
+    const probe = this.#waiting.get(numberOf(data))
     if (probe?.at === hostId) probe.seen()
     return true
   }
 
   /**
-   * Whether a packet of `bytes`, as a workload would send it, crosses; undefined: it could not be sent.
-   * Rejects when the signal aborts.
+   * Whether a packet of `bytes` (of MOST_PROBE_BYTES where it is longer), as a workload would send it, crosses; undefined:
+   * it could not be sent, or one of the two hosts was not as it should be meanwhile. Rejects when the signal aborts.
    */
   async passes(path: Path, bytes: number, signal: AbortSignal): Promise<boolean | undefined> {
-    const connection = this.#connectionOf(path.from)
-    if (!connection || connection.backlog.bytes > MOST_BACKLOG) return undefined
-    const data = new Uint8Array(Math.max(HEADER.length + bytes, HEADER.length + NUMBER_BYTES))
+    const { from, to, remote } = path
+    const ends = () => [this.#connectionOf(from), this.#connectionOf(to)] as const
+    if (ends().includes(undefined)) return undefined
+    await this.#turn(to, signal)
+    const [source, sink] = ends()
+    if (!source || !sink || source.backlog.bytes > MOST_BACKLOG) return undefined
+    const size = Math.max(Math.min(bytes, MOST_PROBE_BYTES), NUMBER_BYTES)
+    const data = new Uint8Array(HEADER.length + size)
     data.set(HEADER)
     randomFillSync(data, HEADER.length, NUMBER_BYTES)
     const number = numberOf(data)
     const end = new AbortController()
     try {
       const seen = new Promise<boolean>((resolve) => {
-        this.#waiting.set(number, { at: path.to, seen: () => resolve(true) })
+        this.#waiting.set(number, { at: to, seen: () => resolve(true) })
       })
-      const actions: Action[] = [
-        { kind: 'set_field', field: 'tunnel_id', value: 0n },
-        toVtep(path.remote),
-        { kind: 'output', port: TUNNEL_OFPORT, max_len: 0 },
-      ]
-      connection.dismiss({
-        type: 'packet_out',
-        buffer_id: OFP_NO_BUFFER,
-        in_port: CONTROLLER,
-        actions,
-        data,
-      })
+      source.dismiss(packetOut(remote, data))
       const late = this.#clock.sleep(PATIENCE_MS, AbortSignal.any([signal, end.signal]))
-      return await Promise.race([seen, late.then(() => false)])
+      if (await Promise.race([seen, late.then(() => false)])) return true
+      const [sourceNow, sinkNow] = ends()
+      return sourceNow === source && sinkNow === sink ? false : undefined
     } finally {
       this.#waiting.delete(number)
       end.abort()
     }
   }
+
+  /** A host gets no more than its meter lets pass. */
+  async #turn(to: string, signal: AbortSignal): Promise<void> {
+    const now = this.#clock.now()
+    const at = Math.max(now, this.#turns.get(to) ?? 0)
+    this.#turns.set(to, at + 1000 / PROBES_PER_S)
+    if (at > now) await this.#clock.sleep(at - now, signal)
+  }
+}
+
+function packetOut(remote: string, data: Uint8Array) {
+  const actions: Action[] = [
+    { kind: 'set_field', field: 'tunnel_id', value: 0n },
+    toVtep(remote),
+    { kind: 'output', port: TUNNEL_OFPORT, max_len: 0 },
+  ]
+  const type = 'packet_out' as const
+  return { type, buffer_id: OFP_NO_BUFFER, in_port: CONTROLLER, actions, data }
 }
 
 function numberOf(data: Uint8Array): string {

@@ -10,10 +10,13 @@ import { Connection } from '../../southbound/openflow/connection.ts'
 import type { Clock } from '../clock.ts'
 import { Compiler } from '../compiler/compiler.ts'
 import { type Item, isRow, isSwitchItem, type Program } from '../compiler/program.ts'
-import type { Bridge, Collection, Host } from '../model/schema.ts'
+import { keepRunning } from '../keep-running.ts'
+import type { Bridge, Host } from '../model/schema.ts'
 import type { PendingHost } from '../northbound/realization.ts'
 import type { Commit, Store } from '../store/store.ts'
 import type { PeerIdentity } from '../tls/identity.ts'
+import { concernedBy } from './concerned.ts'
+import { Departed } from './departed.ts'
 import type { EventLog } from './events.ts'
 import { type Desired, FlowChannel } from './flow-channel.ts'
 import type { HostSession } from './host-session.ts'
@@ -23,6 +26,8 @@ import type { Logger } from './log.ts'
 import type { MtuStates } from './mtu-status.ts'
 import { MtuWatch } from './mtu-watch.ts'
 import { CounterReader } from './port-counters.ts'
+import { Quarantine } from './quarantine.ts'
+import { Refusals } from './refusals.ts'
 import { Roster } from './roster.ts'
 import { openSession, type Session } from './session.ts'
 
@@ -48,14 +53,13 @@ const REMEMBERED = 10_000
 /** How long hosts have to dial in again after the start before their ports may be taken as left. Milliseconds. */
 const GRACE_MS = 60_000
 
-/** What the rows of ovs hosts are made from. */
-const inRows: ReadonlySet<string> = new Set<Collection>(['host', 'bridge', 'physicalNetwork'])
-
 export class Reconciler {
   readonly compiler: Compiler
   readonly counters: CounterReader
   readonly lastDrops: LastDrops
+  readonly quarantine: Quarantine
   readonly #options: ReconcilerOptions
+  readonly #refusals: Refusals
   readonly #roster: Roster
   readonly #gate: IdentityGate
   readonly #channels = new Map<string, FlowChannel>()
@@ -64,6 +68,7 @@ export class Reconciler {
   readonly #progress = new Set<() => void>()
   readonly #stop = new AbortController()
   readonly #watch: MtuWatch
+  readonly #departed: Departed
   #revision: number
   /** Just after the start a host that is not back yet may still carry what it carried. */
   #inGrace = true
@@ -71,13 +76,16 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options
     const { store, program, events } = options
-    this.#roster = new Roster(store, events)
+    this.#refusals = new Refusals(events, options.clock)
+    this.#roster = new Roster(store, this.#refusals)
     this.#gate = new IdentityGate({
       ...options,
       signal: this.#stop.signal,
       session: (hostId) => this.#ovsSession(hostId),
     })
-    void this.#endGrace()
+    const background = { ...options, signal: this.#stop.signal }
+    void keepRunning(() => this.#endGrace(), { name: 'end of grace', ...background })
+    this.#departed = new Departed(store)
     this.compiler = new Compiler(store.snapshot, program)
     this.counters = new CounterReader(options.clock)
     this.lastDrops = new LastDrops(() => store.snapshot, events, options.clock)
@@ -85,12 +93,17 @@ export class Reconciler {
       ...options,
       snapshot: () => store.snapshot,
       compiler: this.compiler,
-      session: (hostId) => this.#roster.session(hostId),
       settled: (hostId) => this.#settled(hostId),
+      isCurrent: (hostId) => this.confirmed(hostId) === this.#revision,
     })
     void this.#watch.run(this.#stop.signal)
     this.#revision = store.snapshot.revision
     store.onCommit((commit) => this.#committed(commit))
+    this.quarantine = new Quarantine({
+      ...{ store, log: options.log, signal: this.#stop.signal },
+      confirmed: (hostId) => this.#cleared(hostId),
+      isAway: (hostId) => this.#roster.session(hostId) === undefined,
+    })
   }
 
   /** Serves a host's database. @param openflowTarget where its bridges shall dial: 'tcp:ADDRESS:PORT', or 'ssl:…' */
@@ -107,13 +120,16 @@ export class Reconciler {
         hostOf: (session) => this.#hostOf(session),
         isHeld: (ifaceId, byHost) => this.#isHeld(ifaceId, byHost),
         desiredRows: (hostId) => this.#desired(hostId, isRow),
+        departed: this.#departed,
+        isCleared: (hostId) => this.#channels.get(hostId)?.confirmed === this.#revision,
         physicalNetworksOf: (hostId) => this.compiler.physicalNetworksOf(hostId),
         onLook: (session) => this.#join(session),
+        refusals: this.#refusals,
       })
-      if (this.#stop.signal.aborted) return session.close()
+      if (this.#stop.signal.aborted) return session.line.close()
       this.#roster.add(session)
-      session.look()
-      const reason = await session.closed
+      session.line.look()
+      const reason = await session.line.closed
       this.#roster.remove(session)
       this.#tellProgress()
       log.info({ peer, reason: reason?.message }, 'ovsdb session ended')
@@ -132,7 +148,7 @@ export class Reconciler {
       const features = await connection.request({ type: 'features_request' }, { signal })
       const datapathId = features.datapath_id.toString(16).padStart(16, '0')
       this.#gate.wait({ datapathId, connection, identity, peer })
-      for (const session of this.#roster.sessions()) this.#join(session)
+      for (const session of this.#roster.sessions()) this.#joinOrClose(session)
       const reason = await connection.closed
       log.info({ peer, datapathId, reason: reason?.message }, 'openflow connection ended')
     } catch (error) {
@@ -190,7 +206,7 @@ export class Reconciler {
 
   close(): void {
     this.#stop.abort(new Error('the controller is stopping'))
-    for (const session of this.#roster.sessions()) session.close()
+    for (const session of this.#roster.sessions()) session.line.close()
     for (const channel of this.#channels.values()) channel.connection.close()
     this.#gate.close()
   }
@@ -218,6 +234,7 @@ export class Reconciler {
   #committed({ snapshot, changes }: Commit): void {
     const touched = this.compiler.apply(changes)
     this.#revision = snapshot.revision
+    this.#watch.committed()
     const bridgeHosts = changes.flatMap(({ collection, before, after }) =>
       collection === 'bridge' ? ((before ?? after) as Bridge).host : [],
     )
@@ -232,15 +249,20 @@ export class Reconciler {
       session.touch(touched.get(this.#roster.hostId(session) ?? ''))
       if (session.confirmed === this.#revision) this.#tellProgress()
     }
-    if (changes.some(({ collection }) => inRows.has(collection))) {
-      for (const session of this.#roster.sessions()) session.look()
-      for (const [hostId, { connection }] of this.#channels)
-        this.#gate.review(connection, snapshot.get('host', hostId))
+    const concerned = concernedBy(changes)
+    if (concerned) {
+      for (const session of this.#roster.sessions())
+        if (concerned(session, this.#roster.hostId(session))) session.line.look()
+    }
+    for (const { collection, key } of changes) {
+      const channel = collection === 'host' ? this.#channels.get(key) : undefined
+      if (channel) this.#gate.review(channel.connection, snapshot.get('host', key))
     }
     // Unplugged here: whoever still has an older plug of the same port has the port again.
     for (const { collection, key, after } of changes) {
       if (collection !== 'binding' || after) continue
-      for (const session of this.#roster.sessions()) if (session.carries(key)) session.look()
+      for (const session of this.#roster.sessions())
+        if (session.line.carries(key)) session.line.look()
     }
   }
 
@@ -261,19 +283,23 @@ export class Reconciler {
   /** A host that is there says itself what it carries; one that has not come back since the start may still carry it. */
   #isHeld(ifaceId: string, byHost: string): boolean {
     const session = this.#roster.session(byHost)
-    if (session) return session.carries(ifaceId)
+    if (session) return session.line.carries(ifaceId)
     return this.#inGrace && this.#options.store.snapshot.get('host', byHost) !== undefined
   }
 
   async #endGrace(): Promise<void> {
-    try {
-      await this.#options.clock.sleep(GRACE_MS, this.#stop.signal)
-    } catch (error) {
-      if (this.#stop.signal.aborted) return
-      throw error
-    }
+    await this.#options.clock.sleep(GRACE_MS, this.#stop.signal)
     this.#inGrace = false
-    for (const session of this.#roster.sessions()) session.lookAfresh()
+    for (const session of this.#roster.sessions()) session.line.lookAfresh()
+  }
+
+  /** As `#join`, on behalf of another peer: what is wrong with this session ends this session. */
+  #joinOrClose(session: Session): void {
+    try {
+      this.#join(session)
+    } catch (error) {
+      session.line.close(error as Error)
+    }
   }
 
   /** Gives a host the OpenFlow connection of its bridge, once both are there. */
@@ -281,11 +307,15 @@ export class Reconciler {
     this.#tellProgress()
     const hostId = this.#roster.hostId(session)
     if (hostId !== undefined) this.#watch.looked(hostId, session)
+    if (hostId !== undefined && session.kind === 'vtep')
+      this.lastDrops.shown(hostId, session.shownDrops(), session.line.since)
     if (session.kind !== 'ovs') return
-    const { datapathId, address } = session
-    const host = hostId === undefined ? undefined : this.#options.store.snapshot.get('host', hostId)
+    const { datapathId, line } = session
+    const driven =
+      hostId === undefined ? undefined : this.#options.store.snapshot.get('host', hostId)
+    const host = driven ?? session.leaving
     if (datapathId === undefined || !host) return
-    const connection = this.#gate.claim(datapathId, host, address)
+    const connection = this.#gate.claim(datapathId, host, line.address)
     if (connection) this.#drive(host.id, connection)
   }
 
@@ -296,14 +326,26 @@ export class Reconciler {
       : undefined
   }
 
+  /** As `confirmed`; not while the bridge has refused to take something away. */
+  #cleared(hostId: string): number | undefined {
+    for (const id of this.#channels.get(hostId)?.failed.keys() ?? [])
+      if (!this.compiler.lookup(hostId, id)) return undefined
+    return this.confirmed(hostId)
+  }
+
   #tellProgress(): void {
+    this.quarantine.review()
     for (const notify of this.#progress) notify()
   }
 
   #drive(hostId: string, connection: Connection): void {
-    const { events, clock, log } = this.#options
+    const { events, clock, log, store } = this.#options
     this.#channels.get(hostId)?.connection.close(new Error('the bridge dialled again'))
-    const onProgress = () => this.#tellProgress()
+    const onProgress = () => {
+      this.#tellProgress()
+      for (const session of this.#roster.sessions())
+        if (session.kind === 'ovs' && session.leaving?.id === hostId) session.line.look()
+    }
     const channel = new FlowChannel({
       hostId,
       connection,
@@ -326,7 +368,8 @@ export class Reconciler {
       connection.close(reason)
       if (this.#channels.get(hostId) !== channel) return
       this.#channels.delete(hostId)
-      events.add('host_disconnected', hostId, `${hostId}: ${reason.message}; it keeps forwarding`)
+      if (store.snapshot.get('host', hostId))
+        events.add('host_disconnected', hostId, `${hostId}: ${reason.message}; it keeps forwarding`)
       onProgress()
     })
   }

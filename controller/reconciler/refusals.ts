@@ -20,20 +20,22 @@ export class Refusals {
     this.#clock = clock
   }
 
-  /** @param message has no port number or anything else that differs from one attempt to the next */
+  /** @param same what makes it the same as an earlier one: no port number or anything else that differs from one attempt to the next */
   add(
     type: EventType,
     host: string,
     message: string,
     fields: Readonly<Record<string, unknown>>,
+    same = message,
   ): void {
+    const said = `${type} ${same}`
     const now = this.#clock.now()
     for (const [sentence, at] of this.#said) {
       if (now - at < REPEAT_MS) break
       this.#said.delete(sentence)
     }
-    if (this.#said.has(message) || this.#said.size >= MOST) return
-    this.#said.set(message, now)
+    if (this.#said.has(said) || this.#said.size >= MOST) return
+    this.#said.set(said, now)
     this.#events.add(type, host, message, fields)
   }
 }

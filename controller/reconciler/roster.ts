@@ -1,36 +1,38 @@
 /**
  * Who is which host: the sessions that have dialled in, and which of them the controller drives.
  *
- * A session says its system-id; the model names the host. Two that say the same are told apart by where they dial from (a
- * cloned disk has the same database too): the host that dials again replaces its old session, a stranger (the clone)
- * waits until the first one is gone, and is told about. Who the model does not name is pending and gets nothing.
- * Neighbours: `session.ts`, `reconciler.ts`.
+ * A session says its system-id; the model names the host. Of two that say the same the first is the host as long as it
+ * answers (a cloned disk has the same database too, so nothing else tells them apart); the other waits until it is gone,
+ * and is told about. A host that dials again from the address of its old session has that one asked at once whether
+ * somebody is still there. Who the model does not name is pending and gets nothing.
+ * Neighbours: `session.ts`, `host-line.ts`, `reconciler.ts`.
  */
 import type { Host } from '../model/schema.ts'
 import type { PendingHost } from '../northbound/realization.ts'
 import type { Store } from '../store/store.ts'
-import type { EventLog } from './events.ts'
+import type { Refusals } from './refusals.ts'
 import type { Session } from './session.ts'
 
 /** Sessions that are no host yet: more than this and the oldest is sent away. */
 const MAX_PENDING = 1024
 
 type Why = 'host_pending' | 'host_duplicate'
-interface Waiting {
-  readonly systemId: string
-  readonly told: Set<Why>
-}
+/** Of what a waiting session was told already. */
+type Told = Set<Why | 'asked'>
 
 export class Roster {
   readonly #store: Store
-  readonly #events: EventLog
+  readonly #refusals: Refusals
   readonly #sessions = new Set<Session>()
   readonly #hosts = new Map<string, Session>()
-  readonly #pending = new Map<Session, Waiting>()
+  /** The same the other way round. */
+  readonly #ids = new Map<Session, string>()
+  readonly #pending = new Map<Session, Told>()
 
-  constructor(store: Store, events: EventLog) {
+  /** @param refusals tells of who waits, once a minute for each */
+  constructor(store: Store, refusals: Refusals) {
     this.#store = store
-    this.#events = events
+    this.#refusals = refusals
   }
 
   add(session: Session): void {
@@ -41,7 +43,7 @@ export class Roster {
   remove(session: Session): void {
     this.#sessions.delete(session)
     this.#pending.delete(session)
-    for (const [hostId, driven] of this.#hosts) if (driven === session) this.#hosts.delete(hostId)
+    this.#free(session)
     this.#lookAgain()
   }
 
@@ -57,16 +59,15 @@ export class Roster {
 
   /** The host that a session is driven as now. */
   hostId(session: Session): string | undefined {
-    for (const [hostId, driven] of this.#hosts) if (driven === session) return hostId
-    return undefined
+    return this.#ids.get(session)
   }
 
   pending(): PendingHost[] {
-    return [...this.#pending].map(([session, { systemId }]) => ({
+    return [...this.#pending.keys()].map(({ systemId = '', line }) => ({
       systemId,
-      address: session.peer,
-      since: new Date(session.since).toISOString(),
-      ...(session.identity && { certificateFingerprint: session.identity.fingerprint }),
+      address: line.peer,
+      since: new Date(line.since).toISOString(),
+      ...(line.identity && { certificateFingerprint: line.identity.fingerprint }),
     }))
   }
 
@@ -78,58 +79,73 @@ export class Roster {
     const host = hostId === undefined ? undefined : this.#store.snapshot.get('host', hostId)
     const before = this.hostId(session)
     if (before !== undefined && (before !== host?.id || host.kind !== session.kind)) {
-      this.#hosts.delete(before)
+      this.#free(session)
       this.#lookAgain()
     }
     if (!host) {
-      this.#wait(
-        session,
-        'host_pending',
-        systemId ?? '',
-        `${session.peer} dialled in as ${systemId ?? 'nobody'}; the model names no such host`,
-      )
+      const who = systemId ?? 'nobody'
+      const claim = `dialled in as ${who}; the model names no such host`
+      this.#wait(session, 'host_pending', systemId ?? '', claim)
       return undefined
     }
     if (host.kind !== session.kind) {
-      this.#wait(
-        session,
-        'host_pending',
-        host.id,
-        `${session.peer} dialled in as ${host.id} with a database of kind ${session.kind}; the model says that it is of kind ${host.kind}`,
-      )
+      const claim = `dialled in as ${host.id} with a database of kind ${session.kind}; the model says that it is of kind ${host.kind}`
+      this.#wait(session, 'host_pending', host.id, claim)
       return undefined
     }
     const other = this.#hosts.get(host.id)
     if (other === session) return host
-    // The database tells nothing about the machine: a cloned disk has it too.
-    if (other && other.address !== session.address) {
-      this.#wait(
-        session,
-        'host_duplicate',
-        host.id,
-        `${session.peer} also says that it is ${host.id}, which is ${other.peer}; it waits and gets nothing`,
-      )
+    if (other) {
+      const duplicate = () => {
+        const claim = `also says that it is ${host.id}, which is ${other.line.peer}; it waits and gets nothing`
+        this.#wait(session, 'host_duplicate', host.id, claim)
+      }
+      if (other.line.address === session.line.address) this.#ask(session, other, duplicate)
+      else duplicate()
       return undefined
     }
     this.#pending.delete(session)
     this.#hosts.set(host.id, session)
-    other?.close(new Error(`${host.id} dialled in again from ${session.peer}`))
+    this.#ids.set(session, host.id)
     return host
+  }
+
+  #free(session: Session): void {
+    this.#hosts.delete(this.#ids.get(session) ?? '')
+    this.#ids.delete(session)
   }
 
   /** A place is free: whoever waits may be the one for it. */
   #lookAgain(): void {
-    for (const waiting of this.#pending.keys()) waiting.look()
+    for (const waiting of this.#pending.keys()) waiting.line.look()
   }
 
-  /** Lists a session as pending and tells why: of each reason once, however often it changes its mind. */
-  #wait(session: Session, why: Why, host: string, message: string): void {
-    const told = this.#pending.get(session)?.told ?? new Set()
-    this.#pending.set(session, { systemId: session.systemId ?? '', told })
+  /** Ends the session that has a host's place when it answers no more; each that comes for the place has it asked once. */
+  #ask(session: Session, held: Session, duplicate: () => void): void {
+    const told = this.#list(session)
+    if (told.has('asked')) return
+    told.add('asked')
+    void held.line.answers().then((isThere) => {
+      if (!isThere) held.line.close(new Error(`it answers no more, and ${session.line.peer} came`))
+      else if (this.#pending.has(session) && this.#sessions.has(held)) duplicate()
+    })
+  }
+
+  /** Lists a session as pending. */
+  #list(session: Session): Told {
+    const told: Told = this.#pending.get(session) ?? new Set()
+    this.#pending.set(session, told)
+    const [oldest] = this.#pending.keys()
+    if (this.#pending.size > MAX_PENDING) oldest?.line.close(new Error('too many pending hosts'))
+    return told
+  }
+
+  /** Lists it and tells why: of each reason once, and once a minute for an address that keeps dialling. */
+  #wait(session: Session, why: Why, host: string, claim: string): void {
+    const told = this.#list(session)
     if (told.has(why)) return
     told.add(why)
-    this.#events.add(why, host, message)
-    const [oldest] = this.#pending.keys()
-    if (this.#pending.size > MAX_PENDING) oldest?.close(new Error('too many pending hosts'))
+    const { peer, address } = session.line
+    this.#refusals.add(why, host, `${peer} ${claim}`, {}, `${address} ${host}`)
   }
 }

@@ -2,28 +2,26 @@
  * The OVSDB rows of a host: what should be, compared with what the replica shows, as the operations that make the
  * difference; none when all is well. Written by level, so it serves first contact, drift and change alike.
  *
- * br-int is wholly ours; of the rest of the host's database only our own Manager row, the bridges that the model declares
- * (`declared-bridges.ts`), patch ports to the bridges that the host offers (`physical-networks.ts`) and `vlan-limit` are
- * touched. Neighbours: `host-session.ts` sends the operations, `bindings.ts` reads
- * what the host says back.
+ * br-int is wholly ours; of the rest of the host's database only our own Manager row, patch ports to the bridges that the
+ * host offers (`physical-networks.ts`) and `vlan-limit` are touched, and apart from these the bridges that the model declares
+ * (`declared-bridges.ts`). Neighbours: `host-session.ts` sends the operations, `bindings.ts` reads what the host says back.
  */
 
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { TUNNEL_OFPORT } from '../compiler/stages.ts'
-import type { Bridge, Host } from '../model/schema.ts'
-import { declaredBridges } from './declared-bridges.ts'
+import type { Host } from '../model/schema.ts'
+import { bridgeBefore, remember, was } from './before.ts'
 import { byName, type HostReplica, INTEGRATION_BRIDGE } from './host-replica.ts'
 import { type Offer, patchPorts } from './physical-networks.ts'
 
-const TUNNEL_PORT = 'weft-vxlan'
+export const TUNNEL_PORT = 'weft-vxlan'
 /** Milliseconds; the default of Open vSwitch grows to 8 s, too long for a host that waits for its flows. */
 const MAX_BACKOFF_MS = 1000
 
 /** What the rows are made from. */
 export interface DesiredRows {
   readonly host: Host
-  readonly bridges: readonly Bridge[]
   readonly offers: readonly Offer[]
   /** Where the host's bridges find us: 'tcp:ADDRESS:PORT', or 'ssl:…'. */
   readonly openflowTarget: string
@@ -46,7 +44,6 @@ export function rowOperations(replica: HostReplica, desired: DesiredRows): Opera
       root.external_ids['weft-datapath-type'] ?? '',
       desired,
     ),
-    ...declaredBridges(replica, root._uuid, desired.bridges),
     ...patchPorts(replica, desired.offers),
     ...vlanLimit(root),
     ...manager(replica, desired.openflowTarget),
@@ -59,6 +56,7 @@ export function rowOperations(replica: HostReplica, desired: DesiredRows): Opera
 function vlanLimit({ _uuid, other_config }: RootRow): Operation[] {
   if (other_config['vlan-limit'] === '0') return []
   return [
+    remember('Open_vSwitch', _uuid, was.vlanLimit, other_config['vlan-limit'] ?? ''),
     mutate('Open_vSwitch', _uuid, 'other_config', 'delete', ['vlan-limit']),
     mutate('Open_vSwitch', _uuid, 'other_config', 'insert', { 'vlan-limit': '0' }),
   ]
@@ -101,6 +99,7 @@ function integrationBridge(
           ports: ['local_port', 'tunnel_port'],
           controller: ['controller'],
           other_config: { 'disable-in-band': 'true' },
+          external_ids: { [was.bridge]: '' },
         },
         'bridge',
       ),
@@ -108,6 +107,11 @@ function integrationBridge(
     ]
   }
   const operations: Operation[] = []
+  if (!(was.bridge in bridge.external_ids)) {
+    const isMade = byName(replica.table('Interface'), TUNNEL_PORT) !== undefined
+    const before = isMade ? '' : bridgeBefore(replica, bridge)
+    operations.push(remember('Bridge', bridge._uuid, was.bridge, before))
+  }
   if (!covers(bridge, row)) operations.push(update('Bridge', bridge._uuid, row))
   if (bridge.other_config['disable-in-band'] !== 'true') {
     operations.push(
@@ -148,7 +152,10 @@ function manager(replica: HostReplica, openflowTarget: string): Operation[] {
   const address = addressIn(openflowTarget)
   return [...replica.table('Manager').values()]
     .filter(({ target, max_backoff }) => max_backoff === undefined && addressIn(target) === address)
-    .map(({ _uuid }) => update('Manager', _uuid, { max_backoff: MAX_BACKOFF_MS }))
+    .flatMap(({ _uuid }) => [
+      remember('Manager', _uuid, was.maxBackoff, ''),
+      update('Manager', _uuid, { max_backoff: MAX_BACKOFF_MS }),
+    ])
 }
 
 /** The address of 'tcp:ADDRESS:PORT'. */

@@ -1,15 +1,16 @@
 /**
- * A host's OVSDB session of either kind: which one it is, the host's databases say. Neighbours: `host-session.ts`
+ * A host's OVSDB session of either kind: which one it is, `host-kind.ts` says. Neighbours: `host-session.ts`
  * (Open_vSwitch), `vtep/vtep-session.ts` (hardware_vtep), `reconciler.ts`.
  */
 import type { Duplex } from 'node:stream'
 import { OvsdbClient } from '../../southbound/ovsdb/client.ts'
-import { operations } from '../../southbound/ovsdb/operation.ts'
 import { hardwareVtep } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { Host } from '../model/schema.ts'
+import { type Databases, hostOf, kindInModel, kindOf, readDatabases } from './host-kind.ts'
+import { ANSWER_MS } from './host-line.ts'
 import { HostSession, type HostSessionOptions } from './host-session.ts'
-import { addressIn } from './rows.ts'
+import type { Refusals } from './refusals.ts'
 import { VtepSession, type VtepSessionOptions } from './vtep/vtep-session.ts'
 
 export type Session = HostSession | VtepSession
@@ -19,10 +20,9 @@ export type SessionOptions = Omit<HostSessionOptions & VtepSessionOptions, 'host
   readonly hostOf: (session: Session) => Host | undefined
   /** Called after every look. */
   readonly onLook: (session: Session) => void
+  /** Takes what is to be told once of a machine that keeps dialling. */
+  readonly refusals: Refusals
 }
-
-/** How long a host may take to say what it is. Milliseconds. */
-const ANSWER_MS = 10_000
 
 /** Opens the session over an accepted connection. Rejects when the peer has a database of neither kind. */
 export async function openSession(
@@ -31,30 +31,38 @@ export async function openSession(
   options: SessionOptions,
 ): Promise<Session> {
   const signal = AbortSignal.timeout(ANSWER_MS)
+  const { store, openflowTarget } = options
   const client = await OvsdbClient.open(duplex, { signal, echoIntervalMs: 5000 })
   try {
-    const isVtep = await servesVtep(client, options.openflowTarget, signal)
-    return await (isVtep ? VtepSession : HostSession).open(client, peer, options)
+    const databases = await readDatabases(client, openflowTarget, signal)
+    const kind = kindOf(databases, store.snapshot)
+    const session = await (kind === 'vtep' ? VtepSession : HostSession).open(client, peer, options)
+    if (databases.kinds.length > 1) followKind(session, databases, options)
+    return session
   } catch (error) {
     client.close()
     throw error
   }
 }
 
-/** Where one server has both databases (ovs-vtep), it is the one whose Manager row names us that dialled. */
-async function servesVtep(
-  client: OvsdbClient,
-  ourTarget: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { databases } = client
-  if (!databases.includes(hardwareVtep.name)) return false
-  if (!databases.includes(openVSwitch.name)) return true
-  const { select, rows } = operations(hardwareVtep)
-  const [answer] = await client.transact(hardwareVtep, [select('Manager', [], ['target'])], {
-    signal,
+/** Tells of the database that is not served; when the model comes to name the machine by that one, it shall dial again. */
+function followKind(
+  { kind, line }: Session,
+  databases: Databases,
+  { store, refusals }: SessionOptions,
+): void {
+  const [served, other] = [databaseOf[kind], databaseOf[kind === 'ovs' ? 'vtep' : 'ovs']]
+  const name = (databases.names[kind][0] ?? '').slice(0, 128)
+  const host = hostOf(databases.names[kind], kind, store.snapshot) ?? name
+  const message = `${line.address} (${name}) has Manager rows towards us in ${served} and in ${other}: it is driven by ${served}, and its ${other} gets nothing`
+  refusals.add('host_ambiguous', host, message, { kind })
+  const stop = store.onCommit(({ snapshot, changes }) => {
+    if (!changes.some(({ collection }) => collection === 'host')) return
+    // One that the model has lost stays until what it has of ours is taken back.
+    const now = kindInModel(databases, snapshot) ?? kind
+    if (now !== kind) line.close(new Error(`the model says that it is of kind ${now}`))
   })
-  return rows('Manager', answer).some(
-    ({ target }) => target !== undefined && addressIn(target) === addressIn(ourTarget),
-  )
+  void line.closed.then(stop)
 }
+
+const databaseOf = { ovs: openVSwitch.name, vtep: hardwareVtep.name } as const

@@ -2,7 +2,7 @@
  * What is realized: for each object, whether every host that it concerns has confirmed it. Status is asked for, never
  * stored. Answers the northbound's questions (`Realization`) from the reconciler and the compiler.
  */
-import { segmentAt } from '../compiler/segment-units.ts'
+import { joinersLeft } from '../model/quarantine.ts'
 import type { Declared, Objects } from '../model/schema.ts'
 import type {
   ControllerEvent,
@@ -17,6 +17,7 @@ import { apartFrom, hostsApart, portsApart } from './apart.ts'
 import { readDrops } from './drops.ts'
 import type { EventLog } from './events.ts'
 import type { Reconciler } from './reconciler.ts'
+import { segmentFault } from './segment-status.ts'
 
 type HostStatus = Status['hosts'][string]
 
@@ -53,7 +54,7 @@ export class SiteStatus implements Realization {
     const { unplaced } = concern
     const realized =
       unplaced === undefined && Object.values(hosts).every(({ state }) => state === 'realized')
-    const reason = unplaced === undefined ? {} : { reason: unplaced }
+    const reason = unplaced === undefined ? {} : { reason: this.#whyWaiting(object, unplaced) }
     const certificate = collection === 'host' ? this.#certificate(object.id) : undefined
     const underlay = collection === 'host' ? this.#underlay(object.id) : undefined
     return {
@@ -91,11 +92,18 @@ export class SiteStatus implements Realization {
         stop()
         reject(signal.reason)
       }
-      const check = () => {
-        if (!done()) return
+      const end = (settle: () => void) => {
         stop()
         signal.removeEventListener('abort', abort)
-        resolve()
+        settle()
+      }
+      // Called by whatever makes progress, which a wait that fails must not stop.
+      const check = () => {
+        try {
+          if (done()) end(resolve)
+        } catch (error) {
+          end(() => reject(error))
+        }
       }
       signal.addEventListener('abort', abort, { once: true })
       if (signal.aborted) abort()
@@ -103,18 +111,24 @@ export class SiteStatus implements Realization {
     })
   }
 
+  whenFree(quarantine: string, signal: AbortSignal): Promise<boolean> {
+    return this.#reconciler.quarantine.whenFree(quarantine, signal)
+  }
+
   async counters(key: string): Promise<PortCounters | undefined> {
     const reconciler = this.#reconciler
-    const { snapshot } = this.#store
     const place = reconciler.compiler.placement(key)
-    const network = place && snapshot.get('network', `${place.port.tenant}/${place.port.network}`)
-    if (!place || !network) return undefined
+    if (!place) return undefined
     const session = reconciler.session(place.hostId)
-    if (session?.kind === 'vtep') return reconciler.counters.ofDevice(session.drops(), key)
     const connection = reconciler.channel(place.hostId)?.connection
-    if (!connection) return undefined
+    if (session?.kind !== 'vtep' && !connection) return undefined
+    const asked = { key, place }
     try {
-      const counted = await reconciler.counters.read(connection, { key, place, network })
+      const counted =
+        session?.kind === 'vtep'
+          ? await reconciler.counters.readDevice(session, asked)
+          : connection && (await reconciler.counters.read(connection, asked))
+      if (!counted) return undefined
       const lastDrop = reconciler.lastDrops.of(key)
       return { ...counted, ...(lastDrop && { lastDrop }) }
     } catch {
@@ -166,6 +180,18 @@ export class SiteStatus implements Realization {
         : reasons(apart(hostId).filter((other) => other === home))
   }
 
+  /** Of a port that is nowhere yet: also what it will go without wherever it comes to be, said before anybody plugs it in. */
+  #whyWaiting(port: Objects[Declared], unplaced: string): string {
+    const { snapshot } = this.#store
+    const ports = portsApart(snapshot, port as Objects['port'], () => undefined)
+    const without = apartFrom('same_trunk', ports)
+    const hosts = without === undefined ? [] : [...snapshot.list('host').values()]
+    const isLikely = hosts.length === 0 || hosts.some(({ kind }) => kind === 'ovs')
+    return without !== undefined && isLikely
+      ? `${unplaced}; on a host of kind ovs it will be Degraded: ${without}`
+      : unplaced
+  }
+
   /** The network of an intent `network/acme/web`; undefined for intents of other things. */
   #network(intent: string): Objects['network'] | undefined {
     const prefix = 'network/'
@@ -175,7 +201,7 @@ export class SiteStatus implements Realization {
 
   /** Of the session that the host is driven by. */
   #certificate(hostId: string): Status['certificate'] {
-    const identity = this.#reconciler.session(hostId)?.identity
+    const identity = this.#reconciler.session(hostId)?.line.identity
     if (!identity) return undefined
     const { name, fingerprint, expires } = identity
     return { name, fingerprint, expires: new Date(expires).toISOString() }
@@ -225,44 +251,43 @@ export class SiteStatus implements Realization {
       if (from.includes(intent) || (from.includes('site') && intent === `host/${hostId}`))
         return { state: 'failed', reason }
     }
-    for (const name of session?.kind === 'ovs' ? session.foreignBridges : []) {
-      if (intent === `bridge/${name}`)
-        return { state: 'failed', reason: `bridge ${name} exists on ${hostId} and is not ours` }
-    }
-    const missing = this.#missingPhysical(hostId, concern.network ?? intent)
-    if (missing !== undefined)
-      return { state: 'failed', reason: `physical_network_missing: ${missing}` }
-    return this.#confirmed(hostId, revision)
+    const [, bridge] = /^bridge\/(.+)$/.exec(intent) ?? []
+    const state =
+      bridge !== undefined && session?.kind === 'ovs' ? session.bridgeState(bridge) : undefined
+    if (state) return state
+    const fault = this.#segmentFault(hostId, concern)
+    if (fault !== undefined) return { state: 'failed', reason: fault }
+    return this.#stillJoined(hostId, concern) ?? this.#confirmed(hostId, revision)
   }
 
-  /** The physical network that the network of this intent needs on the host, which does not offer it. */
-  #missingPhysical(hostId: string, intent: string): string | undefined {
-    const session = this.#reconciler.session(hostId)
-    const network = this.#network(intent)
-    const needed = network && segmentAt(network, hostId)?.physicalNetwork
-    if (session?.kind !== 'ovs' || needed === undefined || session.offers(needed)) return undefined
-    return `${hostId} offers no bridge to ${needed}`
+  #segmentFault(hostId: string, { intent, network: within = intent }: Concern): string | undefined {
+    const network = this.#network(within)
+    return segmentFault(this.#store.snapshot, network, hostId, this.#reconciler.session(hostId))
   }
 
-  #vtepStatus(hostId: string, { intent, network, revision }: Concern): HostStatus {
+  /** What keeps this host from joining a network to a VLAN: another that may do so still. */
+  #stillJoined(
+    hostId: string,
+    { intent, network: within = intent }: Concern,
+  ): HostStatus | undefined {
+    const network = this.#network(within)
+    if (network?.extension?.hostId !== hostId) return undefined
+    const left = joinersLeft(this.#store.snapshot, network)
+    const away = left.find((other) => !this.#reconciler.session(other))
+    if (away !== undefined)
+      return { state: 'failed', reason: `still joined at ${away}, which is away` }
+    return left.length > 0 ? { state: 'pending', reason: `still joined at ${left[0]}` } : undefined
+  }
+
+  #vtepStatus(hostId: string, concern: Concern): HostStatus {
+    const { intent, network, revision } = concern
     const session = this.#reconciler.session(hostId)
-    const never = this.#notForVtep(network ?? intent)
-    if (never !== undefined) return { state: 'failed', reason: never }
     if (session?.kind !== 'vtep') return { state: 'disconnected', reason: AWAY }
     const intents = [intent, network ?? intent, `host/${hostId}`]
-    const objection = session.objection(intents)
-    if (objection !== undefined) return { state: 'failed', reason: objection }
-    return degraded(this.#confirmed(hostId, revision), session.degradation(intents))
-  }
-
-  /** What rows of hardware_vtep cannot say, whether the host is there or not; undefined: they can. */
-  #notForVtep(intent: string): string | undefined {
-    if (intent.startsWith('bridge/'))
-      return 'unsupported: hardware_vtep has no rows for bridges; the host makes and keeps its own'
-    const network = this.#network(intent)
-    return network && network.type !== 'vxlan'
-      ? `unsupported: hosts of kind vtep carry networks of type vxlan, and this is one of type ${network.type}`
-      : undefined
+    const fault = session.objection(intents) ?? this.#segmentFault(hostId, concern)
+    if (fault !== undefined) return { state: 'failed', reason: fault }
+    const joined = this.#stillJoined(hostId, concern)
+    return joined ?? degraded(this.#confirmed(hostId, revision), session.degradation(intents))
   }
 
   #confirmed(hostId: string, revision: number): HostStatus {
@@ -271,6 +296,13 @@ export class SiteStatus implements Realization {
       return { state: 'pending', reason: 'its rows are not as they should be yet' }
     if (confirmed >= revision) return { state: 'realized' }
     return { state: 'pending', reason: `confirmed up to revision ${confirmed} of ${revision}` }
+  }
+
+  #whyUnplaced(port: Objects['port']): string {
+    const key = port.parent === undefined ? '' : `${port.tenant}/${port.parent}`
+    const trunk = this.#store.snapshot.get('port', key)
+    if (!trunk || this.#reconciler.compiler.placement(key)) return whyUnplaced(port)
+    return `its trunk ${key} is not plugged in: ${whyUnplaced(trunk)}`
   }
 
   /** The hosts that an object has to reach, the intent that its items name, and the revision to confirm. */
@@ -292,7 +324,7 @@ export class SiteStatus implements Realization {
         intent: `port/${key}`,
         network: `network/${port.tenant}/${port.network}`,
         revision: Math.max(revision, binding?.revision ?? 0),
-        unplaced: compiler.placement(key) ? undefined : whyUnplaced(port),
+        unplaced: compiler.placement(key) ? undefined : this.#whyUnplaced(port),
       }
     }
     if (collection === 'network') {
@@ -318,9 +350,13 @@ function degraded(status: HostStatus, without: readonly string[]): HostStatus {
   return { ...status, reason: lead + without.join(', ') }
 }
 
-/** What somebody who waits for this port has to do. */
+/** What somebody who waits for this port has to do; of a sub-port its trunk is plugged in. */
 function whyUnplaced(port: Objects['port']): string {
-  const { hostId, ofport, uuid, interface: name } = port
+  const { hostId, ofport, uuid, interface: name, vid, tenant, parent } = port
+  if (parent !== undefined)
+    return `VID ${vid} of its trunk ${tenant}/${parent} is held by another port, or the frames of that trunk are tagged already`
+  if (hostId !== undefined && name !== undefined && vid !== undefined)
+    return `interface_held: interface ${name} of ${hostId} carries a port of another tenant, who has all VIDs of it`
   const slot = ofport === undefined ? name && `interface ${name}` : `ofport ${ofport}`
   if (hostId !== undefined && slot !== undefined)
     return `${slot} of ${hostId}, where it is declared, is held by another port`

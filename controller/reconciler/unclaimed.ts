@@ -5,9 +5,11 @@
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import type { Clock } from '../clock.ts'
+import { keepRunning } from '../keep-running.ts'
 import type { Host } from '../model/schema.ts'
 import { type PeerIdentity, proves } from '../tls/identity.ts'
-import { addressOf } from './host-session.ts'
+import { addressOf } from './host-line.ts'
+import type { Logger } from './log.ts'
 
 export interface WaitingBridge {
   /** 16 hexadecimal digits. */
@@ -20,6 +22,7 @@ export interface WaitingBridge {
 
 export interface UnclaimedOptions {
   readonly clock: Clock
+  readonly log: Logger
   /** Ends the vetting. */
   readonly signal: AbortSignal
   /** Why a bridge is not its host's; undefined when it is, or when that is not known yet. */
@@ -64,7 +67,8 @@ export class UnclaimedBridges {
       connection.onMessage(() => {}),
     )
     void connection.closed.then(() => this.#forget(bridge))
-    if (identity) void this.#vet(bridge)
+    if (identity)
+      void keepRunning(() => this.#vet(bridge), { name: 'vetting of a bridge', ...this.#options })
   }
 
   /**
@@ -89,12 +93,7 @@ export class UnclaimedBridges {
   async #vet(bridge: WaitingBridge): Promise<void> {
     const { clock, signal, objection, refuse } = this.#options
     for (;;) {
-      try {
-        await clock.sleep(VET_MS, signal)
-      } catch (error) {
-        if (signal.aborted) return
-        throw error
-      }
+      await clock.sleep(VET_MS, signal)
       if (!this.#waiting.has(bridge)) return
       const why = objection(bridge)
       if (why === undefined) continue

@@ -4,7 +4,9 @@
  * Neighbours: secure-listeners.ts, expiry.ts (ends the sessions).
  */
 import type { Clock } from '../clock.ts'
+import { keepRunning } from '../keep-running.ts'
 import type { EventLog } from '../reconciler/events.ts'
+import type { Logger } from '../reconciler/log.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -32,6 +34,7 @@ export interface EndingCertificate {
 export interface ExpiryWatchOptions {
   readonly events: EventLog
   readonly clock: Clock
+  readonly log: Logger
   /** Ends the watch. */
   readonly signal: AbortSignal
   /** All that are in use now. */
@@ -45,7 +48,7 @@ export interface ExpiryWatch {
 
 /** Looks at once, and until the signal aborts. */
 export function watchExpiry(options: ExpiryWatchOptions): ExpiryWatch {
-  const { events, clock, signal, certificates } = options
+  const { events, clock, log, signal, certificates } = options
   /** Fingerprint -> the threshold that was spoken of, in days. */
   const said = new Map<string, number>()
   const see = (certificate: EndingCertificate) => {
@@ -69,9 +72,7 @@ export function watchExpiry(options: ExpiryWatchOptions): ExpiryWatch {
       await clock.sleep(LOOK_MS, signal)
     }
   }
-  look().catch((error: Error) => {
-    if (!signal.aborted) throw error
-  })
+  void keepRunning(look, { name: 'watch on certificates', clock, log, signal })
   return { see }
 }
 

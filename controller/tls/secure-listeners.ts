@@ -46,7 +46,7 @@ export function secureListeners(options: SecureListenersOptions): SecureListener
     ),
     ...listeners.flatMap((listener) => [...listener.identities()].map(ofPeer)),
   ]
-  const watch = watchExpiry({ events, clock, signal: end.signal, certificates })
+  const watch = watchExpiry({ events, clock, log, signal: end.signal, certificates })
   return {
     async listen(at, protocol, accept) {
       const hostOf = (identity: PeerIdentity) => ofPeer(identity).host

@@ -16,6 +16,7 @@ export const dropReasons = {
   port_no_fwd: 'an output names a port that the controller has set to no_fwd',
   port_no_packet_in: 'the frame came in by a port that the controller has set to no_packet_in',
   link_local: 'a frame for the bridge next door (01:80:c2:00:00:0x) went to NORMAL',
+  bond_standby: 'the frame came in by a port of a bond that another one carries frames for',
   port_mtu_exceeded: 'the frame is longer than the MTU of its output port',
   queue_full: 'so much waits in the queue of the output port that there is no room for more',
   policer_exceeded: 'the output port has a policer, and was over its rate',

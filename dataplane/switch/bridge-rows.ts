@@ -10,6 +10,7 @@ import { openVSwitch, type RowOf } from '../../southbound/ovsdb/schemas/open-vsw
 import type { OvsdbServer } from '../../southbound/ovsdb/server.ts'
 import type { Network } from '../../southbound/wire/remote.ts'
 import { macOf, validDatapathId, validMac } from './addresses.ts'
+import type { Bond } from './bonds.ts'
 import { Bridge, type BridgeOptions } from './bridge.ts'
 import { type Controllers, controllers } from './controllers.ts'
 import { differs } from './differs.ts'
@@ -70,6 +71,7 @@ export function bridgeRows(row: RowOf<'Bridge'>, options: BridgeRowsOptions): Br
     controllers: ofControllers,
     apply(now, interfaces, generation) {
       const writes = ofInterfaces.apply(interfaces, generation)
+      bridge.bonds.replace(bondRows(database, now, ofInterfaces.port))
       ofQos.apply(now)
       const id = idOf(now)
       if (bridge.datapathId !== id) {
@@ -89,6 +91,22 @@ export function bridgeRows(row: RowOf<'Bridge'>, options: BridgeRowsOptions): Br
       ofInterfaces.close()
     },
   }
+}
+
+/** Ports with several interfaces, of which some are there. */
+function bondRows(
+  database: BridgeRowsOptions['database'],
+  { ports }: RowOf<'Bridge'>,
+  portOf: InterfaceRows['port'],
+): Bond[] {
+  return ports.flatMap((uuid) => {
+    const row = database.table('Port').get(uuid)
+    if (!row || row.interfaces.length < 2) return []
+    const names = row.interfaces.flatMap(
+      (each) => database.table('Interface').get(each)?.name ?? [],
+    )
+    return { name: row.name, members: names.sort().flatMap((each) => portOf(each)?.ofport ?? []) }
+  })
 }
 
 /** The bridges that there are to be, by name. */

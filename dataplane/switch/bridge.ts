@@ -30,6 +30,7 @@ import type { FramePort } from '../ports/frame-port.ts'
 import type { TunnelOptions } from '../tunnel/tunnel-options.ts'
 import { type TunnelPort, tunnelPort } from '../tunnel/tunnel-port.ts'
 import type { Underlay } from '../tunnel/underlay.ts'
+import { type Bonds, bondsOf } from './bonds.ts'
 import { type BridgePort, devicePort } from './bridge-port.ts'
 import { type Delivery, delivery } from './delivery.ts'
 import { type Lessons, lessons } from './lessons.ts'
@@ -65,6 +66,7 @@ export class Bridge {
   datapathId: bigint
   readonly clock: Clock
   readonly ports = new Map<number, BridgePort>()
+  readonly bonds: Bonds = bondsOf((ofport) => this.#isUp(ofport))
   readonly sessions = new Set<Session>()
   readonly flows: FlowTables
   readonly limits: Limits
@@ -109,6 +111,7 @@ export class Bridge {
       {
         ...{
           ports: this.ports,
+          bonds: this.bonds,
           sessions: this.sessions,
           meters: this.meters,
           drops: options.drops,
@@ -139,10 +142,7 @@ export class Bridge {
         if (!this.#cancelExpiry) this.#expireLater()
       },
       drop: (reason) => this.#drops.count(reason),
-      isUp: (ofport) => {
-        const port = this.ports.get(ofport)
-        return port?.up === true && (port.config & reserved.portConfig.port_down) === 0
-      },
+      isUp: (ofport) => this.#isUp(ofport),
       fault: (error) => this.log.warn({ bridge: this.name, error }, 'packet processing failed'),
       now: () => this.clock.now(),
     })
@@ -187,6 +187,11 @@ export class Bridge {
     })
     this.#addPort(port)
     return port
+  }
+
+  #isUp(ofport: number): boolean {
+    const port = this.ports.get(ofport)
+    return port?.up === true && (port.config & reserved.portConfig.port_down) === 0
   }
 
   /** Whether frames that come in by the port are looked at. */

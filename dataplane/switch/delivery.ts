@@ -11,12 +11,14 @@ import { IN_PORT } from '../packet/key-layout.ts'
 import { CONTROLLER_METER, METER, type Meters } from '../pipeline/meters.ts'
 import type { ControllerTarget, Run } from '../pipeline/run.ts'
 import { SENT } from '../tunnel/underlay.ts'
+import type { Bonds } from './bonds.ts'
 import type { BridgePort } from './bridge-port.ts'
 import { normal } from './normal.ts'
 import type { Session } from './session.ts'
 
 export interface DeliveryHost {
   readonly ports: ReadonlyMap<number, BridgePort>
+  readonly bonds: Pick<Bonds, 'of' | 'active'>
   readonly sessions: Iterable<Session>
   readonly meters: Meters
   readonly drops: DropCounters
@@ -35,8 +37,8 @@ export interface Delivery {
 
 /** `random` from 0 to 1. */
 export function delivery(host: DeliveryHost, random: () => number): Delivery {
-  const { ports, sessions, meters, drops } = host
-  const stations = normal({ ports, send, drop }, random)
+  const { ports, bonds, sessions, meters, drops } = host
+  const stations = normal({ ports, bonds, send, drop }, random)
 
   function output(run: Run, port: number, maxLen: number): void {
     const inPort = run.key[IN_PORT]!

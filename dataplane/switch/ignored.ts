@@ -36,8 +36,12 @@ export const ignored: readonly Ignored[] = [
     ),
   ],
   [
-    'Port with several interfaces: a bond is that many ports',
-    some('Port', (row) => row.interfaces.length > 1),
+    'Port.lacp, and Port.bond_mode but active-backup: a bond is active-backup',
+    some(
+      'Port',
+      ({ interfaces, lacp = 'off', bond_mode = 'active-backup' }) =>
+        interfaces.length > 1 && (lacp !== 'off' || bond_mode !== 'active-backup'),
+    ),
   ],
   ['Interface.bfd', some('Interface', (row) => row.bfd.enable === 'true')],
   ['Interface.cfm_mpid', some('Interface', (row) => row.cfm_mpid !== undefined)],

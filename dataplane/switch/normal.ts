@@ -9,10 +9,12 @@ import { newSecret, type Secret, term } from '../classifier/secret-hash.ts'
 import { DROP } from '../packet/drop.ts'
 import { IN_PORT, keyField, VLAN_PRESENT, VLAN_TCI } from '../packet/key-layout.ts'
 import type { Run } from '../pipeline/run.ts'
+import type { Bonds } from './bonds.ts'
 
 /** What the learning bridge asks of the bridge that it is of. */
 export interface NormalHost {
   readonly ports: ReadonlyMap<number, { readonly config: number }>
+  readonly bonds: Pick<Bonds, 'of' | 'active'>
   send(run: Run, ofport: number): void
   drop(run: Run, reason: number): void
 }
@@ -35,14 +37,22 @@ export function normal(host: NormalHost, random: () => number): Normal {
       const { key, now } = run
       if (isReserved(key)) return host.drop(run, DROP.link_local)
       const inPort = key[IN_PORT]!
+      const { bonds } = host
+      const inBond = bonds.of(inPort)
+      if (inBond && bonds.active(inBond) !== inPort) return host.drop(run, DROP.bond_standby)
       // A packet-out may be of no port.
       if (host.ports.has(inPort)) table.learn(key, inPort, now)
-      const port = isMulticast(key) ? 0 : table.find(key, now)
+      const found = isMulticast(key) ? 0 : table.find(key, now)
+      const outBond = bonds.of(found)
+      const port = outBond ? bonds.active(outBond) : found
       if (port === inPort && port !== 0) run.held = DROP.output_in_port
       else if (port !== 0 && host.ports.has(port)) host.send(run, port)
       else {
         for (const [ofport, { config }] of host.ports) {
-          if (ofport !== inPort && (config & NOT_FLOODED) === 0) host.send(run, ofport)
+          if (ofport === inPort || (config & NOT_FLOODED) !== 0) continue
+          const bond = bonds.of(ofport)
+          if (bond && (bond === inBond || bonds.active(bond) !== ofport)) continue
+          host.send(run, ofport)
         }
       }
     },

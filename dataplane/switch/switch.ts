@@ -32,6 +32,7 @@ import { internals } from './internals.ts'
 import { type Managers, managers } from './managers.ts'
 import { plug, setManager } from './operator.ts'
 import { interfaceStatistics } from './statistics.ts'
+import { underlayReport } from './underlay-report.ts'
 
 export interface SwitchOptions {
   /** external_ids:system-id of the host. */
@@ -81,6 +82,8 @@ export class Switch {
   readonly #warnOfIgnored: () => void
   readonly #announcements: Announcements
   readonly #tunnels = tunnelTable()
+  /** The device under the tunnels. */
+  #carrier: { readonly port: FramePort; readonly stop: () => void } | undefined
   readonly #waiting = new Set<() => void>()
   readonly #interval: number
   #scheduled = false
@@ -150,6 +153,9 @@ export class Switch {
   useUnderlay(options: UnderlayOptions | undefined): void {
     // The one before lets go of its port and its sockets first.
     this.#tunnels.use(undefined)
+    this.#carrier?.stop()
+    this.#carrier = undefined
+    this.#applyLater()
     if (!options) return
     const next = openUnderlay(options, {
       clock: this.#clock,
@@ -162,6 +168,9 @@ export class Switch {
       },
     })
     this.#tunnels.use(next)
+    if (!('port' in options)) return
+    const { port } = options
+    this.#carrier = { port, stop: port.onState(() => this.#applyLater()) }
   }
 
   bridge(name: string): Bridge | undefined {
@@ -261,6 +270,7 @@ export class Switch {
     if (root && root.cur_cfg !== root.next_cfg && !this.#isPending) {
       writes.push(ops.update('Open_vSwitch', root._uuid, { cur_cfg: root.next_cfg }))
     }
+    if (root) writes.push(...underlayReport(root, this.#carrier?.port, this.underlay?.mtuBytes))
     if (this.#interval > 0) {
       const isNew = ({ statistics }: RowOf<'Interface'>) => Object.keys(statistics).length === 0
       writes.push(...interfaceStatistics(this.database, this.#bridges.values(), isNew))
@@ -364,6 +374,7 @@ export class Switch {
     this.#managers.close()
     this.#announcements.close()
     for (const open of this.#bridges.values()) open.close()
+    this.#carrier?.stop()
     this.#tunnels.use(undefined)
     this.database.close()
     for (const resolve of this.#waiting) resolve()

@@ -1,6 +1,6 @@
 /**
  * The switch's own end on the underlay: a MAC, addresses and an MTU on a port, with ARP, neighbour
- * discovery and VXLAN and nothing else. Frames of tunnel ports go out here and come in here.
+ * discovery, echo and VXLAN and nothing else. Frames of tunnel ports go out here and come in here.
  * Neighbours: routes.ts and neighbours.ts (where to), vxlan.ts (headers), underlay.ts (options).
  */
 import { BROADCAST_MAC } from '../../southbound/wire/address.ts'
@@ -10,6 +10,7 @@ import { ipv6 } from '../../southbound/wire/ipv6.ts'
 import { DROP } from '../packet/drop.ts'
 import { type Address, copyAddress, formatAddress, isIpv4, isNone, sameAddress } from './address.ts'
 import { announcement, groupsOf, readArp, readDiscovery } from './discovery.ts'
+import { echoReply } from './echo.ts'
 import { encapsulate, ipv4Overhead, ipv6Overhead } from './encapsulate.ts'
 import { neighbours } from './neighbours.ts'
 import { newOuter } from './outer.ts'
@@ -51,6 +52,14 @@ export function rawUnderlay(options: RawUnderlayOptions, host: UnderlayHost): Un
     send: (frame) => port.transmit(frame, 0, frame.length),
   })
 
+  /** Whether it was an echo request, which is answered then. */
+  const answered = (bytes: Uint8Array, start: number, end: number): boolean => {
+    if (end - start - ethernet.size > mtu()) return false
+    const reply = echoReply(bytes, start, end, isOurs)
+    if (reply) port.transmit(reply, 0, reply.length)
+    return reply !== undefined
+  }
+
   const receive = (bytes: Uint8Array, start: number, end: number) => {
     const ip = start + ethernet.size
     if (ip > end) return host.drop(DROP.underlay_malformed)
@@ -65,11 +74,13 @@ export function rawUnderlay(options: RawUnderlayOptions, host: UnderlayHost): Un
       result = decapsulateIpv4(bytes, ip, end, receiver, outer, inner)
     } else if (type === ETH_TYPE.ipv6) {
       if (end - ip >= ipv6.size && ipv6.get.nextHeader(bytes, ip) === IP_PROTO.icmpv6) {
+        if (dst === mac && answered(bytes, start, end)) return
         return peers.hear(readDiscovery(bytes, ip, end, ethernet.get.src(bytes, start)))
       }
       result = decapsulateIpv6(bytes, ip, end, receiver, outer, inner)
     }
     if (result === DECAPSULATED) host.receive(bytes, inner.start, inner.end, outer)
+    else if (result === OTHER_PACKET && dst === mac && answered(bytes, start, end)) return
     else host.drop(result === OTHER_PACKET ? DROP.underlay_unwanted : result)
   }
   const announce = () => {

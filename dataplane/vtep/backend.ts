@@ -2,17 +2,15 @@
  * The second back end of the agent: what rows of hardware_vtep ask for, as flows and groups of a bridge of our
  * own switch, in this process. Nobody else writes to that bridge, so nothing drifts; a pass changes the
  * flows that differ, in one step between two frames, and touches no other.
- * Neighbours: network-flows.ts (what should be), stations.ts (what packets taught); host.ts puts an agent on top.
+ * Neighbours: network-flows.ts (what should be), physical-bridges.ts (uplinks), stations.ts (what packets taught); host.ts puts an agent on top.
  */
-import type { Backend, Drop, Report, SeenPort } from '../../southbound/agent/backend.ts'
+import type { Backend, Drop, Report, SeenPort, Traffic } from '../../southbound/agent/backend.ts'
 import type { Desired } from '../../southbound/agent/desired.ts'
 import type { Fault } from '../../southbound/agent/fault.ts'
-import { flowKey, sameBytes, sameFlow } from '../../southbound/openflow/flow.ts'
-import { flowFlags, flowMod, groupMod } from '../../southbound/openflow/message.ts'
+import { flowKey } from '../../southbound/openflow/flow.ts'
 import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
 import { DROP, type DropCounters, dropCounters } from '../packet/drop.ts'
 import { packetPool } from '../packet/packet.ts'
-import { removedReason } from '../pipeline/journal.ts'
 import type { FramePort } from '../ports/frame-port.ts'
 import { Bridge, type SwitchLog } from '../switch/bridge.ts'
 import { openUnderlay } from '../tunnel/open-underlay.ts'
@@ -20,9 +18,12 @@ import { tunnelOptions } from '../tunnel/tunnel-options.ts'
 import type { TunnelPort } from '../tunnel/tunnel-port.ts'
 import { tunnelTable } from '../tunnel/tunnel-table.ts'
 import type { UnderlayOptions } from '../tunnel/underlay.ts'
+import { install } from './install.ts'
 import { type Planned, planNetworks } from './network-flows.ts'
+import { physicalBridges } from './physical-bridges.ts'
+import { type HeardDrops, listenToDrops, shownOf } from './shown.ts'
 import { listenTo, stationsOf } from './stations.ts'
-import { type DropOf, type PlannedFlow, TUNNEL_OFPORT, table } from './tables.ts'
+import { type DropOf, TUNNEL_OFPORT } from './tables.ts'
 
 export interface SwitchBackendOptions {
   /** The VTEP; without one every network stays on this host. */
@@ -44,6 +45,8 @@ export interface SwitchBackend extends Backend {
    */
   plug(name: string, device: FramePort, ifaceId?: string): void
   unplug(name: string): void
+  /** An interface of the host that may be an uplink of a bridge; it is the caller's to close. */
+  register(name: string, device: FramePort): void
   /** Lets go of ports and underlay. */
   close(): void
 }
@@ -55,7 +58,10 @@ interface Plugged {
   readonly stop: () => void
 }
 
-const CAPABILITIES = ['acl', 'arp_suppression', 'mtu', 'vlan', 'vxlan'] as const
+const CAPABILITIES = ['acl', 'arp_suppression', 'bridge', 'mtu', 'vlan', 'vxlan'] as const
+const NO_TRAFFIC: Traffic = {
+  ...{ packets_from_local: 0, bytes_from_local: 0, packets_to_local: 0, bytes_to_local: 0 },
+}
 const SILENT: SwitchLog = { info() {}, warn() {} }
 const TUNNEL = { key: 'flow', remote_ip: 'flow', local_ip: 'flow' }
 
@@ -63,9 +69,11 @@ const TUNNEL = { key: 'flow', remote_ip: 'flow', local_ip: 'flow' }
 export function openSwitchBackend(options: SwitchBackendOptions = {}): SwitchBackend {
   const { clock = systemClock, log = SILENT, random, underlay: carrier } = options
   const drops = dropCounters()
-  const bridge = new Bridge({
-    ...{ name: 'vtep', datapathId: 0n, clock, drops, pool: packetPool(), log, random },
-  })
+  const pool = packetPool()
+  const open = (name: string) =>
+    new Bridge({ ...{ name, datapathId: 0n, clock, drops, pool, log, random } })
+  const bridge = open('vtep')
+  const registered = new Map<string, FramePort>()
   const plugged = new Map<string, Plugged>()
   const watchers = new Set<() => void>()
   const changed = () => {
@@ -98,51 +106,22 @@ export function openSwitchBackend(options: SwitchBackendOptions = {}): SwitchBac
     tunnels.use(underlay)
   }
   listenTo(bridge, changed)
+  const heard: HeardDrops = new Map()
+  listenToDrops(bridge, heard, changed)
+  const physical = physicalBridges({
+    open,
+    find: (name) => (plugged.has(name) ? 'is a port of a guest' : registered.get(name)),
+    join(name, near) {
+      const ofport = ++lastOfport
+      bridge.addDevice(ofport, name, near)
+      return { ofport, leave: () => bridge.removePort(ofport) }
+    },
+  })
 
   const isOurs = (local: string | undefined) =>
     local !== undefined &&
     carrier !== undefined &&
     (tunnels.underlay?.addresses ?? []).some((address) => address === local)
-
-  /** Returns how many flows and groups it added, changed or removed. */
-  function install({ flows, groups }: Planned): number {
-    let count = 0
-    bridge.change(undefined, (journal) => {
-      // Those that others name come first: their numbers are higher.
-      for (const [id, group] of [...groups].sort(([a], [b]) => b - a)) {
-        const there = bridge.groups.all.get(id)
-        if (there && sameBytes(there.bytes, group.buckets)) continue
-        bridge.applyGroupMod(groupMod(there ? 'modify' : 'add', group), journal)
-        count++
-      }
-      const left = new Map<string, PlannedFlow>(flows)
-      for (const flow of [...bridge.flows.all()]) {
-        if (flow.table_id === table.learned && flow.hard_timeout > 0) continue
-        const key = flowKey(flow)
-        const wanted = left.get(key)
-        if (wanted && sameFlow(wanted, flow)) left.delete(key)
-        else if (!wanted) {
-          bridge.flows.remove(flow, removedReason.delete, journal)
-          count++
-        } else {
-          // Counters go on only where they mean the same.
-          const flags = wanted.cookie === flow.cookie ? 0 : flowFlags.reset_counts
-          bridge.applyFlowMod(flowMod('add', wanted, flags), journal)
-          left.delete(key)
-          count++
-        }
-      }
-      for (const flow of left.values()) bridge.applyFlowMod(flowMod('add', flow), journal)
-      count += left.size
-      for (const [id, { group_type }] of [...bridge.groups.all]) {
-        if (groups.has(id)) continue
-        const gone = { group_id: id, group_type, buckets: new Uint8Array(0) }
-        bridge.applyGroupMod(groupMod('delete', gone), journal)
-        count++
-      }
-    })
-    return count
-  }
 
   function dropsOf(): Drop[] {
     const found = new Map<string, { of: DropOf; packets: number }>()
@@ -157,35 +136,63 @@ export function openSwitchBackend(options: SwitchBackendOptions = {}): SwitchBac
     return [...found.values()].map(({ of, packets }) => ({ ...of, packets }))
   }
 
-  const ports = (): SeenPort[] =>
-    [...plugged].map(([name, { ofport, device, ifaceId }]) => {
-      const counters = bridge.ports.get(ofport)?.counters
-      return {
-        ...{ name, ifaceId, mtuBytes: device.mtuBytes, isUp: device.up },
-        traffic: {
-          packets_from_local: counters?.rxPackets ?? 0,
-          bytes_from_local: counters?.rxBytes ?? 0,
-          packets_to_local: counters?.txPackets ?? 0,
-          bytes_to_local: counters?.txBytes ?? 0,
-        },
-      }
-    })
+  function trafficOf(ofport: number): Traffic {
+    const counters = bridge.ports.get(ofport)?.counters
+    return {
+      packets_from_local: counters?.rxPackets ?? 0,
+      bytes_from_local: counters?.rxBytes ?? 0,
+      packets_to_local: counters?.txPackets ?? 0,
+      bytes_to_local: counters?.txBytes ?? 0,
+    }
+  }
+
+  /** By interface and VID. */
+  function taggedTraffic(): Map<string, Map<number, Traffic>> {
+    const found = new Map<string, Map<number, Traffic>>()
+    for (const flow of bridge.flows.all()) {
+      const of = settled.get(flowKey(flow))?.count
+      if (of === undefined) continue
+      const vids = found.get(of.port) ?? new Map<number, Traffic>()
+      const traffic = vids.get(of.vid) ?? NO_TRAFFIC
+      const packets = `packets_${of.side}_local` as const
+      const bytes = `bytes_${of.side}_local` as const
+      vids.set(of.vid, {
+        ...traffic,
+        [packets]: traffic[packets] + flow.packets,
+        [bytes]: traffic[bytes] + flow.bytes,
+      })
+      found.set(of.port, vids)
+    }
+    return found
+  }
+
+  const ports = (tagged = taggedTraffic()): SeenPort[] => [
+    ...[...plugged].map(([name, { ofport, device, ifaceId }]) => ({
+      ...{ name, ifaceId, mtuBytes: device.mtuBytes, isUp: device.up },
+      traffic: trafficOf(ofport),
+      tagged: tagged.get(name),
+    })),
+    ...physical.ports(trafficOf),
+  ]
 
   function realize(desired: Desired, local: string | undefined, prune: boolean): Report {
     const underlay = isOurs(local) ? tunnels.underlay : undefined
     const networks = underlay
       ? desired.networks
       : desired.networks.map((network) => ({ ...network, local: undefined }))
+    const refused = prune ? physical.want(desired.bridges) : []
+    const interfaces = [...plugged].map(([name, { ofport }]) => [name, ofport] as const)
+    const ofports = new Map([...interfaces, ...physical.ofports])
     const planned = planNetworks(
       { networks },
       {
-        ofports: new Map([...plugged].map(([name, { ofport }]) => [name, ofport])),
+        ofports,
         underlayMtuBytes: underlay?.mtuBytes,
       },
     )
     let changes = 0
     if (prune) {
-      changes = install(planned)
+      changes = install(bridge, planned)
       settled = planned.flows
     }
     const missing: Fault[] =
@@ -199,11 +206,15 @@ export function openSwitchBackend(options: SwitchBackendOptions = {}): SwitchBac
       underlay: underlay && { device, mtuBytes: underlay.mtuBytes },
       ports: ports(),
       networks: planned.networks,
-      localMacs: stationsOf(bridge, networks, plugged),
-      drops: dropsOf(),
+      localMacs: stationsOf(bridge, networks, ofports, physical.ofports),
+      drops: [...dropsOf(), ...physical.drops()],
+      shown: shownOf(
+        [...settled.values()].flatMap(({ drop }) => drop ?? []),
+        heard,
+      ),
       repairs: [],
       changes,
-      faults: [...planned.faults, ...missing],
+      faults: [...planned.faults, ...refused, ...missing],
     }
   }
 
@@ -220,7 +231,9 @@ export function openSwitchBackend(options: SwitchBackendOptions = {}): SwitchBac
       return () => watchers.delete(watcher)
     },
     plug(name, device, ifaceId) {
-      if (plugged.has(name)) throw new Error(`there is an interface ${name} already`)
+      if (plugged.has(name) || registered.has(name)) {
+        throw new Error(`there is an interface ${name} already`)
+      }
       // Never used again: what was learned of a port that is gone says nothing of another.
       const ofport = ++lastOfport
       const stop = device.onState(changed)
@@ -236,8 +249,14 @@ export function openSwitchBackend(options: SwitchBackendOptions = {}): SwitchBac
       bridge.removePort(port.ofport)
       changed()
     },
+    register(name, device) {
+      registered.set(name, device)
+      device.onState(changed)
+      changed()
+    },
     close() {
       for (const { stop } of plugged.values()) stop()
+      physical.close()
       bridge.close()
       tunnels.use(undefined)
     },

@@ -5,13 +5,15 @@
 import { isIPv4 } from 'node:net'
 import { type Desired, type Network, vtepsOf } from '../../southbound/agent/desired.ts'
 import type { Fault } from '../../southbound/agent/fault.ts'
-import type { Action } from '../../southbound/openflow/action.ts'
+import { type Action, moveField } from '../../southbound/openflow/action.ts'
 import { encodeGroup, type GroupBytes, groupType } from '../../southbound/openflow/group.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
 import { isGroupMac, parseMac } from '../../southbound/wire/address.ts'
+import { ETH_TYPE } from '../../southbound/wire/ethernet.ts'
 import { answerFlows, selfFlows } from './answer-flows.ts'
 import { fromVtep, toVteps } from './locator.ts'
 import { memberFlows, type PlacedMember } from './port-flows.ts'
+import { showFlows } from './shown.ts'
 import * as tables from './tables.ts'
 import { emit, type Flows, group, memberNumber, register, resubmit, set, table } from './tables.ts'
 
@@ -36,9 +38,12 @@ const DEFAULT_MTU = 1500
 /** Buckets of one group; more are in groups of their own. */
 const MAX_BUCKETS = 400
 /** Above the numbers of all networks. */
-const NESTED = 2 ** 25
+const NESTED = 2 ** 26
 
-export function planNetworks(desired: Desired, { ofports, underlayMtuBytes }: Ports): Planned {
+export function planNetworks(
+  desired: Pick<Desired, 'networks'>,
+  { ofports, underlayMtuBytes }: Ports,
+): Planned {
   const flows: Flows = new Map()
   const groups = new Map<number, GroupBytes>()
   const faults: Fault[] = []
@@ -85,6 +90,13 @@ function commonFlows(flows: Flows): void {
   emit(flows, learned, 0, {}, { apply: [] })
   emit(flows, decide, 0, {}, { goto: egress })
   emit(flows, egress, 0, {}, { goto: table.emit })
+  const putBack = [
+    { kind: 'push_vlan', ethertype: ETH_TYPE.vlan },
+    moveField(register.lifted, 'vlan_tci'),
+    resubmit(admit),
+  ] as const
+  emit(flows, table.below, 0, {}, { apply: putBack })
+  showFlows(flows)
 }
 
 /** The sender's MAC is behind the member that it came from. */

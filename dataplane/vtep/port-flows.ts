@@ -4,13 +4,22 @@
  */
 import type { AclEntry, Member, Network } from '../../southbound/agent/desired.ts'
 import type { Fault } from '../../southbound/agent/fault.ts'
-import type { Action } from '../../southbound/openflow/action.ts'
+import { type Action, moveField } from '../../southbound/openflow/action.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
 import { IN_PORT } from '../../southbound/openflow/port.ts'
 import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
 import { vlan } from '../../southbound/wire/vlan.ts'
 import { aclMatches } from './acl-matches.ts'
-import { ANY_TAG, emit, type Flows, memberNumber, register, set, table } from './tables.ts'
+import {
+  ANY_TAG,
+  emit,
+  type Flows,
+  memberNumber,
+  register,
+  resubmit,
+  set,
+  table,
+} from './tables.ts'
 
 /** A tag of before 802.1ad: no field has its VID. */
 const OLD_TAG = 0x9100
@@ -33,6 +42,7 @@ export function memberFlows(
   const number = memberNumber(ofport, vid)
   const prefix = vid === 0 ? '' : `vid-${vid}-`
   const drop = (reason: string) => ({ drop: { port, reason: `${prefix}${reason}` } })
+  const count = (side: 'from' | 'to') => (vid === 0 ? {} : { count: { port, vid, side } })
   const enter = (before: readonly Action[], tagBytes: number) => ({
     apply: [
       ...before,
@@ -49,11 +59,22 @@ export function memberFlows(
   const pop = [{ kind: 'pop_vlan' }] as const
 
   if (vid > 0) {
-    emit(flows, table.classify, 100, { in_port: ofport, vlan_vid: PRESENT | vid }, enter(pop, 0))
+    emit(
+      flows,
+      table.classify,
+      100,
+      { in_port: ofport, vlan_vid: PRESENT | vid },
+      {
+        ...enter(pop, 0),
+        ...count('from'),
+      },
+    )
   } else {
     emit(flows, table.classify, 100, { in_port: ofport, vlan_vid: 0 }, enter([], 0))
     const tagged: Match = { in_port: ofport, vlan_vid: ANY_TAG }
-    if (vlanTransparent) emit(flows, table.classify, 50, tagged, enter([], vlan.size))
+    if (vlanTransparent === 'qinq')
+      emit(flows, table.classify, 50, tagged, enter([], 2 * vlan.size))
+    else if (vlanTransparent) emit(flows, table.classify, 50, tagged, lookBelow(enter([], 0).apply))
     else {
       // A priority tag is none (RFC 7348 §6.1); classify sees what is under it.
       const priority: Match = { in_port: ofport, vlan_vid: PRESENT }
@@ -62,6 +83,8 @@ export function memberFlows(
     }
   }
   const source: Match = { [register.source]: number }
+  if (vlanTransparent === true)
+    emit(flows, table.below, 200, { ...source, vlan_vid: ANY_TAG }, drop('vlan'))
   if (!vlanTransparent) {
     emit(flows, table.admit, 200, { ...source, vlan_vid: ANY_TAG }, drop('vlan'))
     emit(flows, table.admit, 200, { ...source, eth_type: OLD_TAG }, drop('vlan'))
@@ -97,10 +120,23 @@ export function memberFlows(
     vid === 0
       ? []
       : [{ kind: 'push_vlan', ethertype: ETH_TYPE.vlan }, set('vlan_vid', PRESENT | vid)]
-  const leave = (to: number) => ({ apply: [...tag, { kind: 'output', port: to } as const] })
+  const leave = (to: number) => ({
+    apply: [...tag, { kind: 'output', port: to } as const],
+    ...count('to'),
+  })
   emit(flows, table.emit, 200, { ...destination, in_port: ofport }, leave(IN_PORT))
   emit(flows, table.emit, 100, destination, leave(ofport))
 }
+
+/** Takes the tag off, so that what is below it is seen and measured, and puts it back there. */
+const lookBelow = (apply: readonly Action[]) => ({
+  apply: [
+    moveField('vlan_tci', register.lifted),
+    { kind: 'pop_vlan' } as const,
+    ...apply,
+    resubmit(table.below),
+  ],
+})
 
 /** By sequence where that fits, so that a new entry moves no other. */
 function byPriority(entries: readonly AclEntry[]): [AclEntry, number][] {

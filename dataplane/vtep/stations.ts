@@ -17,21 +17,31 @@ export interface Station {
   readonly mac: string
 }
 
+/** How many a network keeps: whoever is on a physical network may make them up. */
+const MOST_LEARNED = 4096
+
 /**
  * Those behind ports that are members still. The others are forgotten, and so is a MAC that a row now says is
- * behind another VTEP: its guest has moved.
+ * behind another VTEP: its guest has moved. What `physical`, bridges to physical networks by name, have taught is kept and not
+ * told: they are no guests of this host.
  */
 export function stationsOf(
   bridge: Bridge,
   networks: readonly Network[],
-  ports: ReadonlyMap<string, { readonly ofport: number }>,
+  ofports: ReadonlyMap<string, number>,
+  physical: ReadonlyMap<string, number>,
 ): Station[] {
+  const outside = new Set<number>()
+  const counts = new Map<number, number>()
   const members = new Map<number, ReadonlySet<number>>()
   const elsewhere = new Map<number, ReadonlySet<string>>()
   for (const { vni, members: of, macs } of networks) {
     const numbers = of.flatMap(({ interface: name, vid }) => {
-      const ofport = ports.get(name)?.ofport
-      return ofport === undefined ? [] : [memberNumber(ofport, vid)]
+      const ofport = ofports.get(name)
+      if (ofport === undefined) return []
+      const number = memberNumber(ofport, vid)
+      if (physical.has(name)) outside.add(number)
+      return [number]
     })
     members.set(vni, new Set(numbers))
     elsewhere.set(vni, new Set(macs.map(({ mac }) => mac)))
@@ -43,9 +53,13 @@ export function stationsOf(
       const match = decodeMatch(flow.match)
       const vni = match[register.network] as number
       const mac = formatMac(match.eth_dst as number)
-      const isHere = members.get(vni)?.has(memberOf(flow.instructions)) === true
-      if (isHere && !elsewhere.get(vni)?.has(mac)) found.push({ vni, mac })
-      else bridge.flows.remove(flow, removedReason.delete, journal)
+      const member = memberOf(flow.instructions)
+      const count = (counts.get(vni) ?? 0) + 1
+      counts.set(vni, count)
+      const isHere = members.get(vni)?.has(member) === true && count <= MOST_LEARNED
+      if (isHere && !elsewhere.get(vni)?.has(mac)) {
+        if (!outside.has(member)) found.push({ vni, mac })
+      } else bridge.flows.remove(flow, removedReason.delete, journal)
     }
   })
   return found

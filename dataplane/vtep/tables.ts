@@ -5,7 +5,7 @@
  *                (network, port)   (tags, MTU)           (ARP, ND) (a VTEP's MACs)   └─ group: flood ──▲
  *
  * A group's bucket begins at the egress ACL with a port of its own. `learned` is filled by packets and asked by
- * remote. Neighbours: network-flows.ts and port-flows.ts write flows, backend.ts installs them.
+ * remote. Where guests may send a tag, `below` looks between classify and admit whether there is a second one. Neighbours: network-flows.ts and port-flows.ts write flows, backend.ts installs them.
  */
 import type { Action } from '../../southbound/openflow/action.ts'
 import { encodeFlow, type FlowBytes, flowKey } from '../../southbound/openflow/flow.ts'
@@ -27,6 +27,10 @@ export const table = {
   decide: 9,
   egress: 10,
   emit: 11,
+  /** What is below a tag that is lifted, of networks that take one: on from there to admit. */
+  below: 12,
+  /** Where drops of ports are shown. */
+  shown: 13,
 } as const
 
 /** All are 0 when a frame enters, and set by flows only. */
@@ -41,6 +45,10 @@ export const register = {
   destination: 'reg3',
   /** Bit 0: larger than the network's MTU. */
   oversize: 'reg4',
+  /** The tag that is taken off to look below it, whole. */
+  lifted: 'reg5',
+  /** Of a dropped frame whose it is and why: `shownNumber`. */
+  shown: 'reg6',
 } as const
 
 /** ofport of the tunnel; ports of guests have lower ones. */
@@ -64,7 +72,15 @@ export interface DropOf {
   readonly reason: string
 }
 
+/** A binding to a VID, of which a flow counts the frames from or to the guest. */
+export interface CountOf {
+  readonly port: string
+  readonly vid: number
+  readonly side: 'from' | 'to'
+}
+
 export interface PlannedFlow extends FlowBytes {
+  readonly count?: CountOf | undefined
   readonly drop: DropOf | undefined
 }
 
@@ -76,6 +92,7 @@ export interface Doing {
   readonly apply?: readonly Action[]
   readonly goto?: number
   readonly drop?: DropOf
+  readonly count?: CountOf
 }
 
 /** Adds a flow; one of the same identity that is there already stays. Nothing to do: a drop. */
@@ -84,13 +101,17 @@ export function emit(
   table_id: number,
   priority: number,
   match: Match,
-  { apply, goto, drop }: Doing = {},
+  { apply, goto, drop, count }: Doing = {},
 ): void {
   const instructions: Instruction[] = []
+  if (drop?.port !== undefined) {
+    const actions = [set(register.shown, shownNumber(drop)), resubmit(table.shown)]
+    instructions.push({ kind: 'apply_actions', actions })
+  }
   if (apply !== undefined) instructions.push({ kind: 'apply_actions', actions: apply })
   if (goto !== undefined) instructions.push({ kind: 'goto_table', table_id: goto })
   const cookie = drop === undefined ? 0n : cookieOf(drop)
-  const flow = { ...encodeFlow({ table_id, priority, cookie, match, instructions }), drop }
+  const flow = { ...encodeFlow({ table_id, priority, cookie, match, instructions }), drop, count }
   const key = flowKey(flow)
   if (!flows.has(key)) flows.set(key, flow)
 }
@@ -106,6 +127,9 @@ export const resubmit = (table_id: number): Action => ({
   table_id,
 })
 export const group = (group_id: number): Action => ({ kind: 'group', group_id })
+
+/** Tells drops of ports apart, in 32 bits. */
+export const shownNumber = (drop: DropOf): number => Number(cookieOf(drop) & 0xffff_ffffn)
 
 /** FNV-1a of who and why: a flow whose drops mean something else is another one. */
 function cookieOf({ port, vni, reason }: DropOf): bigint {

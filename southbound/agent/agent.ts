@@ -35,7 +35,7 @@ export interface AgentOptions {
   readonly storage?: Storage | undefined
   /**
    * The database was empty because it is new, not because it was emptied: nothing on the host is
-   * touched until a Logical_Switch is written, so that a lost database does not end networks.
+   * touched until a Logical_Switch or a bridge is written, so that a lost database does not end networks.
    */
   readonly isNew?: boolean | undefined
   /** A pass at least so often, ms; default 5,000. */
@@ -77,8 +77,9 @@ export class Agent {
     this.#isHeld = options.isNew === true
     const { storage, log, backend } = options
     const changed = () => this.#schedule(GATHER_MS)
+    const failed = (error: Error) => log.warn({ error: error.message }, 'paths cannot be probed')
     const { probe } = backend
-    this.#paths = probe && pathMtus({ probe, clock: this.#clock, changed })
+    this.#paths = probe && pathMtus({ probe, clock: this.#clock, changed, failed })
     this.database = new OvsdbServer(hardwareVtep, { log, ...(storage && { storage }) })
     this.#announce(options.tunnelIp)
   }
@@ -88,11 +89,11 @@ export class Agent {
     this.#undo.push(
       this.database.onCommit((changes) => {
         if (this.#isWriting) return
-        if (changes.some(({ table }) => table === 'Logical_Switch')) this.#isHeld = false
+        if (this.#isHeld && this.#asks(changes.map(({ table }) => table))) this.#isHeld = false
         this.#schedule(GATHER_MS)
       }),
     )
-    await this.#pass()
+    await this.#run()
     const { eventMs = 500 } = this.#options
     const since = () => this.#clock.now() - this.#lastPass
     this.#undo.push(
@@ -116,6 +117,14 @@ export class Agent {
     this.database.close()
   }
 
+  /** Whether a change of these tables says what this host should be like. */
+  #asks(tables: readonly string[]): boolean {
+    if (tables.includes('Logical_Switch')) return true
+    if (!tables.includes('Physical_Switch')) return false
+    const { bridges } = readRows(this.#table, this.#options.name).desired
+    return bridges.some(({ isOurs }) => isOurs)
+  }
+
   readonly #table: Tables = (name) => this.database.table(name)
 
   /** The earliest wish counts. */
@@ -127,16 +136,22 @@ export class Agent {
     this.#cancel = this.#clock.after(inMs, () => {
       this.#due = Number.POSITIVE_INFINITY
       if (this.#running) return this.#schedule(GATHER_MS)
-      this.#running = this.#pass()
+      this.#run()
         .catch((error: Error) => {
           if (this.#stop.signal.aborted) return
           this.#options.log.warn({ error: error.message }, 'the host cannot be read')
         })
-        .finally(() => {
-          this.#running = undefined
-          this.#schedule(this.#options.auditMs ?? 5000)
-        })
+        .finally(() => this.#schedule(this.#options.auditMs ?? 5000))
     })
+  }
+
+  /** A pass while which none begins: two would make the same thing twice. */
+  #run(): Promise<void> {
+    const pass = this.#pass().finally(() => {
+      this.#running = undefined
+    })
+    this.#running = pass.catch(() => {})
+    return pass
   }
 
   async #pass(): Promise<void> {

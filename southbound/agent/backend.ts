@@ -39,6 +39,7 @@ export interface Report {
   /** MACs of guests here. */
   readonly localMacs: readonly { readonly vni: number; readonly mac: string }[]
   readonly drops: readonly Drop[]
+  readonly shown: readonly ShownDrop[]
   /** What somebody else had changed since the last time and was put right. */
   readonly repairs: readonly Repair[]
   /** How many things were changed because rows asked for it. */
@@ -52,8 +53,13 @@ export interface SeenPort {
   readonly ifaceId: string | undefined
   readonly mtuBytes: number
   readonly isUp: boolean
+  /** Of a bridge: the physical network that it leads to, and which of it and its uplinks has the MTU. */
+  readonly physicalNetwork?: string | undefined
+  readonly narrowest?: string | undefined
   /** From and to the guest. */
   readonly traffic: Traffic
+  /** Of its bindings to VIDs, by VID. */
+  readonly tagged?: ReadonlyMap<number, Traffic> | undefined
 }
 
 export interface Traffic {
@@ -69,6 +75,17 @@ export interface Drop {
   readonly vni?: number
   readonly reason: string
   readonly packets: number
+}
+
+/** A frame that was dropped: the last one, or one of the last 5 s where there are many. */
+export interface ShownDrop {
+  readonly port: string
+  /** End of the key `weft-last-drop-`. */
+  readonly reason: string
+  /** ISO 8601. */
+  readonly at: string
+  /** Its size (`frameBytes`) and header fields by their OpenFlow names, as far as they were seen. */
+  readonly frame: Readonly<Record<string, string | number>>
 }
 
 export interface Repair {

@@ -3,15 +3,22 @@
  * rows.ts writes it, a back end (backend.ts) makes it so. All texts in it were checked: MACs are six
  * lower-case pairs, addresses are addresses, so that a back end may put them on a command line.
  */
+import type { PhysicalBridge } from './physical-bridge.ts'
 
 export interface Desired {
   readonly networks: readonly Network[]
+  /** Bridges to physical networks, sorted by name. A Member may name one as its interface. */
+  readonly bridges: readonly PhysicalBridge[]
 }
 
-/** One Logical_Switch that has a tunnel_key. */
+/** What networks without VXLAN have in place of a VNI: more than this. */
+export const MAX_VNI = 0xff_ff_ff
+
+/** One Logical_Switch that has a tunnel_key, or `weft-number`. */
 export interface Network {
+  /** Its tunnel_key; of a network without, MAX_VNI and its number. */
   readonly vni: number
-  /** The address of our own VTEP; undefined: the network stays on this host. */
+  /** The address of our own VTEP; undefined: the network has no VXLAN here. */
   readonly local: string | undefined
   /** What guests may send; undefined: what the underlay carries. */
   readonly mtuBytes: number | undefined
@@ -19,8 +26,8 @@ export interface Network {
   readonly flood: readonly string[]
   /** Whether unicast to a MAC that no row names goes to the flood list. */
   readonly floodsUnknown: boolean
-  /** Whether tagged frames may pass. */
-  readonly vlanTransparent: boolean
+  /** Whether tagged frames may pass; `qinq`: with two tags. */
+  readonly vlanTransparent: boolean | 'qinq'
   /** Sorted by MAC. */
   readonly macs: readonly RemoteMac[]
   /** Sorted by interface and VID. */

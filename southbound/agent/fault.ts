@@ -10,6 +10,7 @@ export type Subject =
   | { readonly kind: 'network'; readonly uuid?: string; readonly vni?: number }
   | { readonly kind: 'port'; readonly name: string }
   | { readonly kind: 'acl'; readonly uuid: string }
+  | { readonly kind: 'bridge'; readonly name: string }
 
 export interface Fault {
   readonly code: FaultCode
@@ -30,6 +31,7 @@ export const faults = {
   ],
   kernel_refused: ['the kernel refused', 'unspecified_fault'],
   tunnel_key_missing: ['Logical_Switch has no tunnel_key', 'unspecified_fault'],
+  number_invalid: ['weft-number is no number from 1 to 2097151', 'unspecified_fault'],
   tunnel_key_invalid: ['tunnel_key is no VNI (1 to 16777215)', 'unspecified_fault'],
   tunnel_key_taken: ['another Logical_Switch has this tunnel_key', 'unspecified_fault'],
   mtu_invalid: ['weft-mtu is no size in bytes (68 to 65535)', 'unspecified_fault'],
@@ -50,6 +52,22 @@ export const faults = {
   acl_unbound: ['acl_bindings has a VLAN that vlan_bindings lacks', 'invalid_ACL_binding'],
   anti_spoofing_unenforced: ['ACLs need nftables with the bridge family', 'invalid_ACL_binding'],
   acl_entry_invalid: ['this combination of fields cannot be matched', 'invalid_acl_entry'],
+  bridge_invalid: ['the key asks for no bridge that can be', ''],
+  bridge_taken: ['a device of that name exists, and the agent has not made it', ''],
+  bridge_missing: ['the host has no bridge of its own with the name that it offers', ''],
+  bridge_mtu_too_small: ['the bridge carries less than the network needs', 'unspecified_fault'],
+  uplink_missing: ['there is no interface of the name of an uplink', ''],
+  uplink_taken: ['an uplink has an address, or belongs to another bridge', ''],
+  uplinks_loop: ['a Linux bridge with two uplinks is a loop; the first is used', ''],
+  fdb_overfull: [
+    'an interface taught its network more MACs than are kept; they are forgotten',
+    'unspecified_fault',
+  ],
+  local_macs_overfull: [
+    'more MACs are here than are reported as Ucast_Macs_Local',
+    'mac_table_exhaustion',
+  ],
+  trunk_unenforced: ['the VIDs of a bridge need nftables with the bridge family', ''],
 } as const satisfies Record<string, readonly [sentence: string, column: string]>
 
 export type FaultCode = keyof typeof faults

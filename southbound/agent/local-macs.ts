@@ -1,15 +1,42 @@
 /**
  * Ucast_Macs_Local and Mcast_Macs_Local: what other VTEPs are to send here. Both tables are the
  * agent's: rows that nothing was seen for go. As ovs-vtep does, networks without a port here have
- * none: these rows would keep their Logical_Switch from being deleted. Neighbour: report.ts.
+ * none: these rows would keep their Logical_Switch from being deleted. Guests may make MACs up: of a network so many are
+ * told and no more, those that are told already first. Neighbour: report.ts.
  */
 import { type Operation, operations } from '../ovsdb/operation.ts'
 import { hardwareVtep } from '../ovsdb/schemas/hardware-vtep.ts'
 import type { Report } from './backend.ts'
+import type { Fault } from './fault.ts'
 import type { Reading, Tables } from './rows.ts'
 
 const { deleteRows, insert } = operations(hardwareVtep)
+/** Of a network on this host: more guests than a host has. */
+export const MOST_LOCAL_MACS = 2048
 const ENCAPSULATION = 'vxlan_over_ipv4'
+
+/** As many of what was seen as are told of each network, and the networks that have more. */
+export function boundLocalMacs(
+  table: Tables,
+  { switches }: Reading,
+  seen: Report['localMacs'],
+): { readonly localMacs: Report['localMacs']; readonly faults: readonly Fault[] } {
+  const groups = Map.groupBy(seen, ({ vni }) => vni)
+  if (![...groups.values()].some(({ length }) => length > MOST_LOCAL_MACS))
+    return { localMacs: seen, faults: [] }
+  const told = new Set(
+    [...table('Ucast_Macs_Local').values()].map((row) => `${row.logical_switch} ${row.MAC}`),
+  )
+  const faults: Fault[] = []
+  const localMacs = [...groups].flatMap(([vni, of]) => {
+    if (of.length <= MOST_LOCAL_MACS) return of
+    const subject = { kind: 'network', vni } as const
+    faults.push({ code: 'local_macs_overfull', subject, detail: `${MOST_LOCAL_MACS} are told` })
+    const isTold = ({ mac }: { mac: string }) => told.has(`${switches.get(vni)} ${mac}`)
+    return [...of.filter(isTold), ...of.filter((each) => !isTold(each))].slice(0, MOST_LOCAL_MACS)
+  })
+  return { localMacs, faults }
+}
 
 export function localMacOperations(
   table: Tables,

@@ -8,7 +8,7 @@ export interface ConfigKey {
   readonly table: 'Global' | 'Physical_Switch' | 'Physical_Port' | 'Logical_Switch'
   /** Where it ends with `*`: a family of keys. */
   readonly key: string
-  readonly writer: 'controller' | 'agent'
+  readonly writer: 'controller' | 'agent' | 'operator'
   readonly meaning: string
 }
 
@@ -19,9 +19,11 @@ export const keys = {
   found: 'weft-found',
   mtu: 'weft-mtu',
   mtuSeen: 'weft-mtu-seen',
+  narrowest: 'weft-narrowest',
   link: 'weft-link',
   fault: 'weft-fault',
   dropped: 'weft-dropped-',
+  lastDrop: 'weft-last-drop-',
   unknownUnicast: 'weft-unknown-unicast',
   vlanTransparent: 'weft-vlan-transparent',
   backend: 'weft-backend',
@@ -31,6 +33,11 @@ export const keys = {
   pathMtu: 'weft-path-mtu-',
   repairs: 'weft-repairs',
   lastRepair: 'weft-last-repair',
+  bridge: 'weft-bridge-',
+  bridgeSeen: 'weft-seen-bridge-',
+  offers: 'weft-offers',
+  physicalNetwork: 'weft-physical-network',
+  number: 'weft-number',
 } as const
 
 type Writer = ConfigKey['writer']
@@ -61,6 +68,15 @@ const tables: Readonly<Record<ConfigKey['table'], Rows>> = {
       'how many things somebody changed behind our back and were put right, since the agent started',
     ],
     [keys.lastRepair]: ['agent', 'the last ones: time, thing, what it was'],
+    [`${keys.bridge}*`]: [
+      'controller',
+      'a bridge to be made, by its name: `uplinks=eth1 mtu=9000 vids=7,100-199 physical-network=office`, each word only where there is such a thing',
+    ],
+    [`${keys.bridgeSeen}*`]: ['agent', 'of such a bridge: `ok`, or why it is not as asked'],
+    [keys.offers]: [
+      'operator',
+      "physical networks that bridges of the host's own lead to: `office:br0,…`; such a bridge is joined and otherwise left as it is",
+    ],
     [keys.fault]: ['agent', 'what is wrong with the host'],
   },
   Physical_Port: {
@@ -69,22 +85,41 @@ const tables: Readonly<Record<ConfigKey['table'], Rows>> = {
       'the uuid in the ifalias of the interface: the port of the model that it wants to be',
     ],
     [keys.found]: ['agent', '`true`: the agent made this row, and removes it with the interface'],
-    [keys.mtuSeen]: ['agent', 'MTU of the interface, bytes'],
+    [keys.mtuSeen]: [
+      'agent',
+      'MTU of the interface, bytes; of a bridge the least of it and its uplinks',
+    ],
+    [keys.narrowest]: ['agent', 'of a bridge: which of them has it'],
     [keys.link]: ['agent', '`up` or `down`'],
+    [keys.physicalNetwork]: [
+      'agent',
+      'the physical network that the port leads to: of a bridge, whose bindings name its VLANs; on a device without Weft the operator may write it',
+    ],
     [keys.fault]: ['agent', 'why its bindings are not realized as asked'],
     [`${keys.dropped}*`]: [
       'agent',
-      'frames dropped: `in-SEQUENCE`, `out-SEQUENCE` by that ACL entry, `vlan` for their tag, `mtu_exceeded` (`switch` alone); `vid-VID-` before it of that binding',
+      'frames dropped: `in-SEQUENCE`, `out-SEQUENCE` by that ACL entry, `vlan` for their tag, `mtu_exceeded`; `vid-VID-` before it of that binding',
+    ],
+    [`${keys.lastDrop}*`]: [
+      'agent',
+      'one of them, at most every 5 s, by `in`, `out`, `vlan`, `mtu_exceeded` (`vid-VID-` as above): JSON of its time, bytes and header fields by their OpenFlow names',
     ],
   },
   Logical_Switch: {
     [keys.mtu]: ['controller', 'MTU of the network, bytes; without it what the underlay carries'],
     [keys.mtuSeen]: ['agent', 'MTU of its VXLAN device, bytes'],
+    [keys.number]: [
+      'controller',
+      'of a network without tunnel_key: its number among those, 1 to 2097151',
+    ],
     [keys.unknownUnicast]: [
       'controller',
       '`drop`: unicast to a MAC that no row names is not flooded to VTEPs',
     ],
-    [keys.vlanTransparent]: ['controller', '`true`: tagged frames pass'],
+    [keys.vlanTransparent]: [
+      'controller',
+      '`true`: frames with one VLAN tag pass, `qinq`: with two',
+    ],
     [keys.fault]: ['agent', 'why it is not realized as asked'],
     [`${keys.dropped}*`]: [
       'agent',

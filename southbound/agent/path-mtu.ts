@@ -7,7 +7,7 @@
 import { isIPv4 } from 'node:net'
 import type { Clock } from '../wire/clock.ts'
 import type { Report } from './backend.ts'
-import { type Desired, vtepsOf } from './desired.ts'
+import { type Desired, type Network, vtepsOf } from './desired.ts'
 
 /** Whether an IP packet of `bytes` gets to the VTEP and back. */
 export type Probe = (
@@ -18,7 +18,7 @@ export type Probe = (
 ) => Promise<boolean>
 
 export interface PathMtus {
-  /** Bytes of the largest IP packet that passes, at most what is needed; 0: none is answered. By VTEP. */
+  /** Bytes of the largest IP packet that passes, at most what is needed; 0: no probe of any size is answered. By VTEP. */
   readonly found: ReadonlyMap<string, number>
   /** Who is to be probed from now on; who is new, or needs another size than before, at once. */
   want(needs: Needs): void
@@ -37,6 +37,8 @@ export interface PathMtuOptions {
   readonly clock: Clock
   /** Something else was found. */
   readonly changed: () => void
+  /** A probe could not be made at all; it is tried again in the next round. */
+  readonly failed: (error: Error) => void
 }
 
 /** A round is this long for each VTEP, and within these bounds: 1,200 VTEPs are asked once a minute. */
@@ -45,23 +47,31 @@ const [EACH_MS, LEAST_MS, MOST_MS] = [50, 3000, 60_000]
 const SEARCH_MS = 60_000
 /** VTEPs that are probed at the same time, and sizes that are tried at the same time. */
 const [TOGETHER, WAYS] = [8, 16]
+/** Of a VLAN tag of a guest, which rides inside the tunnel. */
+const TAG_BYTES = 4
 /** RFC 791: every link carries it. */
-const SMALLEST = 68
+export const SMALLEST = 68
 
-/** What VXLAN adds to the MTU of a network, outer Ethernet left out. */
+/** With what VXLAN and tags of guests add to the MTU of a network, outer Ethernet left out. */
 export function needsOf(desired: Desired, local: string | undefined, report: Report): Needs {
   const mtus = new Map(report.networks.map(({ vni, mtuBytes }) => [vni, mtuBytes]))
   const bytes = new Map<string, number>()
   for (const network of desired.networks) {
     const mtuBytes = mtus.get(network.vni)
     if (mtuBytes === undefined || network.local === undefined) continue
-    const size = mtuBytes + (isIPv4(network.local) ? 50 : 70)
+    const size = mtuBytes + tagsOf(network) * TAG_BYTES + (isIPv4(network.local) ? 50 : 70)
     for (const vtep of vtepsOf(network)) bytes.set(vtep, Math.max(size, bytes.get(vtep) ?? 0))
   }
   return { local, underlayMtuBytes: report.underlay?.mtuBytes, bytes }
 }
 
-export function pathMtus({ probe, clock, changed }: PathMtuOptions): PathMtus {
+/** Tags that a frame of the network may have. */
+function tagsOf({ vlanTransparent }: Pick<Network, 'vlanTransparent'>): number {
+  if (vlanTransparent === 'qinq') return 2
+  return vlanTransparent ? 1 : 0
+}
+
+export function pathMtus({ probe, clock, changed, failed }: PathMtuOptions): PathMtus {
   const stop = new AbortController()
   const found = new Map<string, number>()
   const searchedAt = new Map<string, number>()
@@ -108,8 +118,8 @@ export function pathMtus({ probe, clock, changed }: PathMtuOptions): PathMtus {
     isRunning = true
     isOverdue = false
     void round()
-      .catch((error: unknown) => {
-        if (!stop.signal.aborted) throw error
+      .catch((error: Error) => {
+        if (!stop.signal.aborted) failed(error)
       })
       .finally(() => {
         isRunning = false
@@ -127,7 +137,11 @@ export function pathMtus({ probe, clock, changed }: PathMtuOptions): PathMtus {
       const before = needs
       needs = next
       for (const remote of found.keys()) {
-        if (next.bytes.has(remote) && next.local === before.local) continue
+        const [now = Number.POSITIVE_INFINITY, then = 0] = [next.bytes, before.bytes].map((bytes) =>
+          bytes.get(remote),
+        )
+        // What was found for less says nothing about more.
+        if (now <= then && next.local === before.local) continue
         found.delete(remote)
         searchedAt.delete(remote)
       }
@@ -143,22 +157,35 @@ export function pathMtus({ probe, clock, changed }: PathMtuOptions): PathMtus {
   }
 }
 
-/** The largest size up to `most` that passes, by a search of sixteen sizes at a time; 0: not even the smallest. */
+/**
+ * The largest size up to `most` that passes, by a search of sixteen sizes at a time; 0: not even the smallest.
+ * @param guesses sizes that it may well be: tried first, each with one byte more
+ */
 export async function largest(
   passes: (bytes: number) => Promise<boolean>,
   most: number,
+  guesses: readonly number[] = [],
 ): Promise<number> {
   if (!(await passes(SMALLEST))) return 0
   let low = SMALLEST
   let high = most
+  let sizes = [...new Set(guesses.flatMap((size) => [size, size + 1]))]
+    .filter((size) => size > low && size <= high)
+    .sort((a, b) => a - b)
   while (low < high) {
-    const step = Math.max(1, Math.ceil((high - low) / WAYS))
-    const sizes: number[] = []
-    for (let size = low + step; size <= high; size += step) sizes.push(size)
+    if (sizes.length === 0) sizes = grid(low, high)
     const passed = await Promise.all(sizes.map(passes))
     const last = passed.lastIndexOf(true)
     high = last + 1 < sizes.length ? (sizes[last + 1] ?? high) - 1 : high
     low = last < 0 ? low : (sizes[last] ?? low)
+    sizes = []
   }
   return low
+}
+
+function grid(low: number, high: number): number[] {
+  const step = Math.max(1, Math.ceil((high - low) / WAYS))
+  const sizes: number[] = []
+  for (let size = low + step; size <= high; size += step) sizes.push(size)
+  return sizes
 }

@@ -5,9 +5,9 @@
  */
 import { type Operation, operations } from '../ovsdb/operation.ts'
 import { hardwareVtep, type VtepRow } from '../ovsdb/schemas/hardware-vtep.ts'
-import type { Report, SeenPort } from './backend.ts'
+import type { Report, SeenPort, Traffic } from './backend.ts'
 import { type Fault, faults, formatFault } from './fault.ts'
-import { localMacOperations } from './local-macs.ts'
+import { boundLocalMacs, localMacOperations } from './local-macs.ts'
 import { configKeys, keys } from './other-config.ts'
 import type { Reading, Tables } from './rows.ts'
 
@@ -29,13 +29,22 @@ type Config = Readonly<Record<string, string>>
 /** @param name of the Physical_Switch that is this host; its row and a Global row exist */
 export function reportOperations(table: Tables, name: string, told: Told): Operation[] {
   const { report, reading, repairs, nextCfg } = told
-  const all = [...reading.faults, ...report.faults]
+  const { localMacs, faults: overfull } = boundLocalMacs(table, reading, report.localMacs)
+  const all = [...reading.faults, ...report.faults, ...overfull]
+  // By what they are about, so that a pass of many ports does not go through all for each.
+  const faultsOf = bySubject(all)
+  const drops = report.drops.filter(({ packets }) => packets > 0)
+  const dropsOfPort = Map.groupBy(drops, ({ port }) => port)
+  const dropsOfVni = Map.groupBy(drops, ({ vni }) => vni)
+  const shownOfPort = Map.groupBy(report.shown, ({ port }) => port)
+  const sizes = new Map(report.networks.map(({ vni, mtuBytes }) => [vni, mtuBytes]))
   const ops: Operation[] = []
   const host = [...table('Physical_Switch').values()].find((row) => row.name === name)
   const [global] = table('Global').values()
   if (!host || !global) return ops
   config('Global', global, nextCfg === undefined ? {} : { [keys.curCfg]: nextCfg })
   const hostFaults = all.filter(({ subject }) => subject.kind === 'host')
+  const vnis = new Map([...reading.switches].map(([vni, uuid]) => [uuid, vni]))
   config('Physical_Switch', host, {
     [keys.backend]: told.backend,
     [keys.capabilities]: report.capabilities.join(' '),
@@ -46,6 +55,7 @@ export function reportOperations(table: Tables, name: string, told: Told): Opera
     [keys.repairs]: `${repairs.count}`,
     [keys.lastRepair]: repairs.last,
     [keys.fault]: texts(hostFaults),
+    ...bridgesOf(reading, all),
     ...Object.fromEntries(
       [...told.paths].map(([vtep, bytes]) => [`${keys.pathMtu}${vtep}`, `${bytes}`]),
     ),
@@ -56,12 +66,11 @@ export function reportOperations(table: Tables, name: string, told: Told): Opera
   for (const row of table('Logical_Switch').values()) networkOperations(row)
   portOperations(host)
   for (const row of table('ACL_entry').values()) {
-    const of = all.filter(({ subject }) => subject.kind === 'acl' && subject.uuid === row._uuid)
-    status(row, 'acle_fault_status', of, (columns) =>
+    status(row, 'acle_fault_status', faultsOf(`acl ${row._uuid}`), (columns) =>
       update('ACL_entry', row._uuid, { acle_fault_status: columns }),
     )
   }
-  return [...ops, ...localMacOperations(table, reading, report)]
+  return [...ops, ...localMacOperations(table, reading, { ...report, localMacs })]
 
   function config(
     of: 'Global' | 'Physical_Switch' | 'Physical_Port' | 'Logical_Switch',
@@ -83,18 +92,15 @@ export function reportOperations(table: Tables, name: string, told: Told): Opera
   }
 
   function networkOperations(row: VtepRow<'Logical_Switch'>): void {
-    const vni = row.tunnel_key
-    const isRealized = vni !== undefined && reading.switches.get(vni) === row._uuid
-    const of = all.filter(
-      ({ subject }) =>
-        subject.kind === 'network' &&
-        (subject.uuid === row._uuid || (isRealized && subject.vni === vni)),
-    )
-    const seen = report.networks.find((network) => isRealized && network.vni === vni)
+    const vni = vnis.get(row._uuid)
+    const mtuBytes = vni === undefined ? undefined : sizes.get(vni)
     config('Logical_Switch', row, {
-      [keys.mtuSeen]: seen && `${seen.mtuBytes}`,
-      [keys.fault]: texts(of),
-      ...dropsOf((drop) => isRealized && drop.vni === vni),
+      [keys.mtuSeen]: mtuBytes === undefined ? undefined : `${mtuBytes}`,
+      [keys.fault]: texts([
+        ...faultsOf(`network ${row._uuid}`),
+        ...(vni === undefined ? [] : faultsOf(`network ${vni}`)),
+      ]),
+      ...dropsOf(vni === undefined ? [] : dropsOfVni.get(vni)),
     })
   }
 
@@ -109,7 +115,7 @@ export function reportOperations(table: Tables, name: string, told: Told): Opera
         ops.push(mutate('Physical_Switch', _uuid, 'ports', 'delete', [row._uuid]))
         continue
       }
-      const of = all.filter(({ subject }) => subject.kind === 'port' && subject.name === row.name)
+      const of = faultsOf(`port ${row.name}`)
       const found = row.other_config[keys.found]
       config('Physical_Port', row, {
         ...configOf(port),
@@ -136,33 +142,79 @@ export function reportOperations(table: Tables, name: string, told: Told): Opera
       [keys.ifaceId]: port.ifaceId,
       [keys.mtuSeen]: `${port.mtuBytes}`,
       [keys.link]: port.isUp ? 'up' : 'down',
-      ...dropsOf((drop) => drop.port === port.name),
+      [keys.physicalNetwork]: port.physicalNetwork,
+      [keys.narrowest]: port.narrowest,
+      ...dropsOf(dropsOfPort.get(port.name)),
+      ...lastDropsOf(port.name),
     }
   }
 
-  function dropsOf(test: (drop: Report['drops'][number]) => boolean): Record<string, string> {
-    const found = report.drops.filter((drop) => drop.packets > 0 && test(drop))
+  function dropsOf(found: Report['drops'] = []): Record<string, string> {
     return Object.fromEntries(
       found.map(({ reason, packets }) => [`${keys.dropped}${reason}`, `${packets}`]),
     )
   }
 
-  /** Of the untagged binding: a tap's own counters are all that there is. */
-  function trafficOperations(row: VtepRow<'Physical_Port'>, { traffic }: SeenPort): void {
-    const uuid = row.vlan_stats[0]
-    const before = uuid === undefined ? undefined : table('Logical_Binding_Stats').get(uuid)
-    if (row.vlan_bindings[0] === undefined) {
-      if (uuid !== undefined) ops.push(update('Physical_Port', row._uuid, { vlan_stats: {} }))
-    } else if (!before) {
-      const name = `stats_${row._uuid.replaceAll('-', '_')}`
-      ops.push(insert('Logical_Binding_Stats', traffic, name))
-      ops.push(update('Physical_Port', row._uuid, { vlan_stats: { 0: name } }))
-    } else if (
-      Object.entries(traffic).some(([key, n]) => before[key as keyof typeof traffic] !== n)
-    ) {
-      ops.push(update('Logical_Binding_Stats', before._uuid, traffic))
+  function lastDropsOf(port: string): Record<string, string> {
+    const found = shownOfPort.get(port) ?? []
+    return Object.fromEntries(
+      found.map(({ reason, at, frame }) => [
+        `${keys.lastDrop}${reason}`,
+        JSON.stringify({ at, ...frame }),
+      ]),
+    )
+  }
+
+  /** Of each binding: the untagged one has the interface's own counters, those of VIDs theirs where the host has such. */
+  function trafficOperations(row: VtepRow<'Physical_Port'>, port: SeenPort): void {
+    const vlan_stats: Record<string, string> = {}
+    for (const vid of Object.keys(row.vlan_bindings)) {
+      const traffic = vid === '0' ? port.traffic : port.tagged?.get(Number(vid))
+      if (!traffic) continue
+      const uuid = row.vlan_stats[vid]
+      const before = uuid === undefined ? undefined : table('Logical_Binding_Stats').get(uuid)
+      vlan_stats[vid] = before?._uuid ?? `stats_${row._uuid.replaceAll('-', '_')}_${vid}`
+      if (!before) ops.push(insert('Logical_Binding_Stats', traffic, vlan_stats[vid]))
+      else if (Object.entries(traffic).some(([key, n]) => before[key as keyof Traffic] !== n))
+        ops.push(update('Logical_Binding_Stats', before._uuid, traffic))
+    }
+    const vids = new Set([...Object.keys(vlan_stats), ...Object.keys(row.vlan_stats)])
+    if ([...vids].some((vid) => vlan_stats[vid] !== row.vlan_stats[vid]))
+      ops.push(update('Physical_Port', row._uuid, { vlan_stats }))
+  }
+}
+
+/** Faults by `kind name`; a network's by uuid, by VNI, or by both. */
+function bySubject(all: readonly Fault[]): (key: string) => readonly Fault[] {
+  const found = new Map<string, Fault[]>()
+  for (const fault of all) {
+    const { subject } = fault
+    const names: readonly (string | number | undefined)[] =
+      subject.kind === 'network'
+        ? [subject.uuid, subject.vni]
+        : [subject.kind === 'acl' ? subject.uuid : subject.kind === 'host' ? '' : subject.name]
+    for (const name of names) {
+      if (name === undefined) continue
+      const key = `${subject.kind} ${name}`
+      const of = found.get(key)
+      if (of) of.push(fault)
+      else found.set(key, [fault])
     }
   }
+  return (key) => found.get(key) ?? []
+}
+
+/** Of each bridge that was asked for, `ok` or its faults. */
+function bridgesOf({ desired }: Reading, all: readonly Fault[]): Record<string, string> {
+  const found = new Map(desired.bridges.map(({ name }) => [name, [] as Fault[]]))
+  for (const fault of all) {
+    const { subject } = fault
+    if (subject.kind !== 'bridge') continue
+    found.set(subject.name, [...(found.get(subject.name) ?? []), fault])
+  }
+  return Object.fromEntries(
+    [...found].map(([name, of]) => [`${keys.bridgeSeen}${name}`, texts(of) || 'ok']),
+  )
 }
 
 /** The row's keys with ours in place of what was ours before; undefined: nothing changes. */

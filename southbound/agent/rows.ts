@@ -6,9 +6,17 @@
 import { BlockList, isIP, SocketAddress } from 'node:net'
 import type { HardwareVtep, VtepRow } from '../ovsdb/schemas/hardware-vtep.ts'
 import type { ServerRow } from '../ovsdb/server.ts'
-import type { AclEntry, Desired, Member, Network, RemoteMac } from './desired.ts'
+import {
+  type AclEntry,
+  type Desired,
+  MAX_VNI,
+  type Member,
+  type Network,
+  type RemoteMac,
+} from './desired.ts'
 import type { Fault, FaultCode } from './fault.ts'
 import { keys } from './other-config.ts'
+import { bridgesOf } from './physical-bridge.ts'
 
 type Table = keyof HardwareVtep['tables'] & string
 
@@ -26,7 +34,8 @@ export interface Reading {
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 const UNKNOWN_DST = 'unknown-dst'
-const MAX_VNI = 0xff_ff_ff
+/** Numbers of networks without VXLAN: with MAX_VNI they still fit a name and a MAC of ours. */
+const MAX_NUMBER = 2 ** 21 - 1
 /** Unspecified, loopback, group and broadcast addresses: no VTEP has them. */
 const NO_VTEP = { 4: new BlockList(), 6: new BlockList() } as const
 NO_VTEP[4].addSubnet('0.0.0.0', 8)
@@ -56,23 +65,23 @@ export function readRows(table: Tables, name: string): Reading {
   for (const row of sorted(table('Logical_Switch').values(), ({ _uuid }) => _uuid)) {
     const subject = { kind: 'network', uuid: row._uuid } as const
     const fault = (code: FaultCode, detail = '') => void faults.push({ code, subject, detail })
-    const vni = row.tunnel_key
-    if (vni === undefined) fault('tunnel_key_missing')
-    else if (vni < 1 || vni > MAX_VNI) fault('tunnel_key_invalid', `${vni}`)
-    else if (switches.has(vni)) fault('tunnel_key_taken', `${vni}`)
+    const vni = numberOf(row, fault)
+    if (vni === undefined) continue
+    if (switches.has(vni)) fault('tunnel_key_taken', `${vni}`)
     else {
       switches.set(vni, row._uuid)
-      const locate = locator(table, local, vni, fault)
+      const hasTunnel = vni <= MAX_VNI
+      const locate = locator(table, hasTunnel ? local : undefined, vni, fault)
       const config = row.other_config
       if (row.replication_mode === 'service_node') fault('service_node_unsupported')
       const groupMacs = multicast(table, groups.get(row._uuid) ?? [], locate, fault)
       networks.push({
         vni,
-        local,
+        local: hasTunnel ? local : undefined,
         mtuBytes: mtuOf(config[keys.mtu], fault),
         flood: groupMacs.find(({ mac }) => mac === UNKNOWN_DST)?.vteps ?? [],
         floodsUnknown: config[keys.unknownUnicast] !== 'drop',
-        vlanTransparent: config[keys.vlanTransparent] === 'true',
+        vlanTransparent: transparencyOf(config[keys.vlanTransparent]),
         macs: sorted(
           [
             ...unicast(macs.get(row._uuid) ?? [], locate, fault),
@@ -84,7 +93,24 @@ export function readRows(table: Tables, name: string): Reading {
       })
     }
   }
-  return { desired: { networks }, faults, local, switches }
+  const { bridges, wrong } = bridgesOf(host?.other_config ?? {})
+  for (const [name, detail] of wrong)
+    faults.push({ code: 'bridge_invalid', subject: { kind: 'bridge', name }, detail })
+  return { desired: { networks, bridges }, faults, local, switches }
+}
+
+function numberOf(
+  { tunnel_key, other_config }: VtepRow<'Logical_Switch'>,
+  fault: Report,
+): number | undefined {
+  const number = other_config[keys.number]
+  if (tunnel_key !== undefined) {
+    if (tunnel_key >= 1 && tunnel_key <= MAX_VNI) return tunnel_key
+    return void fault('tunnel_key_invalid', `${tunnel_key}`)
+  }
+  if (number === undefined) return void fault('tunnel_key_missing')
+  if (/^[1-9]\d{0,6}$/.test(number) && Number(number) <= MAX_NUMBER) return MAX_VNI + Number(number)
+  return void fault('number_invalid', number)
 }
 
 type Report = (code: FaultCode, detail?: string) => void
@@ -202,6 +228,10 @@ function aclOf(table: Tables, uuid: string | undefined): AclEntry[] {
   return rows
     .map(({ _uuid, _version, acle_fault_status, ...row }) => ({ ...row, uuid: _uuid }))
     .sort((a, b) => a.sequence - b.sequence || (a.uuid < b.uuid ? -1 : 1))
+}
+
+function transparencyOf(text: string | undefined): boolean | 'qinq' {
+  return text === 'qinq' ? text : text === 'true'
 }
 
 function mtuOf(text: string | undefined, fault: Report): number | undefined {

@@ -31,6 +31,10 @@ export interface ClientOptions extends JsonRpcOptions, ListenerOptions {
 export interface CallOptions {
   signal: AbortSignal
 }
+export interface MonitorOptions extends CallOptions {
+  /** The server's own schema (`getSchema`): what that lacks is not asked for, and has its default value in every row. */
+  present?: DatabaseSchema
+}
 
 /** What the handlers of the connection and the client share. */
 interface Shared {
@@ -161,9 +165,9 @@ export class OvsdbClient {
   async monitor<S extends DatabaseSchema, const R extends MonitorRequest<S>>(
     schema: S,
     request: R,
-    { signal }: CallOptions,
+    { signal, present }: MonitorOptions,
   ): Promise<Replica<S, R>> {
-    const watch = new Watch(schema, request, this.#onListenerError)
+    const watch = new Watch(schema, request, this.#onListenerError, present)
     const method = watch.conditional ? 'monitor_cond' : 'monitor'
     const started = await this.#start(watch, method, signal)
     this.#own.add(watch)

@@ -201,3 +201,9 @@ export function database<const T extends Tables>(
 ): DatabaseSchema<T> {
   return { name, version, ...(cksum === undefined ? {} : { cksum }), tables }
 }
+
+/** Whether a schema has this table, and this column in it. */
+export function hasColumn({ tables }: DatabaseSchema, table: string, column?: string): boolean {
+  const columns = Object.hasOwn(tables, table) ? tables[table]?.columns : undefined
+  return columns !== undefined && (column === undefined || Object.hasOwn(columns, column))
+}

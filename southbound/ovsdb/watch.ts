@@ -11,7 +11,7 @@ import { type ConditionInput, encodeWhere } from './operation.ts'
 import type { MonitorRequest, Replica } from './replica.ts'
 import { type AnyReplicaChange, type ReplicaStore, replicaStore } from './replica-store.ts'
 import { tableCodec } from './row-codec.ts'
-import type { DatabaseSchema } from './schema.ts'
+import { type DatabaseSchema, hasColumn } from './schema.ts'
 
 type Listener = (changes: readonly AnyReplicaChange[]) => void
 type Asked =
@@ -40,6 +40,8 @@ export class Watch {
   readonly #where = new Map<string, unknown[]>()
   readonly #followers = new Set<Follower>()
   readonly #onListenerError: (error: unknown) => void
+  /** Undefined: the server has all that was asked for. */
+  readonly #present: DatabaseSchema | undefined
   #lastId: string | undefined
   /** The version whose rows the server has sent. */
   #acknowledged = 0
@@ -49,9 +51,11 @@ export class Watch {
     schema: DatabaseSchema,
     request: Readonly<Record<string, Asked | undefined>>,
     onListenerError: (error: unknown) => void,
+    present?: DatabaseSchema,
   ) {
     this.schema = schema
     this.#onListenerError = onListenerError
+    this.#present = present
     for (const [table, asked] of Object.entries(request)) {
       if (asked === undefined) continue
       const { columns, where } = isColumns(asked) ? { columns: asked } : asked
@@ -81,9 +85,12 @@ export class Watch {
   /** `<monitor-requests>`. */
   requests(): Record<string, unknown> {
     const wire: Record<string, unknown> = {}
-    for (const [table, columns] of this.#columns) {
+    for (const [table, asked] of this.#columns) {
       const where = this.#where.get(table)
-      wire[table] = [where ? { columns, where } : { columns }]
+      const columns = asked.filter(
+        (column) => !this.#present || hasColumn(this.#present, table, column),
+      )
+      if (columns.length > 0) wire[table] = [where ? { columns, where } : { columns }]
     }
     return wire
   }

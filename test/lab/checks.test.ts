@@ -4,9 +4,14 @@
  */
 import { createServer, type Server } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
+import type { Host } from '../../controller/model/schema.ts'
 import { hub } from '../../dataplane/ports/hub.ts'
+import { arpClaims } from '../../topologies/lab/checks/arp.ts'
 import { type CheckResult, runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
 import { dropsOf } from '../../topologies/lab/checks/drops.ts'
+import { portSecurityClaims } from '../../topologies/lab/checks/port-security.ts'
+import { siteOf } from '../../topologies/lab/checks/site.ts'
+import { vtepClaims } from '../../topologies/lab/checks/vtep.ts'
 import { createWatch } from '../../topologies/lab/checks/watch.ts'
 import type { Lab, LabDocument } from '../../topologies/lab/lab.ts'
 import { guestsOf } from '../../topologies/lab/memory/guests.ts'
@@ -47,6 +52,7 @@ async function oneSegment(document: LabDocument): Promise<Lab> {
     url: await drops(() => ({})),
     controllerAddress: 0x7f000001,
     settleMs: 5,
+    physicalNetworks: new Map(),
     workloads: new Map(guests.map((guest) => [guest.name, guest])),
     underlay: {
       hosts: {
@@ -88,6 +94,35 @@ test('a site of one host and one tenant passes nothing that it cannot show', asy
   expect(row(results, 'VXLAN packet')).toMatchObject({
     passed: false,
     detail: expect.stringMatching(/^not applicable: no network has guests on two hosts/),
+  })
+}, 20_000)
+
+test('of a device nothing is claimed that it decides by itself, and the row says so', async () => {
+  const plain = documentOf(['h1 acme 11', 'h1 acme 12', 'h2 acme 13'])
+  const document: LabDocument = {
+    ...plain,
+    hosts: { ...plain.hosts, h1: { ...plain.hosts.h1, kind: 'vtep' } as Host },
+    lab: { hosts: { h1: { switch: 'ovs-vtep' } } },
+  }
+  const site = siteOf({ ...(await oneSegment(document)), backend: 'netns' })
+  const { refusals = [], leftOut } = portSecurityClaims(site)
+  expect(new Set(refusals.map(({ hostId }) => hostId))).toEqual(new Set(['h2']))
+  expect(leftOut).toEqual(['h1 (ovs-vtep): under which addresses guests send, the device decides'])
+  const [toH1] = vtepClaims(site).refusals ?? []
+  expect(toH1?.uncounted).toBe(
+    'h1 (ovs-vtep): vtep_unknown not counted, Open vSwitch drops in silence',
+  )
+  const requests = arpClaims(site).deliveries?.filter(({ what }) => what.startsWith('ARP')) ?? []
+  expect(requests.find(({ from }) => from.name === 'h1.acme-vm11')?.to).toHaveLength(2)
+})
+
+test('what a row leaves to a device is no failure and no pass', async () => {
+  const document = documentOf(['h1 acme 11', 'h1 acme 12'])
+  const only = { ...document, lab: { hosts: { h1: { switch: 'ovs-vtep' as const } } } }
+  const lab: Lab = { ...(await oneSegment(only)), backend: 'netns' }
+  expect(row(await run(lab), 'frame with a foreign')).toMatchObject({
+    ...{ passed: false, applicable: false },
+    detail: 'not applicable: h1 (ovs-vtep): under which addresses guests send, the device decides',
   })
 }, 20_000)
 

@@ -17,6 +17,7 @@ import {
 import { formatChecks } from '../../topologies/lab/report.ts'
 import { documentOf, TWO_TENANTS } from './documents.ts'
 
+const vlan = new URL('../../topologies/vlan.yaml', import.meta.url)
 const twoTenants = new URL('../../topologies/two-tenants.yaml', import.meta.url)
 
 function open(document: LabDocument, options: Partial<MemoryLabOptions> = {}): Promise<MemoryLab> {
@@ -48,6 +49,15 @@ test('two tenants on two hosts pass every row, steps included', async () => {
   expect(results.map(({ must }) => must)).toContain('dropped, mtu_exceeded, counted exactly')
   expect(steps.at(-1)).toBe('all ports realized')
 }, 15_000)
+
+test('the table is about plain VXLAN networks, and holds beside those of a physical network', async () => {
+  const document = parseDocument(readFileSync(vlan, 'utf8'), 'vlan.yaml')
+  await using lab = await openMemoryLab({ document, signal: AbortSignal.timeout(10_000) })
+  const results = await check(lab)
+  const failed = results.filter(({ passed, applicable }) => applicable && !passed)
+  expect(failed, table(results)).toEqual([])
+  expect(summarize(results).passed).toBe(4)
+})
 
 test('over TLS every row holds as well, each host with its own certificate, and no key is left', async () => {
   const left = () => readdirSync(tmpdir()).filter((name) => /^weft-lab-/.test(name))

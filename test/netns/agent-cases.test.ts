@@ -64,7 +64,7 @@ describe(
     test.each(frameCases.filter(({ takesIpv6 }) => !takesIpv6))('$name', async (of) => {
       const mark = Buffer.from(`mark ${Math.random()} of this frame`)
       const frame = of.frame(mark)
-      const counted = of.isUncounted ? undefined : of.drop
+      const counted = of.drop
       const before = counted === undefined ? 0 : await dropped(of.from, counted)
       const sender = frameSender({ namespace: site.guests[of.from].namespace, device: 'eth0' })
       const seen = await arriving(() => sender.send(frame))

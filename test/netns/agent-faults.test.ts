@@ -84,6 +84,18 @@ describe('weft agent', needs('root', 'netns', 'iproute2', 'nft', 'vtep', 'ping')
     await repaired('ip link del vx5001', 'device vx5001 was gone')
   })
 
+  test('a VXLAN device deleted while it was dead is made again, once', async () => {
+    const { h1 } = site.hosts
+    await quiet()
+    await h1.kill()
+    await h1.shell('ip link del vx5001')
+    const length = h1.log().length
+    await h1.start()
+    const { g1, g2 } = site.guests
+    await until('guests reach each other', async () => (await ping(g1, g2.address)).received === 1)
+    expect(h1.log().slice(length)).not.toContain('"msg":"fault"')
+  })
+
   test('a bridge deleted by hand is made again, with its ports', async () => {
     await repaired('ip link del weft-5001', 'device weft-5001 was gone')
   })

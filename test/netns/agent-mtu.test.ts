@@ -1,7 +1,5 @@
-/** A link between hosts that carries less than a network needs: who is concerned, and what passes. */
+/** What an agent says of the path to each VTEP; test/scenarios/mtu.ts has what tenants see of a narrow one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { within } from '../../topologies/lab/netns/namespace.ts'
-import { run } from '../../topologies/lab/netns/run.ts'
 import { needs } from '../needs.ts'
 import { type AgentSite, openAgentSite, until, writeRows } from './agent-site.ts'
 
@@ -26,20 +24,10 @@ describe('weft agent', needs('root', 'netns', 'iproute2', 'nft', 'vtep', 'ping')
       async () => (await path(host, vtep)) === bytes,
       LIMIT_MS,
     )
-  const under = (line: string) => run(within(site.under, line.split(' ')))
 
   test('the path MTU to each VTEP in use is what its networks need', async () => {
     await is('h1', '192.0.2.12', '9050')
     await is('h2', '192.0.2.11', '9050')
-  })
-
-  test('a link between hosts with less is named by both, with the largest size that passes', async () => {
-    await under('ip link set h2 mtu 4000')
-    // A veth takes 4 bytes more, for a tag.
-    await is('h1', '192.0.2.12', '4004')
-    await is('h2', '192.0.2.11', '4004')
-    await under('ip link set h2 mtu 9050')
-    await is('h1', '192.0.2.12', '9050')
   })
 
   test('a VTEP that does not answer has none, and one that is out of use no key', async () => {

@@ -79,7 +79,7 @@ describe('drift', needed, () => {
       const groups =
         (await lab.host('h1').ofctl(['dump-groups', 'br-int'])).stdout.match(/group_id=/g) ?? []
       const now = (await flowsOf(lab, 'h1')).sort()
-      return groups.length === 7 && now.join('\n') === right.join('\n') ? true : undefined
+      return groups.length === 9 && now.join('\n') === right.join('\n') ? true : undefined
     })
   })
 

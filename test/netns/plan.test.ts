@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { formatIpv4, formatMac } from '../../southbound/wire/address.ts'
 import { planSite } from '../../topologies/lab/netns/plan.ts'
+import { waysIn } from '../../topologies/lab/netns/ways-in.ts'
 import { handMadeDocument } from './hand-made.ts'
 
 test('every name of a lab carries its id, and every interface name fits into 15 characters', () => {
@@ -16,6 +17,17 @@ test('every name of a lab carries its id, and every interface name fits into 15 
   ]
   expect(new Set(devices).size).toBe(devices.length)
   for (const device of devices) expect(device).toMatch(/^[a-z]0a1b2c-[a-z0-9]{1,7}$/)
+})
+
+test('people are told how to get into a guest and a host of each sort', () => {
+  const lab = { hosts: { h1: { switch: 'weft-switch' as const } } }
+  const [guest, ...hosts] = waysIn(planSite('0a1b2c', { ...handMadeDocument, lab }), '/run/lab')
+  expect(guest).toMatch(/^ {2}guest (\S+) +ip netns exec weft-0a1b2c-vm-\1 ping 10\.0\.0\.\d+$/)
+  expect(hosts.map((line) => line.replace(/ {2,}/g, ' '))).toEqual([
+    ' host h1 (weft switch) OVS_RUNDIR=/run/lab/h1 ovs-ofctl -O OpenFlow13 dump-ports br-int',
+    ' host h2 (Open vSwitch) OVS_RUNDIR=/run/lab/h2 ovs-vsctl show',
+    ' a shell on host h1 nsenter --net=/run/netns/weft-0a1b2c-host-h1',
+  ])
 })
 
 test('the stranger has an address of the underlay that no VTEP has', () => {

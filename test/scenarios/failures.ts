@@ -1,45 +1,13 @@
-/** What goes wrong on hosts, and hosts that go. Real ones: the kernel, Open vSwitch, processes that are killed. */
-import type { ChildProcess } from 'node:child_process'
-import { ended } from '../../topologies/lab/netns/run.ts'
+/** What somebody changes on hosts behind Weft's back. Real ones: the kernel, Open vSwitch. */
+import { operations } from '../../southbound/ovsdb/operation.ts'
+import { hardwareVtep } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
+import { reaches } from './pinging.ts'
 import type { Scenario, ScenarioLab } from './scenario.ts'
 
 const topology = 'three-kinds'
-const not = { memory: 'there is no process to kill and no kernel to change' }
+const not = { memory: 'there is no kernel to change' }
 const VNI = 5001
-const PINGS = 300
-/** Seconds. */
-const INTERVAL = 0.01
-
-/** Echo requests from one guest to another while something happens; resolves to how many were not answered. */
-async function lostWhile(
-  lab: ScenarioLab,
-  [from, to]: [string, string],
-  work: () => Promise<void>,
-): Promise<number> {
-  const target = lab.guest(to)
-  const address = lab.document.tenants[target.tenant]?.ports?.[target.portId]?.addresses[0] ?? ''
-  const { workload } = lab.netns()
-  const argv = ['ping', '-n', '-q', '-c', String(PINGS), '-i', String(INTERVAL), '-W', '1', address]
-  const pinging = workload(from).launch(argv)
-  const [said] = await Promise.all([output(pinging), work()])
-  const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(said) ?? []
-  if (sent !== String(PINGS)) throw new Error(`ping said: ${said}`)
-  return Number(sent) - Number(received)
-}
-
-async function output(child: ChildProcess): Promise<string> {
-  let said = ''
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    said += text
-  })
-  await ended(child)
-  return said
-}
-
-const reaches = (lab: ScenarioLab, from: string, to: string) =>
-  lab.until(`${from} reaches ${to}`, () =>
-    lab.guest(from).ping(lab.guest(to).address, { bytes: 56, timeoutMs: 500 }),
-  )
+const { update, deleteRows } = operations(hardwareVtep)
 
 /** Does it by hand on h3, and sees it undone and told. */
 async function repaired(lab: ScenarioLab, line: string, recorded: string): Promise<void> {
@@ -53,30 +21,6 @@ async function repaired(lab: ScenarioLab, line: string, recorded: string): Promi
 }
 
 export const failures: readonly Scenario[] = [
-  {
-    name: 'an agent is killed and started again while guests ping: no packet is lost',
-    topology,
-    not,
-    shows: { restart: ['linux-bridge'] },
-    async run(lab) {
-      const host = lab.netns().vtep('h3')
-      for (const pair of [
-        ['h1.acme-vm1', 'h3.acme-vm3'],
-        ['h3.acme-vm3', 'h2.acme-vm2'],
-      ] as [string, string][]) {
-        await reaches(lab, ...pair)
-        const lost = await lostWhile(lab, pair, async () => {
-          await host.kill()
-          await host.start({ emptyDatabase: false })
-        })
-        if (lost > 0) throw new Error(`${pair.join(' -> ')}: ${lost} of ${PINGS} lost`)
-      }
-      await lab.until('h3 is realized again', async () => {
-        const { status } = await lab.get<{ status: { realized: boolean } }>('infra/hosts/h3')
-        return status.realized
-      })
-    },
-  },
   {
     name: 'a VXLAN device deleted by hand is made again',
     topology,
@@ -136,40 +80,28 @@ export const failures: readonly Scenario[] = [
     },
   },
   {
-    name: 'a host that is drained and removed is left as Weft found it',
+    name: 'rows that somebody wrote into the database of an agent with weft switch are put right and recorded',
     topology,
-    not,
-    shows: { removal: ['linux-bridge'] },
+    not: { netns: 'rows of a host that somebody wrote are put right' },
+    shows: { repair: ['weft-vtep'] },
     async run(lab) {
-      const host = lab.netns().vtep('h3')
-      const shell = async (line: string) => (await host.exec(line.split(' '))).stdout
-      for (const guest of ['acme/vm3', 'acme/vm6', 'globex/vm3']) {
-        const [tenant, port] = guest.split('/')
-        await lab.remove(`tenants/${tenant}/ports/${port}`)
-      }
-      await lab.remove('infra/hosts/h3')
-      const own = ['lo', 'phy0', 'mgmt0', ...guestsOf(lab)].sort().join()
-      await lab.until('no link is left but its own', async () => {
-        const links = JSON.parse(await shell('ip -json link')) as {
-          ifname: string
-          master?: string
-        }[]
-        const names = links.map(({ ifname }) => ifname).sort()
-        return names.join() === own && links.every(({ master }) => master === undefined)
+      const { database } = lab.memory().hosts.get('h3')?.vtep?.agent ?? {}
+      if (!database) throw new Error('h3 has no database')
+      const keys = () => [...database.table('Logical_Switch').values()].map((row) => row.tunnel_key)
+      const right = keys().join()
+      const { length } = await lab.events('drift')
+      for (const { _uuid } of database.table('Logical_Switch').values())
+        database.transact([update('Logical_Switch', _uuid, { tunnel_key: 77 })])
+      database.transact([deleteRows('Ucast_Macs_Remote', [])])
+      await lab.until('the VNIs are right', () => keys().join() === right)
+      await lab.until('told', async () => {
+        const told = (await lab.events('drift')).slice(length)
+        return ['tunnel_key', 'remote MAC'].every((what) =>
+          told.some((message) => message.includes(what)),
+        )
       })
-      await lab.until('no filter is left', async () => (await shell('nft list ruleset')) === '')
-      await lab.until(
-        'no entry is left',
-        async () => !(await shell('bridge fdb show')).includes('dst'),
-      )
-      if ((await host.vtepctl(['list-ls'])) !== '') throw new Error('h3 has a Logical_Switch')
-      // The others go on, and send it nothing.
-      await reaches(lab, 'h1.acme-vm1', 'h2.acme-vm2')
+      await reaches(lab, 'h3.acme-vm3', 'h1.acme-vm1')
+      await reaches(lab, 'h2.acme-vm2', 'h3.acme-vm3')
     },
   },
 ]
-
-const guestsOf = (lab: ScenarioLab): string[] => {
-  const guests = [...lab.netns().workloads.values()].filter(({ hostId }) => hostId === 'h3')
-  return guests.map(({ plan }) => plan.device)
-}

@@ -1,25 +1,17 @@
 /** One VNI over every kind of host: what guests on them have of each other. */
-import { BROADCAST_MAC, parseIpv4 } from '../../southbound/wire/address.ts'
 import { arpClaims } from '../../topologies/lab/checks/arp.ts'
 import { markedPacket } from '../../topologies/lab/checks/frames.ts'
 import { together } from '../../topologies/lab/checks/manners.ts'
 import { oversize } from '../../topologies/lab/checks/mtu.ts'
 import { fullPing, SHORT_PING } from '../../topologies/lab/checks/ping.ts'
 import { tenantClaims } from '../../topologies/lab/checks/tenants.ts'
-import {
-  ALL_SWITCHES,
-  NETNS_SWITCHES,
-  type Pair,
-  type Scenario,
-  type ScenarioLab,
-} from './scenario.ts'
+import { broadcasts } from './broadcast.ts'
+import { ALL_SWITCHES, NETNS_SWITCHES, type Pair, type Scenario } from './scenario.ts'
+import { streams } from './stream.ts'
 
 const topology = 'three-kinds'
 /** A VTEP may lose the first frame to a peer whose MAC it has yet to resolve. */
 const ATTEMPTS = 4
-const IPERF_BYTES = '8M'
-/** IPv4 and TCP without options. */
-const TCP_HEADERS = 40
 
 async function ping({ from, to }: Pair, bytes: number, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++)
@@ -76,18 +68,7 @@ export const interworking: readonly Scenario[] = [
     name: 'a broadcast arrives at every guest of its network, once, and at no other',
     topology,
     shows: { broadcast: ALL_SWITCHES },
-    async run(lab) {
-      const everybody = { mac: BROADCAST_MAC, address: parseIpv4('10.0.0.255') }
-      const sent = [...Map.groupBy(lab.pairs(), (pair) => pair.from)].map(([from, pairs]) => {
-        const mark = lab.mark()
-        return { from, pairs, mark, frame: markedPacket(mark, from, everybody) }
-      })
-      for (const { from, frame } of sent) await lab.send(from.name, frame)
-      for (const { pairs, mark, frame } of sent) {
-        for (const { to } of pairs) await lab.expectAt(to.name, frame)
-        await lab.expectOnly(mark, ['underlay', ...pairs.map(({ to }) => to.name)])
-      }
-    },
+    run: broadcasts,
   },
   {
     name: 'two tenants have the same addresses and MACs on all hosts, and never see each other',
@@ -107,44 +88,6 @@ export const interworking: readonly Scenario[] = [
     shows: { tcp: NETNS_SWITCHES },
     not: { memory: 'guests of the memory lab have no TCP' },
     needs: ['iperf3'],
-    async run(lab) {
-      const hosts = Object.keys(lab.document.hosts)
-      for (const a of hosts)
-        for (const b of hosts) {
-          const pair = lab.pairs().find(({ from, to }) => from.hostId === a && to.hostId === b)
-          if (pair) await stream(lab, pair)
-        }
-    },
+    run: streams,
   },
 ]
-
-async function stream(lab: ScenarioLab, { from, to }: Pair): Promise<void> {
-  const netns = lab.netns()
-  const server = netns.workload(to.name).launch(['iperf3', '-s', '-1', '-J'])
-  const address = lab.document.tenants[to.tenant]?.ports?.[to.portId]?.addresses[0] ?? ''
-  try {
-    await lab.until('iperf3 listens', async () =>
-      (await netns.workload(to.name).exec(['ss', '-Hltn'])).stdout.includes(':5201'),
-    )
-    // The interface of a guest takes more than its network (lab.ts), and TCP would believe it.
-    const size = ['-M', String(from.mtuBytes - TCP_HEADERS), '-n', IPERF_BYTES]
-    const argv = ['iperf3', '-c', address, ...size, '--connect-timeout', '5000', '-J']
-    const { stdout } = await netns
-      .workload(from.name)
-      .exec(argv, { signal: lab.signal, timeoutMs: 60_000 })
-    const { end } = JSON.parse(stdout) as {
-      end: {
-        sum_received: { bytes: number; bits_per_second: number }
-        sum_sent: { retransmits: number }
-      }
-    }
-    const { bytes, bits_per_second } = end.sum_received
-    if (bytes < 1_000_000) throw new Error(`${from.name} -> ${to.name}: ${bytes} bytes arrived`)
-    const kinds = `${lab.realizer(from.hostId)} -> ${lab.realizer(to.hostId)}`
-    lab.tell(
-      `TCP ${kinds}: ${Math.round(bits_per_second / 1e6)} Mbit/s, ${end.sum_sent.retransmits} retransmits`,
-    )
-  } finally {
-    server.kill('SIGKILL')
-  }
-}

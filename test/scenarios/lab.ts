@@ -6,12 +6,14 @@ import { siteOf } from '../../topologies/lab/checks/site.ts'
 import { createWatch } from '../../topologies/lab/checks/watch.ts'
 import { realizerOf } from '../../topologies/lab/host-switch.ts'
 import type { Lab, Unsubscribe } from '../../topologies/lab/lab.ts'
+import type { MemoryLab } from '../../topologies/lab/memory/lab.ts'
 import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
+import { MANAGEMENT_NIC, UNDERLAY_NIC } from '../../topologies/lab/netns/plan.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 const PATIENCE_MS = 8_000
 const POLL_MS = 20
-/** Frames that a guest's wire is remembered by. */
+/** Frames that a wire is remembered by. */
 const REMEMBERED = 5_000
 
 interface Dropped {
@@ -29,10 +31,10 @@ export function openScenario(
   const drops = dropsOf(lab, PATIENCE_MS)
   const arrivals = new Map<string, Uint8Array[]>()
   const sent = new Map<string, { before: readonly Dropped[]; frames: Uint8Array[] }>()
-  const stops = [...lab.workloads.values()].map((guest) => {
+  const stops = [...lab.workloads, ...lab.physicalNetworks].map(([name, wire]) => {
     const frames: Uint8Array[] = []
-    arrivals.set(guest.name, frames)
-    return guest.onFrame((frame) => {
+    arrivals.set(name, frames)
+    return wire.onFrame((frame) => {
       if (frames.push(frame) > REMEMBERED) frames.shift()
     })
   })
@@ -51,10 +53,10 @@ export function openScenario(
   const get: ScenarioLab['get'] = async <T>(path: string) => (await call(path)) as T
   const dropsAt = async (hostId: string) =>
     (await get<{ drops: Dropped[] }>(`infra/hosts/${hostId}/drops`)).drops
-  const until: ScenarioLab['until'] = async (what, ask) => {
-    const deadline = performance.now() + PATIENCE_MS
+  const until: ScenarioLab['until'] = async (what, ask, withinMs = PATIENCE_MS) => {
+    const deadline = performance.now() + withinMs
     while (!(await ask())) {
-      if (performance.now() > deadline) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`)
+      if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
       await sleep(POLL_MS, undefined, { signal })
     }
   }
@@ -82,17 +84,26 @@ export function openScenario(
         ),
       )
     },
+    physicalNetwork(id) {
+      const found = lab.physicalNetworks.get(id)
+      if (found === undefined) throw new Error(`no uplink to ${id} in ${lab.document.name}`)
+      const send = (frame: Uint8Array) => {
+        lastSend = performance.now()
+        found.send(frame)
+      }
+      return { ...found, send }
+    },
     mark: () => watch.mark(),
-    async send(name, frame) {
+    async send(name, frame, arriving = frame) {
       const from = guest(name)
       const record = sent.get(name) ?? { before: await dropsAt(from.hostId), frames: [] }
       sent.set(name, record)
-      record.frames.push(frame.slice())
+      record.frames.push(arriving.slice())
       lastSend = performance.now()
       from.send(frame)
     },
     async expectAt(name, frame) {
-      guest(name)
+      if (!arrivals.has(name)) throw new Error(`no guest or physical network ${name}`)
       await until(`the frame arrives at ${name}`, () => times(name, frame) > 0)
       const count = times(name, frame)
       if (count > 1) throw new Error(`the frame arrived at ${name} ${count} times`)
@@ -103,17 +114,14 @@ export function openScenario(
         if (frames.length === 0) sent.delete(sender)
       }
     },
-    async expectDropped(name, reason) {
+    async expectDropped(name, reason, ...subports) {
       const { hostId, tenant, portId } = guest(name)
+      const own = [portId, ...subports].map((id) => `${tenant}/${id}`)
       const record = sent.get(name)
       if (record === undefined) throw new Error(`nothing was sent by ${name}`)
       const sum = (all: readonly Dropped[]) =>
         all
-          .filter(
-            (one) =>
-              one.reason === reason &&
-              (one.port ?? `${tenant}/${portId}`) === `${tenant}/${portId}`,
-          )
+          .filter(({ port, ...one }) => one.reason === reason && (!port || own.includes(port)))
           .reduce((total, { packets }) => total + packets, 0)
       const rise = async () => sum(await dropsAt(hostId)) - sum(record.before)
       const { length } = record.frames
@@ -148,21 +156,41 @@ export function openScenario(
       if (proof.problems.length > 0) throw new Error(proof.problems.join('\n'))
       return proof.seen
     },
+    underlay: lab.underlay,
+    async cutOff(hostId) {
+      if (lab.backend === 'memory') return (lab as MemoryLab).hosts.get(hostId)?.cutOff()
+      await switchLine(lab as NetnsLab, hostId, 'down')
+    },
+    async letBack(hostId) {
+      if (lab.backend === 'memory') return (lab as MemoryLab).hosts.get(hostId)?.letBack()
+      await switchLine(lab as NetnsLab, hostId, 'up')
+    },
+    async setNicMtu(hostId, mtuBytes) {
+      if (lab.backend === 'memory')
+        return (lab as MemoryLab).hosts.get(hostId)?.setNicMtu(mtuBytes) ?? ''
+      const argv = ['ip', 'link', 'set', UNDERLAY_NIC, 'mtu', `${mtuBytes}`]
+      await (lab as NetnsLab).machines.get(hostId)?.exec(argv)
+      return UNDERLAY_NIC
+    },
     netns() {
       if (lab.backend !== 'netns') throw new Error(`this is the ${lab.backend} lab`)
       return lab as NetnsLab
     },
+    memory() {
+      if (lab.backend !== 'memory') throw new Error(`this is the ${lab.backend} lab`)
+      return lab as MemoryLab
+    },
     get,
-    async put(path, body) {
+    async put(path, body, { realized = true } = {}) {
       const headers = { 'content-type': 'application/json' }
-      await call(`${path}?wait=realized&timeout=10s`, {
+      await call(`${path}${realized ? '?wait=realized&timeout=40s' : ''}`, {
         method: 'PUT',
         body: JSON.stringify(body),
         headers,
       })
     },
-    async remove(path) {
-      await call(`${path}?wait=realized&timeout=10s`, { method: 'DELETE' })
+    async remove(path, { realized = true } = {}) {
+      await call(`${path}${realized ? '?wait=realized&timeout=40s' : ''}`, { method: 'DELETE' })
     },
     async events(type) {
       const { events } = await get<{ events: { type: string; message: string }[] }>('events')
@@ -175,4 +203,8 @@ export function openScenario(
       for (const stop of stops.splice(0)) stop()
     },
   }
+}
+
+async function switchLine(lab: NetnsLab, hostId: string, state: 'up' | 'down'): Promise<void> {
+  await lab.machines.get(hostId)?.exec(['ip', 'link', 'set', MANAGEMENT_NIC, state])
 }

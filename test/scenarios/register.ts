@@ -35,7 +35,8 @@ function register(scenario: Scenario, backend: Lab['backend'], lab: () => Lab): 
   const why = scenario.not?.[backend]
   const needed = needs(...(scenario.needs ?? []))
   const options = why === undefined ? needed : { skip: true, meta: { reason: why } }
-  test(scenario.name, { ...options, timeout: TIMEOUT_MS[backend] }, async ({ signal }) => {
+  const timeout = scenario.timeoutMs ?? TIMEOUT_MS[backend]
+  test(scenario.name, { ...options, timeout }, async ({ signal }) => {
     const seen = openScenario(lab(), signal)
     try {
       await scenario.run(seen)

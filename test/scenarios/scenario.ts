@@ -6,7 +6,8 @@
 import type { Claims } from '../../topologies/lab/checks/claims.ts'
 import type { Site } from '../../topologies/lab/checks/site.ts'
 import type { LabSwitch, Realizer } from '../../topologies/lab/host-switch.ts'
-import type { Lab, Workload } from '../../topologies/lab/lab.ts'
+import type { Lab, Segment, Workload } from '../../topologies/lab/lab.ts'
+import type { MemoryLab } from '../../topologies/lab/memory/lab.ts'
 import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
 import type { Need } from '../needs.ts'
 import type { Feature } from './features.ts'
@@ -22,6 +23,8 @@ export interface Scenario {
   readonly not?: Partial<Record<Lab['backend'], string>>
   /** Beyond what the netns lab itself needs. */
   readonly needs?: readonly Need[]
+  /** Where the default of a lab (register.ts) is too short. */
+  readonly timeoutMs?: number
   run(lab: ScenarioLab): Promise<void>
 }
 
@@ -39,28 +42,43 @@ export interface ScenarioLab {
   realizer(hostId: string): Realizer
   /** Bytes that no frame had before; put them into a payload, or frames of two scenarios look alike. */
   mark(): Uint8Array
-  /** Puts a frame on the wire of a guest, as it is. */
-  send(name: string, frame: Uint8Array): Promise<void>
-  /** The frame arrives there, byte for byte, once. */
+  /** Throws for one that no host has an uplink to. */
+  physicalNetwork(id: string): Segment
+  /** Puts a frame on the wire of a guest, as it is. @param arriving what it is there when its tags change on the way */
+  send(name: string, frame: Uint8Array, arriving?: Uint8Array): Promise<void>
+  /** The frame arrives there, at a guest or on a physical network, byte for byte, once. */
   expectAt(name: string, frame: Uint8Array): Promise<void>
-  /** The host of this guest counts the frames that were sent by it since the last time, for this reason, and nobody sees them. */
-  expectDropped(name: string, reason: string): Promise<void>
-  /** Where the mark was seen (guests, `underlay`), once all has arrived that was sent. */
+  /**
+   * The host of this guest counts the frames that were sent by it since the last time, for this reason, and nobody sees them.
+   * @param subports of it, whose drops count as well
+   */
+  expectDropped(name: string, reason: string, ...subports: readonly string[]): Promise<void>
+  /** Where the mark was seen (guests, `underlay`, physical networks), once all has arrived that was sent. */
   places(mark: Uint8Array): Promise<readonly string[]>
-  /** The mark is seen at these guests (and on the `underlay`) and nowhere else, once all has arrived. */
+  /** The mark is seen at these places and nowhere else, once all has arrived. */
   expectOnly(mark: Uint8Array, places: readonly string[]): Promise<void>
   /** Claims of the checks, or more of the kind, each with its positive control. Resolves to what was seen. */
   prove(claims: (site: Site) => Claims): Promise<string>
+  readonly underlay: Lab['underlay']
   /** The netns lab under it; throws on another. */
   netns(): NetnsLab
+  /** The memory lab under it; throws on another. */
+  memory(): MemoryLab
   get<T>(path: string): Promise<T>
-  /** Resolves when realized. */
-  put(path: string, body: object): Promise<void>
-  remove(path: string): Promise<void>
+  /** Resolves when realized, or with `{ realized: false }` when it is taken. */
+  put(path: string, body: object, options?: { readonly realized?: boolean }): Promise<void>
+  /** As `put`. */
+  remove(path: string, options?: { readonly realized?: boolean }): Promise<void>
   /** Messages of events of this type. */
   events(type: string): Promise<string[]>
-  /** Asks until it is true. */
-  until(what: string, ask: () => Promise<boolean> | boolean): Promise<void>
+  /** Asks until it is true. @param withinMs default 8 s */
+  until(what: string, ask: () => Promise<boolean> | boolean, withinMs?: number): Promise<void>
+  /** Takes a host the way to its controller; it goes on forwarding. */
+  cutOff(hostId: string): Promise<void>
+  /** Gives it back; of kind ovs. */
+  letBack(hostId: string): Promise<void>
+  /** Sets the MTU of the device that carries the tunnels of a host. @returns its name */
+  setNicMtu(hostId: string, mtuBytes: number): Promise<string>
   /** A line for whoever reads the output of the test. */
   tell(line: string): void
 }

@@ -138,6 +138,14 @@ export interface Underlay {
   onFrame(listener: (frame: Uint8Array) => void): Unsubscribe
 }
 
+/** A physical network that hosts of the lab have uplinks to, with a station on it that Weft does not know. */
+export interface Segment {
+  /** Puts one Ethernet frame (no FCS) on it, as it is. */
+  send(frame: Uint8Array): void
+  /** Calls back with every frame that a host puts on it, once, and none that was sent here. */
+  onFrame(listener: (frame: Uint8Array) => void): Unsubscribe
+}
+
 /** A running lab. All hosts are connected and all ports realized when the back end hands it out. */
 export interface Lab {
   readonly backend: 'memory' | 'netns'
@@ -156,6 +164,8 @@ export interface Lab {
   /** By name, in the document's order. */
   readonly workloads: ReadonlyMap<string, Workload>
   readonly underlay: Underlay
+  /** By id; those that declared bridges have uplinks to. */
+  readonly physicalNetworks: ReadonlyMap<string, Segment>
   /** Ends everything that the lab started and leaves nothing; may be called twice. */
   close(): Promise<void>
 }

@@ -23,7 +23,7 @@ export function uplinksOf({ edits = [], hosts }: LabDocument): Uplink[] {
     if (collection === 'physicalNetwork') physical.set(key, spec?.mtuBytes ?? DEFAULT_MTU_BYTES)
   return edits.flatMap(({ collection, key, spec }) => {
     const [hostId = ''] = key.split('/')
-    if (collection !== 'bridge' || hosts[hostId]?.kind !== 'ovs') return []
+    if (collection !== 'bridge' || hosts[hostId] === undefined) return []
     const { uplinks = [], physicalNetwork, mtuBytes } = spec as Specs['bridge']
     if (physicalNetwork === undefined) return []
     const carried = mtuBytes ?? physical.get(physicalNetwork) ?? DEFAULT_MTU_BYTES

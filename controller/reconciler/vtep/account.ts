@@ -64,13 +64,20 @@ export class Account {
     const { host, name } = this
     const events = this.#events
     this.#blocked = blocked
+    const { missing, version } = this.#replica
+    if (missing.length > 0) {
+      const message = `${host} has hardware_vtep ${version} without ${missing.join(', ')}; it gets what it has columns for`
+      this.once(message, () => events.add('device_fault', host, message, { missing }))
+    }
     for (const what of foreign) {
       const message = `${what} on ${host} is not ours; it is left alone`
       this.once(message, () => events.add('rows_foreign', host, message))
     }
     for (const { item, why } of blocked) {
       const message = `${item.from.join(', ')} cannot be on ${host}: ${why}`
-      this.once(message, () => events.add('device_fault', host, message, { from: item.from }))
+      const type =
+        item.row.table === 'Physical_Network' ? 'physical_network_missing' : 'device_fault'
+      this.once(message, () => events.add(type, host, message, { from: item.from }))
     }
     this.#faults = deviceFaults(this.#replica, { name, host, items })
     for (const { from, text } of this.#faults) {
@@ -83,10 +90,15 @@ export class Account {
     this.#repairs = count
   }
 
-  /** Why one of these intents is not realized; undefined: nothing is against it. */
+  /**
+   * Why one of these intents is not realized; undefined: nothing is against it. What the device says may name whatever it
+   * concerns, so of a fault that is not of one tenant alone he reads the code; events have the text.
+   */
   objection(intents: readonly string[]): string | undefined {
     const fault = this.#faults.find((one) => !one.isDegrading && concerns(one, intents))
-    return this.#blocked.find(({ item }) => concerns(item, intents))?.why ?? fault?.text
+    const isOwn = fault && (isOperators(intents) || isOfOneTenant(fault))
+    const text = isOwn ? fault.text : fault?.text.replace(/:.*/s, '')
+    return this.#blocked.find(({ item }) => concerns(item, intents))?.why ?? text
   }
 
   /** Names of what these intents go without on this device; empty: nothing. */
@@ -96,6 +108,15 @@ export class Account {
       .map(({ text }) => text.replace(/:.*/, ''))
     return [...new Set([...shortcomings(this.#replica, this.name), ...names])].sort()
   }
+}
+
+/** The intent that is asked about, which comes first, is a host or a bridge. */
+const isOperators = ([asked = '']: readonly string[]): boolean => /^(host|bridge)\//.test(asked)
+
+/** 'port/acme/vm1', 'network/acme/web': of acme. */
+function isOfOneTenant({ from }: { readonly from: readonly string[] }): boolean {
+  const tenants = from.map((intent) => /^(?:port|network)\/([^/]+)/.exec(intent)?.[1])
+  return tenants[0] !== undefined && new Set(tenants).size === 1
 }
 
 function concerns({ from }: { readonly from: readonly string[] }, intents: readonly string[]) {

@@ -7,6 +7,8 @@ import type { FaultCode } from '../../../southbound/agent/fault.ts'
 import { keys } from '../../../southbound/agent/other-config.ts'
 import type { RowItem } from '../../compiler/program.ts'
 import type { DropCount } from '../../northbound/realization.ts'
+import type { SeenInterface } from '../mtu-index.ts'
+import { bridgeFaults, segmentDrops } from './bridges.ts'
 import { physicalSwitch, type VtepReplica } from './vtep-replica.ts'
 
 export interface DeviceFault {
@@ -51,8 +53,10 @@ export function deviceFaults(
   }
   for (const uuid of self?.ports ?? []) {
     const port = replica.table('Physical_Port').get(uuid)
-    const from = port && of.ports.get(port.name)
-    if (from) report(from, port.other_config, port.port_fault_status)
+    if (!port) continue
+    const physical = of.physical.get(port.other_config[keys.physicalNetwork] ?? '') ?? []
+    const from = [...(of.ports.get(port.name) ?? []), ...physical]
+    if (from.length > 0) report(from, port.other_config, port.port_fault_status)
   }
   for (const { acl_name, acl_entries, acl_fault_status } of replica.table('ACL').values()) {
     const from = of.acls.get(acl_name)
@@ -62,25 +66,33 @@ export function deviceFaults(
     )
     report(from, {}, [...new Set([...acl_fault_status, ...entries])])
   }
+  for (const fault of bridgeFaults(replica, name, items))
+    found.push({ ...fault, text: fault.text.slice(0, LONGEST), isDegrading: false })
   return found
 }
 
 type Config = Readonly<Record<string, string>>
 
 /** From whom rows are, by name of the switch, port or ACL. */
-function intents(items: readonly RowItem[]) {
+export function intents(items: readonly RowItem[]) {
   const of = {
     switches: new Map<string, string[]>(),
     ports: new Map<string, string[]>(),
     acls: new Map<string, string[]>(),
+    /** By physical network, whose port is the device's to name. */
+    physical: new Map<string, string[]>(),
   }
-  const add = (map: Map<string, string[]>, key: string, { from }: RowItem) =>
-    map.set(key, [...(map.get(key) ?? []), ...from])
+  const add = (map: Map<string, string[]>, key: string, { from }: RowItem) => {
+    const known = map.get(key)
+    if (known) known.push(...from)
+    else map.set(key, [...from])
+  }
   for (const item of items) {
     const { row } = item
     if (row.table === 'Logical_Switch') add(of.switches, row.name, item)
     else if (row.table === 'Physical_Port') add(of.ports, row.interface, item)
     else if (row.table === 'ACL') add(of.acls, row.name, item)
+    else if (row.table === 'Physical_Network') add(of.physical, row.physicalNetwork, item)
   }
   return of
 }
@@ -90,34 +102,64 @@ export function tellsRealized(replica: VtepReplica, name: string): boolean {
   return physicalSwitch(replica, name)?.other_config[keys.backend] !== undefined
 }
 
+/** Columns that versions of the schema before 1.7.0 lack, and what a device without them goes without. */
+const columnsOf = [
+  ['Physical_Port', 'acl_bindings', 'anti_spoofing_unenforced'],
+  ['Logical_Switch', 'replication_mode', 'replication_mode_unsupported'],
+  ['Physical_Port', 'port_fault_status', 'faults_unreported'],
+] as const
+
 /** What every port on this device goes without, as names; empty: nothing. */
 export function shortcomings(replica: VtepReplica, name: string): readonly string[] {
-  if (!tellsRealized(replica, name)) return ['anti_spoofing_unenforced', 'realization_unreported']
+  const lacking = columnsOf
+    .filter(([table, column]) => !replica.has(table, column))
+    .map(([, , shortcoming]) => shortcoming)
+  if (!tellsRealized(replica, name))
+    return ['anti_spoofing_unenforced', 'realization_unreported', ...lacking]
   const missing = physicalSwitch(replica, name)?.other_config[keys.missing] ?? ''
-  return missing.split(' ').includes('nftables') ? ['anti_spoofing_unenforced'] : []
+  const isUnfiltered = missing.split(' ').includes('nftables')
+  return isUnfiltered ? ['anti_spoofing_unenforced', ...lacking] : lacking
 }
 
 /** The NIC that carries the tunnels, and its MTU in bytes, as the device has seen them. */
-export function underlayOf(
-  replica: VtepReplica,
-  name: string,
-): { readonly interface: string; readonly mtuBytes: number } | undefined {
+export function underlayOf(replica: VtepReplica, name: string): SeenInterface | undefined {
   const text = physicalSwitch(replica, name)?.other_config[keys.underlay]
   const [, device, bytes] = /^(\S{1,64}) (\d{1,6})$/.exec(text ?? '') ?? []
   return device === undefined ? undefined : { interface: device, mtuBytes: Number(bytes) }
 }
 
-/** Bytes of the longest IP packet that the device got to this VTEP; undefined: it does not say. */
-export function pathMtuOf(replica: VtepReplica, name: string, remote: string): number | undefined {
-  const text = physicalSwitch(replica, name)?.other_config[`${keys.pathMtu}${remote}`]
-  return text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined
+/** By id of the physical network the device that leads there, and its MTU in bytes, as it was seen. */
+export function physicalOf(replica: VtepReplica, name: string): ReadonlyMap<string, SeenInterface> {
+  const found = new Map<string, SeenInterface>()
+  for (const uuid of physicalSwitch(replica, name)?.ports ?? []) {
+    const port = replica.table('Physical_Port').get(uuid)
+    const config = port?.other_config ?? {}
+    const { [keys.physicalNetwork]: id, [keys.mtuSeen]: bytes = '' } = config
+    const name = [config[keys.narrowest], port?.name].find((name) => /^\S{1,64}$/.test(name ?? ''))
+    if (name !== undefined && id !== undefined && /^\d{1,6}$/.test(bytes))
+      found.set(id, { interface: name, mtuBytes: Number(bytes) })
+  }
+  return found
 }
 
-/** All of them in one text. */
-export function pathMtusOf(replica: VtepReplica, name: string): string {
-  const config = physicalSwitch(replica, name)?.other_config ?? {}
-  const paths = Object.entries(config).filter(([key]) => key.startsWith(keys.pathMtu))
-  return paths.map((path) => path.join('=')).join(' ')
+const nothing: Config = {}
+/** Read once of each state of a row. */
+const pathMtus = new WeakMap<Config, ReadonlyMap<string, number>>()
+
+/**
+ * Bytes of the longest IP packet that the device got to a VTEP, by its address, up to what networks with it need. The same
+ * map while its row is the same.
+ */
+export function pathMtusOf(replica: VtepReplica, name: string): ReadonlyMap<string, number> {
+  const config = physicalSwitch(replica, name)?.other_config ?? nothing
+  const known = pathMtus.get(config)
+  if (known) return known
+  const found = new Map<string, number>()
+  pathMtus.set(config, found)
+  for (const [key, bytes] of Object.entries(config))
+    if (key.startsWith(keys.pathMtu) && /^\d{1,5}$/.test(bytes))
+      found.set(key.slice(keys.pathMtu.length), Number(bytes))
+  return found
 }
 
 /** What the device has put right by itself: how often since it started, and the last time in words. */
@@ -127,12 +169,15 @@ export function repairsOf(replica: VtepReplica, name: string): { count: number; 
 }
 
 const reasons: readonly (readonly [end: RegExp, reason: string])[] = [
-  [/^(vid-\d+-)?in-\d+$/, 'port_security'],
+  [/^(vid-\d+-)?in(-\d+)?$/, 'port_security'],
   [/^(vid-\d+-)?vlan$/, 'vlan_not_allowed'],
   [/^(vid-\d+-)?mtu_exceeded$/, 'mtu_exceeded'],
   [/^foreign-vtep$/, 'vtep_unknown'],
-  [/^(vid-\d+-)?mtu_exceeded$/, 'mtu_exceeded'],
 ]
+
+/** Of the end of a key `weft-dropped-*` or `weft-last-drop-*` our reason; undefined: it is none. */
+export const reasonOfEnd = (end: string): string | undefined =>
+  reasons.find(([test]) => test.test(end))?.[1]
 
 /** Frames that the device says it has dropped, by our reasons; what is none is left out. */
 export function deviceDrops(replica: VtepReplica, name: string, items: readonly RowItem[]) {
@@ -143,14 +188,16 @@ export function deviceDrops(replica: VtepReplica, name: string, items: readonly 
     for (const [name, packets] of Object.entries(config)) {
       if (!name.startsWith(keys.dropped)) continue
       const end = name.slice(keys.dropped.length)
-      const reason = reasons.find(([test]) => test.test(end))?.[1]
+      const reason = reasonOfEnd(end)
       if (reason === undefined || !/^\d{1,15}$/.test(packets)) continue
       drops.push({ reason, packets: Number(packets), [kind]: key })
     }
   }
   for (const uuid of physicalSwitch(replica, name)?.ports ?? []) {
     const port = replica.table('Physical_Port').get(uuid)
-    if (port) count(port.other_config, of.ports.get(port.name) ?? [])
+    if (port?.other_config[keys.physicalNetwork] !== undefined)
+      drops.push(...segmentDrops(port, items))
+    else if (port) count(port.other_config, of.ports.get(port.name) ?? [])
   }
   for (const { name, other_config } of replica.table('Logical_Switch').values()) {
     const from = of.switches.get(name)

@@ -2,18 +2,20 @@
  * The rows of a device: what should be, compared with what the replica shows, as the operations of one transaction. Written
  * by level, so it serves first contact, drift and change alike.
  *
- * Ours are Logical_Switches and ACLs by their names (`isOurName`), the remote MACs of those switches, and the bindings of
- * ports to them. Nothing else is touched: a VLAN of a port that another manager has bound stays his.
- * Neighbours: `macs.ts`, `ports.ts` (parts of this), `vtep-session.ts` sends the operations.
+ * Ours are Logical_Switches and ACLs by their names (`isOurName`), the remote MACs of those switches, the bindings of
+ * ports to them, and the keys that ask for bridges. Nothing else is touched: a VLAN of a port that another manager has bound stays his.
+ * Neighbours: `macs.ts`, `ports.ts`, `bridges.ts` (parts of this), `vtep-session.ts` sends the operations.
  */
 import { configKeys } from '../../../southbound/agent/other-config.ts'
 import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
 import { hardwareVtep } from '../../../southbound/ovsdb/schemas/hardware-vtep.ts'
 import type { RowItem } from '../../compiler/program.ts'
-import { isOurName, rowItemId, type VtepRow } from '../../compiler/rows.ts'
+import { isOurName, rowItemId, uuidOf, type VtepRow } from '../../compiler/rows.ts'
+import { rowsByName } from '../looking.ts'
+import { bridgeOperations } from './bridges.ts'
 import { macOperations } from './macs.ts'
 import { portOperations } from './ports.ts'
-import { physicalSwitch, type VtepReplica } from './vtep-replica.ts'
+import { fitting, physicalSwitch, type VtepReplica } from './vtep-replica.ts'
 
 const { insert, update, mutate, deleteRows } = operations(hardwareVtep)
 
@@ -35,12 +37,10 @@ export interface Difference {
   readonly foreign: readonly string[]
 }
 
-const ROW_ID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
-
 /** What is wrong and what is written against it: the same when somebody makes a row anew, as ids of rows are left out. */
 export function contestedText({ changes, operations }: Difference): string {
   const texts = changes.map(({ text }) => text).join('\n')
-  return `${texts}\n${JSON.stringify(operations).replace(ROW_ID, '')}`
+  return `${texts}\n${rowsByName(operations)}`
 }
 
 /** What the parts of the comparison share. */
@@ -49,8 +49,13 @@ export interface Draft {
   readonly wanted: <T extends VtepRow['table']>(table: T) => Iterable<WantedOf<T>>
   /** The Logical_Switch of this name: its uuid, or the uuid-name by which this transaction makes it. */
   readonly switchRef: (name: string) => string
+  /** Whether a Logical_Switch or an ACL of this name is ours to change. */
+  readonly isOurs: (name: string) => boolean
+  /** The same of the key of a bridge in other_config. */
+  readonly isOurBridge: (bridge: string) => boolean
   /** The name of a Logical_Switch of ours; undefined: it is not ours. */
   readonly ourSwitch: (uuid: string | undefined) => string | undefined
+  /** Something is wrong, and what is done against it; nothing when the device has no columns for it (`fitting`). */
   readonly change: (
     what: { readonly row: VtepRow; readonly item?: RowItem | undefined; readonly text: string },
     ...operations: readonly Operation[]
@@ -69,6 +74,10 @@ export interface DesiredVtep {
   readonly items: Iterable<RowItem>
   /** VTEP addresses of the host itself: what is behind them is not remote. */
   readonly addresses: readonly string[]
+  /** Of a host that the model has lost, which may be another site's by now: what this site has made; undefined: all. */
+  readonly made?:
+    | { readonly row: (uuid: string) => boolean; readonly bridge: (id: string) => boolean }
+    | undefined
 }
 
 /** Keys of a Logical_Switch's other_config that are the controller's. */
@@ -88,10 +97,12 @@ export function rowDifference(replica: VtepReplica, desired: DesiredVtep): Diffe
     const rows = tables.get(row.table) ?? []
     if (rows.push({ item, row }) === 1) tables.set(row.table, rows)
   }
+  const { made } = desired
+  const isOurs = (name: string) => isOurName(name) && (!made || made.row(uuidOf(name)))
   const refs = new Map<string, string>()
   const ours = new Map<string, string>()
   for (const { _uuid, name } of replica.table('Logical_Switch').values()) {
-    if (isOurName(name)) {
+    if (isOurs(name)) {
       refs.set(name, _uuid)
       ours.set(_uuid, name)
     } else foreign.push(`Logical_Switch ${name}`)
@@ -100,17 +111,23 @@ export function rowDifference(replica: VtepReplica, desired: DesiredVtep): Diffe
     replica,
     wanted: (table) => (tables.get(table) ?? []) as never,
     switchRef: (name) => refs.get(name) ?? '',
+    isOurs,
+    isOurBridge: (id) => !made || made.bridge(id),
     ourSwitch: (uuid) => ours.get(uuid ?? ''),
     change: ({ row, item, text }, ...added) => {
+      const fit = added.flatMap((operation) => fitting(operation, replica) ?? [])
+      if (fit.length === 0) return
       changes.push({ id: rowItemId(row), item, text })
-      sent.push(...added)
+      sent.push(...fit)
     },
     block: (item, why) => blocked.push({ item, why }),
     foreign: (phrase) => foreign.push(phrase),
   }
   logicalSwitches(draft, refs)
   macOperations(draft)
-  portOperations(draft, physicalSwitch(replica, desired.name))
+  const self = physicalSwitch(replica, desired.name)
+  portOperations(draft, self)
+  bridgeOperations(draft, self)
   surplusSwitches(draft)
   return { operations: sent, changes, blocked, foreign }
 }
@@ -132,7 +149,8 @@ function logicalSwitches(draft: Draft, refs: Map<string, string>): void {
     }
     const { _uuid, other_config } = actual
     const wrong = Object.entries(columns).filter(
-      ([column, value]) => actual[column as keyof typeof columns] !== value,
+      ([column, value]) =>
+        actual[column as keyof typeof columns] !== value && replica.has('Logical_Switch', column),
     )
     const wrongKeys = OUR_KEYS.filter((key) => other_config[key] !== config[key])
     if (wrong.length + wrongKeys.length === 0) continue

@@ -3,15 +3,15 @@
  * interface that it does not have is waited for, a VLAN that another manager has bound is left to him.
  * Part of `difference.ts`.
  */
+import { keys } from '../../../southbound/agent/other-config.ts'
 import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
 import { hardwareVtep } from '../../../southbound/ovsdb/schemas/hardware-vtep.ts'
-import { isOurName } from '../../compiler/rows.ts'
 import type { Draft, WantedOf } from './difference.ts'
 import type { VtepReplica, VtepTableRow } from './vtep-replica.ts'
 
 const { insert, update, mutate, deleteRows } = operations(hardwareVtep)
 
-type Wanted = WantedOf<'Physical_Port'>
+type Wanted = WantedOf<'Physical_Port'> | WantedOf<'Physical_Network'>
 /** The ACL of this name: its uuid, or the uuid-name by which this transaction makes it. */
 type Refs = Map<string, string>
 
@@ -22,7 +22,7 @@ export function portOperations(
 ): void {
   const acls: Refs = new Map()
   for (const { _uuid, acl_name } of draft.replica.table('ACL').values())
-    if (isOurName(acl_name)) acls.set(acl_name, _uuid)
+    if (draft.isOurs(acl_name)) acls.set(acl_name, _uuid)
   wantedAcls(draft, acls)
   bindings(draft, host, acls)
   surplusAcls(draft)
@@ -35,9 +35,17 @@ function bindings(
 ): void {
   const { replica, block } = draft
   const wanted = new Map<string, Map<string, Wanted>>()
-  for (const each of draft.wanted('Physical_Port')) {
-    const vids = wanted.get(each.row.interface) ?? new Map<string, Wanted>()
-    wanted.set(each.row.interface, vids.set(`${each.row.vid}`, each))
+  const want = (port: string, each: Wanted) => {
+    const vids = wanted.get(port) ?? new Map<string, Wanted>()
+    wanted.set(port, vids.set(`${each.row.vid}`, each))
+  }
+  for (const each of draft.wanted('Physical_Port')) want(each.row.interface, each)
+  const offers = offersOf(replica, host)
+  for (const each of draft.wanted('Physical_Network')) {
+    const { physicalNetwork } = each.row
+    const port = offers.get(physicalNetwork)
+    if (port !== undefined) want(port, each)
+    else block(each.item, `physical_network_missing: no port of it leads to ${physicalNetwork}`)
   }
   for (const uuid of host?.ports ?? []) {
     const port = replica.table('Physical_Port').get(uuid)
@@ -45,13 +53,35 @@ function bindings(
     bindPort(draft, port, wanted.get(port.name) ?? new Map(), acls)
     wanted.delete(port.name)
   }
-  for (const vids of wanted.values())
-    for (const { item, row } of vids.values())
-      block(item, `the device has no port ${row.interface}`)
+  for (const [port, vids] of wanted)
+    for (const { item } of vids.values()) block(item, `the device has no port ${port}`)
+}
+
+/**
+ * The port that leads to each physical network, by name: a bridge that was asked for goes before one that is offered; of
+ * several the first.
+ */
+function offersOf(
+  replica: VtepReplica,
+  host: VtepTableRow<'Physical_Switch'> | undefined,
+): ReadonlyMap<string, string> {
+  const offers = new Map<string, string>()
+  const ports = (host?.ports ?? []).flatMap(
+    (uuid) => replica.table('Physical_Port').get(uuid) ?? [],
+  )
+  const isAsked = (name: string) => host?.other_config[`${keys.bridge}${name}`] !== undefined
+  const rank = (name: string) => `${isAsked(name) ? 0 : 1} ${name}`
+  for (const { name, other_config } of ports) {
+    const physicalNetwork = other_config[keys.physicalNetwork]
+    if (physicalNetwork === undefined) continue
+    const other = offers.get(physicalNetwork)
+    if (other === undefined || rank(name) < rank(other)) offers.set(physicalNetwork, name)
+  }
+  return offers
 }
 
 function bindPort(
-  { replica, switchRef, ourSwitch, change, block, foreign }: Draft,
+  { replica, switchRef, isOurs: isOurName, ourSwitch, change, block, foreign }: Draft,
   { _uuid, name, vlan_bindings, acl_bindings }: VtepTableRow<'Physical_Port'>,
   wanted: ReadonlyMap<string, Wanted>,
   acls: Refs,
@@ -68,7 +98,8 @@ function bindPort(
       block(item, `VLAN ${vid} of ${name} is bound to an ACL that is not ours`)
       continue
     }
-    const [wantedNetwork, wantedAcl] = [switchRef(row.logicalSwitch), acls.get(row.acl) ?? '']
+    const wantedNetwork = switchRef(row.logicalSwitch)
+    const wantedAcl = row.acl === undefined ? undefined : (acls.get(row.acl) ?? '')
     if (network === wantedNetwork && acl === wantedAcl) continue
     const was = network === undefined ? 'missing' : 'another one'
     change(
@@ -99,27 +130,41 @@ function set(
   column: 'vlan_bindings' | 'acl_bindings',
   vid: string,
   before: string | undefined,
-  after: string,
+  after: string | undefined,
 ): Operation[] {
   if (before === after) return []
   return [
     ...(before === undefined ? [] : [mutate('Physical_Port', port, column, 'delete', [vid])]),
-    mutate('Physical_Port', port, column, 'insert', { [vid]: after }),
+    ...(after === undefined
+      ? []
+      : [mutate('Physical_Port', port, column, 'insert', { [vid]: after })]),
   ]
 }
 
-function wantedAcls({ replica, wanted, change }: Draft, acls: Refs): void {
+function wantedAcls(draft: Draft, acls: Refs): void {
+  const { replica, wanted, change } = draft
   const uses = usesOf(replica)
+  const added = new Map<string, WantedOf<'ACL_entry'>[]>()
+  for (const each of wanted('ACL_entry')) {
+    const entries = added.get(each.row.acl) ?? []
+    if (entries.push(each) === 1) added.set(each.row.acl, entries)
+  }
   let count = 0
   for (const { item, row } of wanted('ACL')) {
     const actual = replica.table('ACL').get(acls.get(row.name) ?? '')
+    const more = added.get(row.name) ?? []
+    if (actual && more.length > 0 && row.entries.length === 0) {
+      count = addedEntries(draft, { actual, more, uses, count })
+      continue
+    }
     const present = new Map<string, string[]>()
     for (const uuid of actual?.acl_entries ?? []) {
       const text = textOf(replica.table('ACL_entry').get(uuid))
       present.set(text, [...(present.get(text) ?? []), uuid])
     }
     const made: Operation[] = []
-    const entries = row.entries.map((entry) => {
+    const all = [...row.entries, ...more.map((each) => each.row.entry)]
+    const entries = all.map((entry) => {
       const kept = present.get(textOf(entry))?.shift()
       if (kept !== undefined) return kept
       const uuidName = `entry_${count++}`
@@ -145,11 +190,55 @@ function wantedAcls({ replica, wanted, change }: Draft, acls: Refs): void {
   }
 }
 
-function surplusAcls({ replica, wanted, change }: Draft): void {
+/** Entry by entry, as many give to it: one port more or less is one change. @returns `count` with what was made */
+function addedEntries(
+  { replica, change }: Draft,
+  {
+    actual: { _uuid, acl_name: acl, acl_entries },
+    more,
+    uses,
+    count,
+  }: {
+    readonly actual: VtepTableRow<'ACL'>
+    readonly more: readonly WantedOf<'ACL_entry'>[]
+    readonly uses: ReadonlyMap<string, number>
+    readonly count: number
+  },
+): number {
+  const present = new Map<string, string[]>()
+  for (const uuid of acl_entries) {
+    const text = textOf(replica.table('ACL_entry').get(uuid))
+    const same = present.get(text) ?? []
+    if (same.push(uuid) === 1) present.set(text, same)
+  }
+  let made = count
+  for (const { item, row } of more) {
+    if (present.get(textOf(row.entry))?.pop() !== undefined) continue
+    const uuidName = `entry_${made++}`
+    change(
+      { row, item, text: `ACL ${acl} was without entry ${row.entry.sequence}` },
+      insert('ACL_entry', row.entry, uuidName),
+      mutate('ACL', _uuid, 'acl_entries', 'insert', [uuidName]),
+    )
+  }
+  // After those that come: it may not be empty in between.
+  for (const uuid of [...present.values()].flat()) {
+    const sequence = replica.table('ACL_entry').get(uuid)?.sequence ?? 0
+    const entry = { sequence, direction: 'ingress', action: 'deny' } as const
+    change(
+      { row: { table: 'ACL_entry', acl, entry }, text: `ACL ${acl} had an entry ${sequence} more` },
+      mutate('ACL', _uuid, 'acl_entries', 'delete', [uuid]),
+      ...gone(uses, [uuid]),
+    )
+  }
+  return made
+}
+
+function surplusAcls({ replica, wanted, isOurs, change }: Draft): void {
   const uses = usesOf(replica)
   const names = new Set([...wanted('ACL')].map(({ row }) => row.name))
   for (const { _uuid, acl_name: name, acl_entries } of replica.table('ACL').values()) {
-    if (!isOurName(name) || names.has(name)) continue
+    if (!isOurs(name) || names.has(name)) continue
     change(
       { row: { table: 'ACL', name, entries: [] }, text: `ACL ${name} was there for no port` },
       deleteRows('ACL', _uuid),

@@ -5,68 +5,53 @@
  *
  *   look: who is it ─► what is plugged in ─► desired − actual ─► one transaction ─► weft-cur-cfg ─► confirmed
  *
- * Neighbours: `difference.ts`, `device.ts`, `plugs.ts`, `account.ts` (events and objections); `../session.ts` opens it, `../reconciler.ts` owns it.
+ * Neighbours: `../host-line.ts` (what sessions of every kind have), `difference.ts`, `device.ts`, `plugs.ts`, `account.ts` (events and objections); `../session.ts` opens it, `../reconciler.ts` owns it.
  */
 import { keys } from '../../../southbound/agent/other-config.ts'
 import type { OvsdbClient } from '../../../southbound/ovsdb/client.ts'
-import { OvsdbError } from '../../../southbound/ovsdb/error.ts'
 import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
 import { hardwareVtep } from '../../../southbound/ovsdb/schemas/hardware-vtep.ts'
-import type { Clock } from '../../clock.ts'
 import type { Item, RowItem } from '../../compiler/program.ts'
 import type { Host } from '../../model/schema.ts'
 import type { DropCount } from '../../northbound/realization.ts'
-import type { Store } from '../../store/store.ts'
-import type { PeerIdentity } from '../../tls/identity.ts'
-import { nothingReported, reportBindings } from '../bindings.ts'
-import type { EventLog } from '../events.ts'
+import type { Departed } from '../departed.ts'
+import { tellTraces } from '../farewell.ts'
 import type { Desired } from '../flow-channel.ts'
-import { addressOf, SYSTEM_ID } from '../host-session.ts'
-import type { Logger } from '../log.ts'
-import { Contest, Looking } from '../looking.ts'
+import { ANSWER_MS, HostLine, type LineOptions, SYSTEM_ID } from '../host-line.ts'
+import type { Refusals } from '../refusals.ts'
 import { Account } from './account.ts'
-import { deviceDrops, pathMtuOf, pathMtusOf, tellsRealized, underlayOf } from './device.ts'
-import { contestedText, rowDifference } from './difference.ts'
+import { deviceDrops, pathMtusOf, physicalOf, tellsRealized, underlayOf } from './device.ts'
+import { contestedText, type DesiredVtep, rowDifference } from './difference.ts'
 import { vtepPlugs } from './plugs.ts'
+import { shownDrops } from './shown-drops.ts'
+import { readTraffic } from './traffic.ts'
 import { physicalSwitch, type VtepReplica, watchVtep } from './vtep-replica.ts'
 
-export interface VtepSessionOptions {
-  readonly store: Store
-  readonly events: EventLog
-  readonly clock: Clock
-  readonly log: Logger
-  /** What the host's certificate says; undefined when it did not come over TLS. */
-  readonly identity?: PeerIdentity | undefined
+export interface VtepSessionOptions extends LineOptions {
   /** The host at the other end; undefined while it is none that we drive. */
   readonly hostOf: (session: VtepSession) => Host | undefined
-  readonly isHeld: (ifaceId: string, byHost: string) => boolean
   /** The rows that should be on a host. */
   readonly desiredRows: (hostId: string) => Desired<RowItem>
+  /** The host that calls itself so, which the model has had and has lost. */
+  readonly departed: Departed
+  /** Takes what is to be told once of a machine that keeps dialling. */
+  readonly refusals: Refusals
   /** Called after every look. */
   readonly onLook: (session: VtepSession) => void
 }
-
-/** How long a device may take to answer before it is given up. Milliseconds. */
-const ANSWER_MS = 10_000
-/** Between attempts at rows that the device refused, or that somebody keeps changing back. Milliseconds. */
-const RETRY_MS = 1000
 
 const { mutate } = operations(hardwareVtep)
 
 export class VtepSession {
   readonly kind = 'vtep'
-  /** Where it dials from, for people. */
-  readonly peer: string
-  readonly since: number
-  readonly #options: VtepSessionOptions
+  readonly line: HostLine
   readonly #client: OvsdbClient
+  readonly #options: VtepSessionOptions
   readonly #replica: VtepReplica
-  readonly #reported = nothingReported()
-  readonly #end = new AbortController()
-  readonly #contest = new Contest()
-  readonly #looking: Looking
   /** Of the host that it is driven as, or was until the model lost that host. */
   #account: Account | undefined
+  /** Set while that is a host which the model lost while it was away. */
+  #made: DesiredVtep['made']
   /** weft-next-cfg of our last transaction, or of the first look. */
   #awaited = 0
   /** The database has what it should have, and nothing has changed since that was seen. */
@@ -83,18 +68,16 @@ export class VtepSession {
   ) {
     this.#client = client
     this.#replica = replica
-    this.peer = peer
     this.#options = options
-    this.since = options.clock.now()
     this.#awaited = this.#config(keys.nextCfg)
-    this.#looking = new Looking(
-      () => this.#look(),
-      this.#end.signal,
-      (error) => this.close(error),
-    )
-    replica.onChange(() => this.look())
+    this.line = new HostLine({ client, peer, schema: hardwareVtep }, options, {
+      stale: () => {
+        this.#isSettled = false
+      },
+      look: () => this.#look(),
+    })
+    replica.onChange(() => this.line.look())
     void client.closed.then((reason) => {
-      this.#end.abort(reason ?? new Error('the host ended the session'))
       const host = this.#account?.host
       const message = `${host}: ${reason?.message ?? 'it ended the session'}; it keeps forwarding`
       if (host !== undefined) options.events.add('host_disconnected', host, message)
@@ -111,23 +94,6 @@ export class VtepSession {
     return new VtepSession(client, replica, peer, options)
   }
 
-  get closed(): Promise<Error | undefined> {
-    return this.#client.closed
-  }
-
-  close(reason?: Error): void {
-    this.#client.close(reason)
-  }
-
-  /** Where it dials from, without the port. */
-  get address(): string {
-    return addressOf(this.peer)
-  }
-
-  get identity(): PeerIdentity | undefined {
-    return this.#options.identity
-  }
-
   /**
    * Name of the Physical_Switch; undefined while there is none that could be a host. Of several the one that its certificate
    * or else the model names.
@@ -139,11 +105,6 @@ export class VtepSession {
     const proven = names.find((name) => name === identity?.systemId)
     const isKnown = (name: string) => [...store.snapshot.find('hostBySystemId', name)].length > 0
     return proven ?? names.sort().find(isKnown) ?? names[0]
-  }
-
-  /** Whether the host was last seen with an interface of this iface-id. */
-  carries(ifaceId: string): boolean {
-    return this.#reported.bindings.has(ifaceId)
   }
 
   /** The device has everything up to this revision; undefined while that is not known. */
@@ -162,18 +123,18 @@ export class VtepSession {
   }
 
   /** The NIC that carries its tunnels, as the device has seen it; undefined where it says nothing. */
-  /** Bytes of the longest outer packet that it got to a VTEP of its networks; undefined: it does not say. */
-  pathMtu(remote: string): number | undefined {
-    return pathMtuOf(this.#replica, this.#account?.name ?? '', remote)
-  }
-
-  /** All that it says of path MTUs, to notice a change. */
-  get pathMtus(): string {
-    return pathMtusOf(this.#replica, this.#account?.name ?? '')
-  }
-
   get underlay(): ReturnType<typeof underlayOf> {
     return underlayOf(this.#replica, this.#account?.name ?? '')
+  }
+
+  /** By id of the physical network what leads there, as the device has seen it. */
+  get physical(): ReturnType<typeof physicalOf> {
+    return physicalOf(this.#replica, this.#account?.name ?? '')
+  }
+
+  /** By VTEP bytes of the longest outer packet that it got there, up to what its networks need. */
+  get pathMtus(): ReturnType<typeof pathMtusOf> {
+    return pathMtusOf(this.#replica, this.#account?.name ?? '')
   }
 
   drops(): DropCount[] {
@@ -182,40 +143,70 @@ export class VtepSession {
     return deviceDrops(this.#replica, name, [...this.#options.desiredRows(host).items()])
   }
 
+  /** What one binding has carried, asked for now; undefined: the device does not count for it. Rejects as `transact` does. */
+  async traffic(name: string, vid: number, signal: AbortSignal): ReturnType<typeof readTraffic> {
+    return await readTraffic(this.#client, this.#replica, { name, vid, signal })
+  }
+
+  /** The last dropped frames of ports that it shows. */
+  shownDrops(): ReturnType<typeof shownDrops> {
+    if (!this.#account) return []
+    const { host, name } = this.#account
+    return shownDrops(this.#replica, name, [...this.#options.desiredRows(host).items()])
+  }
+
   /** Tells that these rows may have changed; undefined: a revision that does not concern this host. */
   touch(items: ReadonlyMap<string, Item> | undefined): void {
     if (!items) return this.#confirm()
     this.#account?.touch(items.keys())
-    this.look()
-  }
-
-  /** Looks as if for the first time: what was left to others may be ours after all. */
-  lookAfresh(): void {
-    this.#reported.first = true
-    this.look()
-  }
-
-  /** Looks at everything again, soon. */
-  look(): void {
-    this.#isSettled = false
-    this.#looking.again()
+    this.line.look()
   }
 
   async #look(): Promise<void> {
-    const { store, events, hostOf, onLook } = this.#options
+    const { store, events, departed, hostOf, onLook } = this.#options
     const host = hostOf(this)
     if (host) {
+      this.#made = undefined
       if (this.#account?.host !== host.id) this.#become(new Account(host.id, this.#replica, events))
       if (this.#account) this.#account.name = host.systemId
       const plugs = vtepPlugs(this.#replica, physicalSwitch(this.#replica, host.systemId))
-      reportBindings(plugs, host.id, { ...this.#options, reported: this.#reported })
-    }
+      this.line.report(plugs, host.id)
+    } else if (!this.#account) this.#account = this.#lostBefore()
     const account = this.#account
-    // Lost by the model while it was here: what it has of ours goes. Any other stranger is left alone.
+    // Lost by the model: what it has of ours goes. Any other stranger is left alone.
     const isLost = account !== undefined && !store.snapshot.get('host', account.host)
     if (account && (host || isLost)) await this.#mendRows(account, host)
-    if (isLost && this.#isSettled) this.#account = undefined
+    if (isLost && this.#isSettled) {
+      this.#account = undefined
+      departed.returned(account.name)
+      const message = `${account.host} is as Weft found it`
+      if (this.#put > 0) events.add('host_removed', account.host, message)
+    }
     onLook(this)
+  }
+
+  /** A host that the model lost while it was away, if it still has something of ours. */
+  #lostBefore(): Account | undefined {
+    const { departed, events } = this.#options
+    const nothing = { name: this.systemId ?? '', items: [], addresses: [] }
+    // Asked only about devices that have something: the journal may be long.
+    const hasRows = rowDifference(this.#replica, nothing).changes.length > 0
+    const host = hasRows ? departed.host(this.systemId, this.kind) : undefined
+    if (!host) {
+      if (hasRows) {
+        const { systemId, line } = this
+        const found = ['Logical_Switches']
+        tellTraces(this.#options, { systemId, address: line.address, found })
+      }
+      return undefined
+    }
+    const account = new Account(host.id, this.#replica, events)
+    account.name = host.systemId
+    this.#made = {
+      row: (uuid) => departed.made(uuid),
+      bridge: (id) => departed.made(`${host.id}/${id}`),
+    }
+    return account
   }
 
   #become(account: Account): void {
@@ -225,44 +216,42 @@ export class VtepSession {
   }
 
   async #mendRows(account: Account, host: Host | undefined): Promise<void> {
-    const { clock, events, log, desiredRows } = this.#options
+    const { desiredRows } = this.#options
     const { host: hostId, name } = account
     const items = [...desiredRows(hostId).items()]
     const addresses = [host?.vtepAddress ?? [], host?.alternateVtepAddress ?? []].flat()
-    const found = rowDifference(this.#replica, { name, items, addresses })
+    const found = rowDifference(this.#replica, {
+      ...{ name, items, addresses },
+      made: this.#made,
+    })
     account.hear(items, found)
     const isTeller = tellsRealized(this.#replica, name)
     const isAsked = !isTeller || this.#config(keys.nextCfg) >= this.#awaited
     if (found.changes.length === 0 && isAsked) return this.#settled(account, items)
-    const text = contestedText(found)
-    if (this.#contest.isOn(text, clock.now())) {
-      const message = `somebody else keeps changing the rows of ${hostId} that are ours`
-      account.once('contested', () => events.add('rows_contested', hostId, message))
-      await clock.sleep(RETRY_MS, this.#end.signal)
-    } else account.tellDrift(found)
-    this.#looking.again()
-    const next = Math.max(this.#config(keys.nextCfg) + 1, this.#awaited)
-    try {
-      const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ANSWER_MS)])
-      const sent = [...found.operations, ...(isTeller ? this.#askToTell(next) : [])]
-      await this.#client.transact(hardwareVtep, sent, { signal })
-      if (isTeller) this.#awaited = next
-      this.#contest.wrote(text, clock.now())
-      this.#put += found.changes.length
-      log.info({ host: hostId, rows: found.changes.length }, 'rows written')
-    } catch (error) {
-      if (!(error instanceof OvsdbError)) throw error
-      const message = `${hostId} refused its rows: ${error.message}`
-      account.once(message, () => events.add('rows_failed', hostId, message))
-      await clock.sleep(RETRY_MS, this.#end.signal)
-    }
+    let next = 0
+    const isTaken = await this.line.write({
+      hostId,
+      operations: () => {
+        next = Math.max(this.#config(keys.nextCfg) + 1, this.#awaited)
+        return [...found.operations, ...(isTeller ? this.#askToTell(next) : [])]
+      },
+      text: contestedText(found),
+      count: found.changes.length,
+      once: account.once,
+      onNews: () => account.tellDrift(found),
+    })
+    if (!isTaken) return
+    if (isTeller) this.#awaited = next
+    this.#put += found.changes.length
   }
 
   /** The database has what it should have. */
   #settled(account: Account, items: readonly RowItem[]): void {
     const { host } = account
+    const { store, events } = this.#options
     const message = `${host} is driven; ${this.#put} rows were put right`
-    if (account.settled(items)) this.#options.events.add('host_connected', host, message)
+    const isFirst = account.settled(items)
+    if (isFirst && store.snapshot.get('host', host)) events.add('host_connected', host, message)
     this.#isSettled = true
     this.#confirm()
   }

@@ -21,18 +21,28 @@ const SOLICITATION = 135
 
 class Invalid extends Error {}
 
-export function aclRules(entry: AclEntry): AclRules {
+/** @param below for frames with how many VLAN tags; 1 is for frames without one too, 2 for those with two alone */
+export function aclRules(entry: AclEntry, below: readonly (0 | 1 | 2)[] = [0]): AclRules {
   try {
     const type = etherTypeOf(entry)
-    const plain = columns.flatMap((column) => column(entry, type))
     const isDiscovery =
       type === IP6 &&
       entry.action === 'permit' &&
       entry.protocol === ICMP6 &&
       (entry.icmp_type === ADVERTISEMENT || entry.icmp_type === SOLICITATION) &&
       entry.source_mac !== undefined
-    const all = isDiscovery ? discovery(entry, plain) : [plain]
-    return { matches: all.map((parts) => parts.join(' ')) }
+    const matches = below.flatMap((tags) => {
+      // What says nothing of what a frame carries is for all frames.
+      if (tags === 2 && type === undefined) return []
+      const plain = (tags === 2 ? columnsBelowTags : columns).flatMap((column) =>
+        column(entry, type),
+      )
+      const all = isDiscovery ? discovery(entry, plain, tags === 2) : [plain]
+      const text = all.map((parts) => parts.join(' '))
+      // The kernel's word for what is behind the tag that it holds beside the frame.
+      return tags === 0 ? text : text.map((line) => line.replace('ether type', 'meta protocol'))
+    })
+    return { matches }
   } catch (error) {
     if (error instanceof Invalid) return { invalid: error.message }
     throw error
@@ -78,18 +88,100 @@ const columns: readonly ((entry: AclEntry, type: number | undefined) => string[]
   ({ protocol, icmp_code }) => icmp('icmp_code', protocol, icmp_code, '@th,8,8'),
 ]
 
+/**
+ * Of a frame with two tags the kernel takes the second one for the network header: 4 bytes, and then what nftables has no
+ * names for. Of IPv6 the header behind the first is ICMPv6, TCP, UDP or SCTP, or an extension would hide what it is.
+ */
+const TYPE_BELOW = 16
+const below = (bytes: number, bits: number, value: string) =>
+  `@nh,${(4 + bytes) * 8},${bits} ${value}`
+const ADDRESSES: Readonly<Record<number, readonly [source: number, target: number]>> = {
+  [IP]: [12, 16],
+  [ARP]: [14, 24],
+  [IP6]: [8, 24],
+}
+
+const columnsBelowTags: typeof columns = [
+  ({ source_mac }) => mac('ether saddr', 'source_mac', source_mac),
+  ({ dest_mac }) => mac('ether daddr', 'dest_mac', dest_mac),
+  (_, type = 0) => [
+    'ether type { 0x8100, 0x88a8 }',
+    `@nh,${TYPE_BELOW},16 0x${type.toString(16).padStart(4, '0')}`,
+  ],
+  ({ source_mac }, type) =>
+    type === ARP && source_mac !== undefined ? [below(8, 48, hexOf(source_mac))] : [],
+  (entry, type) => addressBelow(0, 'source_ip', type, entry.source_ip, entry.source_mask),
+  (entry, type) => addressBelow(1, 'dest_ip', type, entry.dest_ip, entry.dest_mask),
+  ({ protocol, action }, type) => {
+    if (protocol === undefined)
+      return type === IP6 && action === 'permit'
+        ? [below(6, 8, `{ ${ICMP6}, ${TCP}, ${UDP}, ${SCTP} }`)]
+        : []
+    if (type !== IP && type !== IP6) refuse('protocol', `${protocol}`)
+    return [below(type === IP ? 9 : 6, 8, `${within('protocol', protocol, 255)}`)]
+  },
+  ({ protocol, icmp_type }, type) =>
+    icmp('icmp_type', type === IP6 ? protocol : undefined, icmp_type, '@nh,352,8'),
+  ({ protocol, icmp_code }, type) =>
+    icmp('icmp_code', type === IP6 ? protocol : undefined, icmp_code, '@nh,360,8'),
+  ({
+    source_port_min,
+    source_port_max,
+    dest_port_min,
+    dest_port_max,
+    tcp_flags,
+    tcp_flags_mask,
+  }) => {
+    const all = [
+      source_port_min,
+      source_port_max,
+      dest_port_min,
+      dest_port_max,
+      tcp_flags,
+      tcp_flags_mask,
+    ]
+    if (all.some((value) => value !== undefined)) refuse('ports', 'below two tags')
+    return []
+  },
+]
+
+const hexOf = (address: string): string => `0x${address.replaceAll(':', '').toLowerCase()}`
+
+function addressBelow(
+  side: 0 | 1,
+  column: string,
+  type: number | undefined,
+  value: string | undefined,
+  mask: string | undefined,
+): string[] {
+  const [plain] = address('saddr', column, type, value, mask)
+  const at = ADDRESSES[type ?? 0]?.[side]
+  if (plain === undefined || value === undefined || at === undefined) return []
+  const bits = type === IP6 ? 128 : 32
+  if (mask === undefined) return [below(at, bits, `0x${bytesOf(value)}`)]
+  const ones = prefixOf(mask, type === IP6 ? 6 : 4)
+  const whole = (1n << BigInt(bits)) - 1n
+  const high = whole ^ (whole >> BigInt(ones))
+  const masked = BigInt(`0x${bytesOf(value)}`) & high
+  return [below(at, bits, `& 0x${high.toString(16)} == 0x${masked.toString(16)}`)]
+}
+
 /** The same without a link-layer address, and with the only one that is true. */
-function discovery(entry: AclEntry, plain: readonly string[]): string[][] {
+function discovery(entry: AclEntry, plain: readonly string[], isBelowTags: boolean): string[][] {
   const isAdvertisement = entry.icmp_type === ADVERTISEMENT
+  // Behind 40 bytes of IPv6.
+  const at = (bit: number, bits: number) =>
+    isBelowTags ? `@nh,${352 + bit},${bits}` : `@th,${bit},${bits}`
   const target =
     isAdvertisement && entry.source_ip !== undefined && entry.source_mask === undefined
-      ? [`@th,64,128 0x${bytesOf(entry.source_ip)}`]
+      ? [`${at(64, 128)} 0x${bytesOf(entry.source_ip)}`]
       : []
   const option = isAdvertisement ? '0x0201' : '0x0101'
-  const hardware = `@th,192,16 ${option} @th,208,48 0x${entry.source_mac?.replaceAll(':', '').toLowerCase()}`
+  const hardware = `${at(192, 16)} ${option} ${at(208, 48)} ${hexOf(entry.source_mac ?? '')}`
+  const length = isBelowTags ? below(4, 16, '') : 'ip6 length '
   return [
-    [...plain, ...target, 'ip6 length 24'],
-    [...plain, ...target, 'ip6 length 32', hardware],
+    [...plain, ...target, `${length}24`],
+    [...plain, ...target, `${length}32`, hardware],
   ]
 }
 

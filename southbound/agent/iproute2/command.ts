@@ -45,14 +45,17 @@ export async function run(
 
 const RESTART_MS = 1000
 
-/** Runs it until stopped, again when it ends; calls for whatever it prints. Returns how to stop. */
-export function follow(argv: readonly [string, ...string[]], heard: () => void): () => void {
+/** Runs it until stopped, again when it ends; calls with whatever it prints. Returns how to stop. */
+export function follow(
+  argv: readonly [string, ...string[]],
+  heard: (text: string) => void,
+): () => void {
   const [program, ...args] = argv
   let stopped = false
   let stop = () => {}
   const start = () => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
-    child.stdout.on('data', heard)
+    child.stdout.setEncoding('utf8').on('data', heard)
     child.on('error', () => {}) // 'close' follows
     child.once('close', () => {
       if (stopped) return

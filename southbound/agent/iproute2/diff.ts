@@ -20,6 +20,8 @@ export function differences(desired: Facts, actual: Facts): Difference[] {
   /** Facts that go with the device or table that they belong to. */
   const goes = (key: string, value: string) => {
     const [kind = '', first = ''] = key.split(' ')
+    // A VLAN device goes with the one below it.
+    if (kind === 'device') return lost.has(`device ${/^link (\S+) /.exec(value)?.[1]}`)
     if (kind === 'fdb' && lost.has(`device ${first}`)) return true
     // A bridge that is made again has no ports.
     if (kind === 'master' || kind === 'slave') {

@@ -9,10 +9,13 @@
  *   fdb vx5001 02:00:00:00:00:02 self        192.0.2.12 static
  *   neigh weft-5001 10.0.0.2                 02:00:00:00:00:02
  *   chain bridge in.vm1                      rules, one a line
+ *   found eth1                               1500 up eth1: how an uplink was before it was one
+ *   overfull vm1                             MACs that it taught its bridge: too many, to be forgotten
+ *   uplink eth1 mtu                          9000
  *
  * Neighbours: plan.ts and filter.ts write what should be, read.ts what is, diff.ts compares.
  */
-import { digest, LINK_GROUP, TABLE } from './names.ts'
+import { digest, foundName, groupOf, isOwnName, LINK_GROUP, TABLE } from './names.ts'
 
 export type Facts = ReadonlyMap<string, string>
 
@@ -40,23 +43,30 @@ const sets: Readonly<Record<string, readonly ['set' | 'map', string]>> = {
   vnis: ['map', 'typeof @th,96,24 : verdict;'],
 }
 
+/** A veth in the words of `ip link add`. @param peer name of the other end, which is ours as well */
+export const patchDevice = (peer: string): string =>
+  `type veth peer name ${peer} group ${LINK_GROUP}`
+
+/** Names that others have chosen may be words of ip's: `up`, `dev`. */
+const named = (name = ''): string => (isOwnName(name) ? name : `dev ${name}`)
+
 /** How a rule is known again: its digest is its comment. */
 export const ruleMark = (rule: string): string => digest(rule)
 
 export const factKinds: Readonly<Record<string, FactKind>> = {
   device: {
     set: ([name], value, was) => [
-      ...(was === undefined ? [] : [[30, 'ip', `link del ${name}`] as const]),
-      [30, 'ip', `link add name ${name} group ${LINK_GROUP} ${value}`],
+      ...(was === undefined ? [] : [[30, 'ip', `link del ${named(name)}`] as const]),
+      [30, 'ip', `link add name ${name} group ${groupOf(name ?? '')} ${value}`],
     ],
-    unset: ([name]) => [[16, 'ip', `link del ${name}`]],
+    unset: ([name]) => [[16, 'ip', `link del ${named(name)}`]],
   },
   link: {
     container: 'device',
     set: ([name, setting], value) => [
       setting === 'state'
-        ? [42, 'ip', `link set ${name} ${value}`]
-        : [32, 'ip', `link set ${name} ${setting} ${value}`],
+        ? [42, 'ip', `link set ${named(name)} ${value}`]
+        : [32, 'ip', `link set ${named(name)} ${setting} ${value}`],
     ],
     unset: () => [],
   },
@@ -66,7 +76,7 @@ export const factKinds: Readonly<Record<string, FactKind>> = {
       // A new bridge does not filter VLANs, and a kernel that cannot refuses to be told so.
       setting === 'vlan_filtering' && was === undefined
         ? []
-        : [[32, 'ip', `link set ${name} type bridge ${setting} ${value}`]],
+        : [[32, 'ip', `link set ${named(name)} type bridge ${setting} ${value}`]],
     unset: () => [],
   },
   // VXLAN and VLAN devices of ours.
@@ -79,6 +89,32 @@ export const factKinds: Readonly<Record<string, FactKind>> = {
   master: {
     set: ([name], value) => [[44, 'ip', `link set dev ${name} master ${value}`]],
     unset: ([name]) => [[10, 'ip', `link set dev ${name} nomaster`]],
+  },
+  // Before anything of an uplink is changed; undone when it is let go of.
+  found: {
+    set: ([name = ''], value) => [
+      [30, 'ip', `link property add dev ${name} altname ${foundName(value)}`],
+    ],
+    unset: ([name = ''], was) => {
+      const [mtu, state] = was.split(' ')
+      return [
+        [18, 'ip', `link set dev ${name} mtu ${mtu}`],
+        [18, 'ip', `link set dev ${name} ${state}`],
+        [18, 'ip', `link property del dev ${name} altname ${foundName(was)}`],
+      ]
+    },
+  },
+  overfull: {
+    set: () => [],
+    unset: ([name]) => [[8, 'ip', `link set ${named(name)} type bridge_slave fdb_flush`]],
+  },
+  uplink: {
+    set: ([name, setting], value) => [
+      setting === 'state'
+        ? [42, 'ip', `link set dev ${name} ${value}`]
+        : [32, 'ip', `link set dev ${name} ${setting} ${value}`],
+    ],
+    unset: () => [],
   },
   port: {
     container: 'device',

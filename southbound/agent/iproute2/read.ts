@@ -1,7 +1,8 @@
 /** The host as it is: ip, bridge and nft asked for JSON. Neighbours: seen.ts, nft.ts. */
 import { readFileSync } from 'node:fs'
 import { run } from './command.ts'
-import { isOwnName, LINK_GROUP } from './names.ts'
+import { patchDevice } from './facts.ts'
+import { farOf, foundOf, isFar, isNear, isOwnDevice } from './names.ts'
 import { readNft } from './nft.ts'
 import type { Link, Seen } from './seen.ts'
 
@@ -15,6 +16,7 @@ interface LinkJson {
   readonly address?: string
   readonly link?: string
   readonly ifalias?: string
+  readonly altnames?: readonly string[]
   readonly inet6_addr_gen_mode?: string
   readonly linkinfo?: {
     readonly info_kind?: string
@@ -61,12 +63,28 @@ export async function readHost(withNft: boolean, signal?: AbortSignal | undefine
     json<NeighbourJson>(['ip', '-json', 'neigh', 'show', 'nud', 'permanent'], signal),
     withNft ? readNft(signal) : undefined,
   ])
-  const byName = new Map(links.map((row) => [row.ifname, linkOf(row)]))
+  const carried = new Map(
+    links.flatMap((row) => {
+      const { ifname, link } = row
+      const isOnTop = link !== undefined && row.linkinfo?.info_kind !== 'veth'
+      return isOnTop && !isOwnRow(row) ? [[link, ifname] as const] : []
+    }),
+  )
+  const byName = new Map(
+    links.map((row) => [row.ifname, linkOf(row, carried.get(row.ifname))] as const),
+  )
+  const patches = new Set(
+    links.filter((row) => isNear(row.ifname) || isNear(row.link ?? '')).map((row) => row.ifname),
+  )
+  const taught = new Map<string, number>()
   const isOwn = (name: string | undefined) => byName.get(name ?? '')?.isOwn === true
   const facts = new Map<string, string>()
   for (const row of links) {
     if (isOwn(row.ifname)) ownFacts(row, facts)
-    else if (isOwn(row.master)) facts.set(`master ${row.ifname}`, row.master ?? '')
+    else {
+      if (isOwn(row.master)) facts.set(`master ${row.ifname}`, row.master ?? '')
+      uplinkFacts(row, facts)
+    }
   }
   const learned: { port: string; mac: string }[] = []
   const macs = new Set([...byName.values()].map(({ mac }) => mac))
@@ -89,10 +107,18 @@ export async function readHost(withNft: boolean, signal?: AbortSignal | undefine
     } else if (state === 'permanent' && macs.has(row.mac)) {
       // The device's own.
     } else if (state === 'static' || state === 'permanent') {
-      facts.set(`fdb ${row.ifname} ${row.mac} master`, state)
-    } else if (!isOwn(row.ifname) || byName.get(row.ifname)?.kind === 'vlan') {
-      learned.push({ port: row.ifname, mac: row.mac })
+      const sticky = row.flags?.includes('sticky') === true ? ' sticky' : ''
+      facts.set(`fdb ${row.ifname} ${row.mac} master`, `${state}${sticky}`)
+    } else if (
+      !isOwn(row.ifname) ||
+      ['vlan', 'veth'].includes(byName.get(row.ifname)?.kind ?? '')
+    ) {
+      taught.set(row.ifname, (taught.get(row.ifname) ?? 0) + 1)
+      if (!patches.has(row.ifname)) learned.push({ port: row.ifname, mac: row.mac })
     } else facts.set(`fdb ${row.ifname} ${row.mac} master`, state)
+  }
+  for (const [port, count] of taught) {
+    if (count > MOST_LEARNED) facts.set(`overfull ${port}`, `${count}`)
   }
   for (const { dst, dev, lladdr } of neighbours) {
     if (isOwn(dev)) facts.set(`neigh ${dev} ${dst}`, lladdr ?? '')
@@ -107,16 +133,36 @@ export async function readHost(withNft: boolean, signal?: AbortSignal | undefine
   }
 }
 
+/** MACs that an interface may teach a bridge of ours: older kernels have no bound of their own (6.8 has `fdb_max_learned`). */
+const MOST_LEARNED = 4096
+
 const isFlood = (mac: string) => mac === '00:00:00:00:00:00'
 
-function linkOf(row: LinkJson): Link {
-  const { ifname: name, flags, stats64 } = row
+const stateOf = ({ flags }: LinkJson) => (flags.includes('UP') ? 'up' : 'down')
+
+/** Of an interface of the host's own, in case that it is an uplink. */
+function uplinkFacts(row: LinkJson, facts: Map<string, string>): void {
+  const { ifname: name, altnames, mtu, master } = row
+  const found = foundOf(altnames)
+  if (found !== undefined) facts.set(`found ${name}`, found)
+  if (found === undefined && master === undefined) return
+  facts.set(`uplink ${name} mtu`, `${mtu}`)
+  facts.set(`uplink ${name} state`, stateOf(row))
+}
+
+const isOwnRow = ({ ifname, group, linkinfo }: LinkJson) =>
+  isOwnDevice(ifname, group, linkinfo?.info_kind)
+
+function linkOf(row: LinkJson, carries: string | undefined): Link {
+  const { ifname: name, flags, stats64, altnames, mtu } = row
   return {
     name,
-    isOwn: isOwnName(name) && row.group === LINK_GROUP,
+    isOwn: isOwnRow(row),
+    carries,
     kind: row.linkinfo?.info_kind,
     isLoopback: flags.includes('LOOPBACK'),
     isUp: flags.includes('LOWER_UP'),
+    found: foundOf(altnames) ?? `${mtu} ${stateOf(row)} ${name}`,
     mac: row.address ?? '',
     mtuBytes: row.mtu,
     master: row.master,
@@ -154,15 +200,18 @@ const foreignVxlan = [
 function ownFacts(row: LinkJson, facts: Map<string, string>): void {
   const { ifname: name, linkinfo = {} } = row
   const data = linkinfo.info_data ?? {}
-  facts.set(`device ${name}`, deviceOf(row, linkinfo.info_kind, data))
+  // The far end comes and goes with the near one; one that has lost it goes alone.
+  const isPaired = isFar(name) && farOf(row.link ?? '') === name && isNear(row.link ?? '')
+  if (!isPaired) facts.set(`device ${name}`, deviceOf(row, linkinfo.info_kind, data))
   facts.set(`link ${name} mtu`, `${row.mtu}`)
   facts.set(`link ${name} addrgenmode`, row.inet6_addr_gen_mode ?? 'none')
-  facts.set(`link ${name} state`, row.flags.includes('UP') ? 'up' : 'down')
+  facts.set(`link ${name} state`, stateOf(row))
   if (row.master !== undefined) facts.set(`slave ${name}`, row.master)
   if (linkinfo.info_kind === 'bridge') {
     facts.set(`link ${name} address`, row.address ?? '')
     facts.set(`bridge ${name} mcast_snooping`, `${data.mcast_snooping ?? 0}`)
     facts.set(`bridge ${name} vlan_filtering`, `${data.vlan_filtering ?? 0}`)
+    facts.set(`bridge ${name} ageing_time`, `${data.ageing_time ?? 0}`)
   }
   if (linkinfo.info_kind !== 'vxlan') return
   for (const setting of ['learning', 'neigh_suppress', 'flood']) {
@@ -179,6 +228,7 @@ function deviceOf(
 ): string {
   if (kind === 'bridge') return `type bridge stp_state ${data.stp_state}`
   if (kind === 'vlan') return `link ${row.link} type vlan id ${data.id}`
+  if (kind === 'veth') return patchDevice(row.link ?? '')
   if (kind !== 'vxlan') return `type ${kind}`
   const isV6 = data.local6 !== undefined
   const checksum = isV6

@@ -12,7 +12,12 @@ export interface Link {
   /** `bridge`, `vxlan`, `veth`, `tun` …; undefined: hardware. */
   readonly kind: string | undefined
   readonly isLoopback: boolean
+  /** It has a carrier, all the way down. */
   readonly isUp: boolean
+  /** Another device of the host's that is on top of it, such as `eth1.5`. */
+  readonly carries?: string | undefined
+  /** `1500 up eth1`: as it was when it became an uplink of ours, and how it is while it is none. */
+  readonly found: string
   readonly mac: string
   readonly mtuBytes: number
   readonly master: string | undefined
@@ -26,7 +31,7 @@ export interface Seen {
   readonly links: ReadonlyMap<string, Link>
   /** Of devices, FDB and neighbours of ours. */
   readonly facts: Facts
-  /** MACs that bridges of ours have learned, and where. */
+  /** MACs that bridges of ours have learned, and where; not what physical networks taught them. */
   readonly learned: readonly { readonly port: string; readonly mac: string }[]
   readonly nft: NftState | undefined
   /** Whether bridged IP passes the ip tables of the host. */

@@ -212,7 +212,7 @@ test('incremental equals full after every step of random edits', () => {
   expect(applied).toBeGreaterThan(1000)
   for (const what of ['extension', 'sub-port in n2', 'sub-port in vlan', 'physicalNetwork gone'])
     expect([...reached]).toContain(what)
-}, 30_000)
+}, 120_000)
 
 test('one more port runs a handful of units, whatever the size of the site', () => {
   const runs = [10, 1000].map((size) => {

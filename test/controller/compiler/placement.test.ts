@@ -88,9 +88,55 @@ test('a trunk whose place another port is seen to have is nowhere, and its sub-p
   expect(placements.get('acme/d')?.at).toEqual({ kind: 'subport', ofport: 7, vid: 30 })
 })
 
+const globex = [
+  put('network', 'globex/n', { vni: 6001 }),
+  put('port', 'globex/g', { network: 'n' }),
+  put('port', 'globex/s', { network: 'n', parent: 'g', vid: 30 }),
+]
+const interfaceAt = (name: string, tag: number) => ({ kind: 'vtep', interface: name, vid: tag })
+
+test('who is seen on an interface has all its VIDs, whatever another tenant has declared before', () => {
+  const site = siteWith(base, globex, [
+    port('a', { hostId: 'v1', interface: 'eth1', vid: 30 }),
+    port('b', { hostId: 'v1', interface: 'eth1', vid: 31 }),
+  ])
+  const placements = new Placements()
+  placements.apply(changesOf(site))
+  expect(placements.get('acme/a')?.at).toEqual(interfaceAt('eth1', 30))
+  const uuid = `${site.get('port', 'globex/g')?.uuid}`
+  const seen = put('binding', uuid, { hostId: 'v1', interface: 'eth1', vid: 0 })
+  const bound = applyEdits(site, [seen], counting())
+  const moved = placements.apply(bound.changes)
+  expect(moved.map(({ key, value }) => [key, value?.at]).sort()).toEqual([
+    ['acme/a', undefined],
+    ['acme/b', undefined],
+    ['globex/g', interfaceAt('eth1', 0)],
+    ['globex/s', interfaceAt('eth1', 30)],
+  ])
+  const gone = applyEdits(bound.site, [drop('binding', uuid)], counting())
+  placements.apply(gone.changes)
+  expect(placements.get('acme/a')?.at).toEqual(interfaceAt('eth1', 30))
+  expect(placements.get('globex/s')).toBeUndefined()
+})
+
+test('a sub-port whose trunk is nowhere takes no VID of the port that is there', () => {
+  const site = siteWith(base, globex, [
+    port('a', { hostId: 'h1', ofport: 7 }),
+    port('b', { parent: 'a', vid: 30 }),
+  ])
+  const placements = new Placements()
+  placements.apply(changesOf(site))
+  const uuid = `${site.get('port', 'globex/g')?.uuid}`
+  const seen = applyEdits(site, [put('binding', uuid, { hostId: 'h1', ofport: 7 })], counting())
+  placements.apply(seen.changes)
+  expect(placements.get('globex/s')?.at).toEqual({ kind: 'subport', ofport: 7, vid: 30 })
+  expect([placements.get('acme/a'), placements.get('acme/b')]).toEqual([undefined, undefined])
+})
+
 const ids = ['a', 'b', 'c', 'd']
 const vid = fc.constantFrom(1, 2)
 const id = fc.constantFrom(...ids)
+const tenant = fc.constantFrom('acme', 'globex')
 const ofport = fc.constantFrom(1, 2)
 const interfaceName = fc.constantFrom('eth1', 'eth2')
 const spec: fc.Arbitrary<Partial<Specs['port']>> = fc.oneof(
@@ -104,17 +150,21 @@ type Step = (site: Snapshot) => Edit
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
-    arbitrary: fc.tuple(id, spec).map(
-      ([key, value]) =>
+    arbitrary: fc.tuple(tenant, id, spec).map(
+      ([owner, key, value]) =>
         () =>
-          port(key, value),
+          put('port', `${owner}/${key}`, { network: 'web', addresses: [], ...value }),
     ),
   },
-  id.map((key) => () => drop('port', `acme/${key}`)),
+  fc.tuple(tenant, id).map(
+    ([owner, key]) =>
+      () =>
+        drop('port', `${owner}/${key}`),
+  ),
   fc
-    .tuple(id, fc.oneof(ofport, interfaceName, fc.constant(undefined)), vid)
-    .map(([key, at, tag]) => (site: Snapshot) => {
-      const uuid = site.get('port', `acme/${key}`)?.uuid ?? counting()()
+    .tuple(tenant, id, fc.oneof(ofport, interfaceName, fc.constant(undefined)), vid)
+    .map(([owner, key, at, tag]) => (site: Snapshot) => {
+      const uuid = site.get('port', `${owner}/${key}`)?.uuid ?? counting()()
       if (at === undefined) return drop('binding', uuid)
       return typeof at === 'number'
         ? put('binding', uuid, { hostId: 'h1', ofport: at })
@@ -129,7 +179,8 @@ test('after any commits, placements are those that the snapshot alone would give
       fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 25 }),
       (batches) => {
         const uuid = counting()
-        let site = applyEdits(siteWith(), base, uuid).site
+        const both = [...base, put('network', 'globex/web', { vni: 6001 })]
+        let site = applyEdits(siteWith(), both, uuid).site
         const placements = new Placements()
         placements.apply(changesOf(site))
         const told = new Map<string, Placement | undefined>()
@@ -148,12 +199,19 @@ test('after any commits, placements are those that the snapshot alone would give
           }
           const oracle = placed(site)
           const slots = new Set<string>()
-          for (const key of site.list('port').keys()) {
+          const holders = new Map<string, string>()
+          for (const [key, { tenant: owner }] of site.list('port')) {
+            const at = oracle.get(key)?.at
+            if (at?.kind === 'vtep' && at.vid === 0) holders.set(at.interface, owner)
+          }
+          for (const [key, { tenant: owner }] of site.list('port')) {
             const place = placements.get(key)
             expect(place).toEqual(oracle.get(key))
             expect(told.has(key) ? told.get(key) : place).toEqual(place)
             if (!place) continue
             seen.add(place.at.kind)
+            const holder = place.at.kind === 'vtep' ? holders.get(place.at.interface) : undefined
+            expect(holder ?? owner).toBe(owner)
             const slot = JSON.stringify([place.hostId, place.at])
             expect(slots.has(slot)).toBe(false)
             slots.add(slot)

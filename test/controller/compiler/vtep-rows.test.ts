@@ -36,8 +36,16 @@ const rows = (compiler: Compiler, hostId: string) =>
         return `mac ${row.mac} ${row.address} ${row.vtep} ${from_}`
       if (row.table === 'Mcast_Macs_Remote') return `flood ${row.vteps} ${from_}`
       if (row.table === 'Physical_Port') return `bind ${row.interface} ${row.vid} ${from_}`
+      if (row.table === 'ACL_entry') {
+        const { source_mac, ethertype, source_ip } = row.entry
+        return `not ${[source_mac, ethertype, source_ip].filter(Boolean).join(' ')} ${from_}`
+      }
       if (row.table === 'ACL') return `acl ${row.entries.length} ${from_}`
-      return `switch ${row.description} ${row.vni} ${from_}`
+      if (row.table === 'Physical_Switch') return `bridge ${row.bridge} ${row.value} ${from_}`
+      if (row.table === 'Physical_Network')
+        return `on ${row.physicalNetwork} ${row.vid}${row.acl ? ' with ACL' : ''} ${from_}`
+      const number = row.vni ?? `number ${row.config['weft-number']}`
+      return `switch ${row.description} ${number} ${from_}`
     })
     .sort()
 
@@ -121,3 +129,87 @@ function textOf({ sequence, direction, action, ...match }: AclEntry) {
   const parts = Object.entries(match).map(([column, value]) => `${column}=${value}`)
   return [sequence, ...parts].join(' ')
 }
+
+const office: readonly Edit[] = [
+  put('host', 'h1', { vtepAddress: '192.0.2.1' }),
+  put('host', 'v1', { kind: 'vtep', vtepAddress: '192.0.2.2' }),
+  put('host', 'v2', { kind: 'vtep', vtepAddress: '192.0.2.3' }),
+  put('tenant', 'acme', {}),
+  put('physicalNetwork', 'office', { mtuBytes: 9000 }),
+  put('subnet', 'acme/web', { network: 'web', cidr: '10.0.0.0/24' }),
+  port(1, { hostId: 'h1', ofport: 1 }),
+  port(2, { hostId: 'v1', interface: 'tap2' }),
+]
+
+test('a bridge of the model is one value, of its host alone, with the MTU of its physical network', () => {
+  const compiler = new Compiler(
+    siteWith([
+      ...office,
+      put('network', 'acme/web', { vni: 5001 }),
+      put('bridge', 'v1/br-a', {
+        ...{ uplinks: ['eth1'], physicalNetwork: 'office', vids: [7, '100-199', 8] },
+      }),
+      put('bridge', 'h1/br-a', { uplinks: ['eth1'], physicalNetwork: 'office' }),
+    ]),
+  )
+  const ofBridges = (hostId: string) =>
+    rows(compiler, hostId).filter((row) => row.startsWith('bridge'))
+  expect(ofBridges('v1')).toEqual([
+    'bridge br-a uplinks=eth1 mtu=9000 vids=7-8,100-199 physical-network=office (bridge/br-a)',
+  ])
+  expect([...ofBridges('v2'), ...ofBridges('h1')]).toEqual([])
+})
+
+test('a network of type vlan has a number and no VNI, and whoever is outside is not one of its ports', () => {
+  const net = { type: 'vlan', physicalNetwork: 'office', vid: 100 } as const
+  const compiler = new Compiler(siteWith([...office, put('network', 'acme/web', net)]))
+  expect(rows(compiler, 'v1')).toEqual([
+    'acl 0 (network/acme/web)',
+    'acl 10 (port/acme/vm2)',
+    'bind tap2 0 (port/acme/vm2)',
+    'not 02:00:00:00:00:12 (port/acme/vm2)',
+    'not 0x0800 10.0.0.12 (port/acme/vm2)',
+    'not 0x0806 10.0.0.12 (port/acme/vm2)',
+    'on office 100 with ACL (network/acme/web)',
+    'switch acme/web number 4196 (network/acme/web)',
+  ])
+  expect(rows(compiler, 'v2')).toEqual([])
+})
+
+test('the host that joins an extended network to a VLAN has it also without a port, and all MACs of it', () => {
+  const extension = { physicalNetwork: 'office', hostId: 'v2' }
+  const site = siteWith([...office, put('network', 'acme/web', { vni: 5001, extension })])
+  const compiler = new Compiler(site)
+  expect(rows(compiler, 'v2')).toEqual([
+    'acl 0 (network/acme/web)',
+    'flood 192.0.2.1,192.0.2.2 (host/v2 + network/acme/web)',
+    'mac 02:00:00:00:00:11 10.0.0.11 192.0.2.1 (port/acme/vm1)',
+    'mac 02:00:00:00:00:12 10.0.0.12 192.0.2.2 (port/acme/vm2)',
+    // Guests of other hosts too: who is on the VLAN must not take their place.
+    'not 02:00:00:00:00:11 (port/acme/vm1)',
+    'not 02:00:00:00:00:12 (port/acme/vm2)',
+    'not 0x0800 10.0.0.11 (port/acme/vm1)',
+    'not 0x0800 10.0.0.12 (port/acme/vm2)',
+    'not 0x0806 10.0.0.11 (port/acme/vm1)',
+    'not 0x0806 10.0.0.12 (port/acme/vm2)',
+    'on office 0 with ACL (network/acme/web)',
+    'switch acme/web 5001 (network/acme/web)',
+  ])
+  const config = (hostId: string) =>
+    [...compiler.items(hostId)].flatMap((item) =>
+      isRow(item) && item.row.table === 'Logical_Switch' ? [item.row.config] : [],
+    )
+  // Whom no row names is out there: others ask the joiner, which asks nobody.
+  expect(config('v2')).toEqual([{ 'weft-mtu': '1450', 'weft-unknown-unicast': 'drop' }])
+  expect(config('v1')).toEqual([{ 'weft-mtu': '1450' }])
+  const { changes } = applyEdits(site, [port(4, { hostId: 'h1', ofport: 4 })], counting())
+  const ids = [...(compiler.apply(changes).get('v2')?.keys() ?? [])]
+  // One remote MAC, and the three things that nobody outside may say; nothing of the other ports.
+  expect(ids).toHaveLength(4)
+  const entries = ids.flatMap((id) => {
+    const item = compiler.lookup('v2', id)
+    return item && isRow(item) && item.row.table === 'ACL_entry' ? [item.row.entry] : []
+  })
+  expect(entries.map(({ action }) => action)).toEqual(['deny', 'deny', 'deny'])
+  for (const entry of entries) expect(aclRules({ uuid: '', ...entry })).toHaveProperty('matches')
+})

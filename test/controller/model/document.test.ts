@@ -81,6 +81,20 @@ const cases = [
   ['a key twice', '  globex:\n', '  acme: # again\n', 'Map keys must be unique', /each key once/],
   ['a tag', 'name: two-tenants', 'name: !!js/function x', 'tag:yaml.org', /without tags/],
   ['a VNI as text', 'vni: 5001', "vni: '5001'", '"5001" is of the wrong type', /an integer/],
+  [
+    'a type that is none',
+    'type: vxlan',
+    'type: vlna',
+    '"vlna" is malformed: it would be \'vxlan\'',
+    /did you mean 'vlan'\?$/m,
+  ],
+  [
+    'a word for a yes',
+    'vni: 5001',
+    'vlanTransparent: yes',
+    '"yes" is malformed: it would be true',
+    /or false/,
+  ],
   ['a prototype', 'name: two-tenants', '__proto__: { a: 1 }', '__proto__', /known: name/],
 ] as const
 

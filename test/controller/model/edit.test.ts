@@ -5,7 +5,7 @@ import { ModelError } from '../../../controller/model/errors.ts'
 import { indexNames } from '../../../controller/model/indexes.ts'
 import { collectionNames, type Edit } from '../../../controller/model/schema.ts'
 import { Site } from '../../../controller/model/snapshot.ts'
-import { counting, drop, put, siteWith, smallSite } from './site.ts'
+import { counting, drop, problemsOf, put, siteWith, smallSite } from './site.ts'
 
 test('a spec that is already so makes no new revision', () => {
   const site = siteWith(smallSite)
@@ -19,6 +19,12 @@ test('an object that did not change is the same object in the next revision', ()
   expect(next.get('port', 'acme/vm1')).toBe(site.get('port', 'acme/vm1'))
   expect(next.list('port')).toBe(site.list('port'))
   expect(site.get('network', 'globex/web')).toBeUndefined()
+})
+
+test('what comes along unchanged is looked at by whoever needs it', () => {
+  const host = put('host', 'h2', { vtepAddress: '192.0.2.12', underlayMtuBytes: 1500 })
+  const network = put('network', 'acme/web', { vni: 5001, mtuBytes: 9000 })
+  expect(problemsOf(host, network).map(({ type }) => type)).toEqual(['underlay_mtu_too_small'])
 })
 
 test('objects are frozen, their lists too', () => {

@@ -11,6 +11,7 @@ const site = siteWith(smallSite, [
   put('host', 'v1', { kind: 'vtep', vtepAddress: '192.0.2.21', underlayMtuBytes: 9050 }),
   port('tap', { hostId: 'v1', interface: 'eth1' }),
   port('tagged', { hostId: 'v1', interface: 'eth1', vid: 30 }),
+  port('uplink', { hostId: 'v1', interface: 'eth2', vid: 40 }),
   port('trunk', { hostId: 'h1', ofport: 7 }),
   port('sub', { parent: 'trunk', vid: 30 }),
 ])
@@ -129,6 +130,30 @@ const refused: readonly (readonly [string, Edit, string, string, unknown, RegExp
     /^no parent, or the sub-ports to be deleted first$/,
   ],
   [
+    'a VID of an interface whose untagged frames are those of another tenant',
+    put('port', 'globex/x', { network: 'n', hostId: 'v1', interface: 'eth1', vid: 31 }),
+    'interface_held',
+    '/interface',
+    'eth1',
+    /^an interface that carries no port of another tenant$/,
+  ],
+  [
+    'the untagged frames of an interface that has a VID of another tenant',
+    put('port', 'globex/x', { network: 'n', hostId: 'v1', interface: 'eth2' }),
+    'interface_held',
+    '/interface',
+    'eth2',
+    /^an interface that carries no port of another tenant$/,
+  ],
+  [
+    'a VID of an interface that another tenant has',
+    put('port', 'globex/x', { network: 'n', hostId: 'v1', interface: 'eth2', vid: 40 }),
+    'interface_taken',
+    '/vid',
+    40,
+    /no other port/,
+  ],
+  [
     "another tenant's port as parent",
     put('port', 'globex/x', { network: 'n', parent: 'trunk', vid: 5 }),
     'unknown_reference',
@@ -165,6 +190,15 @@ test('one interface has a port for its untagged frames and one for each VID', ()
     port('e', { parent: 'tap', vid: 30 }),
   ]
   expect(applyEdits(site, more, counting()).changes).toHaveLength(5)
+})
+
+test('an interface that has no untagged frames is a trunk of the host, whose VIDs tenants share', () => {
+  const edits = [
+    put('network', 'globex/n', {}),
+    put('port', 'globex/x', { network: 'n', hostId: 'v1', interface: 'eth2', vid: 41 }),
+  ]
+  const { changes } = applyEdits(site, edits, counting())
+  expect(changes.map(({ collection }) => collection)).toEqual(['network', 'port', 'carrier'])
 })
 
 test('a trunk is not deleted before its sub-ports, and with them in any order', () => {

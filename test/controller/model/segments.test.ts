@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { applyEdits } from '../../../controller/model/edit.ts'
 import type { Edit } from '../../../controller/model/schema.ts'
 import { all, extension } from './segment-site.ts'
-import { counting, drop, problemsOf, put, siteWith, smallSite } from './site.ts'
+import { counting, problemsOf, put, siteWith, smallSite } from './site.ts'
 
 /** Each against a site that has all of the above. */
 const refused: readonly (readonly [string, Edit, string, string, unknown, RegExp])[] = [
@@ -156,14 +156,6 @@ const refused: readonly (readonly [string, Edit, string, string, unknown, RegExp
     /known: h1, v1/,
   ],
   [
-    'an extension at a host of kind vtep',
-    put('network', 'acme/n', { extension: { physicalNetwork: 'p1', vid: 103, hostId: 'v1' } }),
-    'host_kind_mismatch',
-    '/extension/hostId',
-    'v1',
-    /^a host of kind ovs$/,
-  ],
-  [
     'tags of workloads on the untagged wire of a physical network',
     put('network', 'acme/n', {
       vlanTransparent: true,
@@ -239,42 +231,6 @@ const refused: readonly (readonly [string, Edit, string, string, unknown, RegExp
     /^kind linux$/,
   ],
   [
-    'a port of a VLAN network declared on a host of kind vtep',
-    put('port', 'acme/p', { network: 'vlan', addresses: [], hostId: 'v1', interface: 'eth1' }),
-    'host_kind_mismatch',
-    '/hostId',
-    'v1',
-    /^a host of kind ovs, or a network of type vxlan$/,
-  ],
-  [
-    'a port of a flat network declared on a VLAN of an interface',
-    put('port', 'acme/p', {
-      ...{ network: 'flat', addresses: [], hostId: 'v1', interface: 'eth1', vid: 30 },
-    }),
-    'host_kind_mismatch',
-    '/hostId',
-    'v1',
-    /^a host of kind ovs, or a network of type vxlan$/,
-  ],
-  [
-    'a sub-port of a VLAN network in a trunk on a host of kind vtep',
-    put('port', 'acme/p', { network: 'vlan', addresses: [], parent: 'tap', vid: 5 }),
-    'host_kind_mismatch',
-    '/parent',
-    'tap',
-    /^a host of kind ovs, or a network of type vxlan$/,
-  ],
-  [
-    'a trunk with such a sub-port that is moved to a host of kind vtep',
-    put('port', 'acme/trunk', {
-      ...{ network: 'wide', addresses: [], hostId: 'v1', interface: 'eth1' },
-    }),
-    'host_kind_mismatch',
-    '/hostId',
-    'v1',
-    /^a host of kind ovs, or a network of type vxlan$/,
-  ],
-  [
     'a second bridge of one host to a physical network',
     put('bridge', 'h1/br-y', { physicalNetwork: 'p1' }),
     'physical_network_taken',
@@ -307,18 +263,15 @@ describe('the model refuses', () => {
   })
 })
 
-test('a refusal of a place names the kind of its host and the type of the network', () => {
+test('networks on a physical network, and extensions of others, are for hosts of kind vtep as well', () => {
   const place = { addresses: [], hostId: 'v1', interface: 'eth1' }
-  const problems = problemsOf(...all, put('port', 'acme/p', { network: 'vlan', ...place }))
-  expect(problems.map(({ detail }) => detail)).toEqual([
-    'v1 does not fit: host v1 is of kind vtep, and network acme/vlan of type vlan',
-  ])
-  const moved = put('port', 'acme/trunk', { network: 'wide', ...place })
-  const site = siteWith(smallSite, all)
-  expect(() => applyEdits(site, [moved], counting())).toThrow(
-    'v1 does not fit: host v1 is of kind vtep, and sub-port acme/sub in network acme/vlan of type vlan',
+  const problems = problemsOf(
+    ...all,
+    put('bridge', 'v1/br-y', { uplinks: ['eth7'], physicalNetwork: 'p1' }),
+    put('port', 'acme/p', { network: 'vlan', ...place }),
+    put('port', 'acme/q', { network: 'flat', ...place, vid: 30 }),
+    put('port', 'acme/r', { network: 'vlan', addresses: [], parent: 'tap', vid: 5 }),
+    put('network', 'acme/n', { extension: { physicalNetwork: 'p1', vid: 103, hostId: 'v1' } }),
   )
-  // With its sub-port out of the way in the same commit the trunk may move.
-  const out = applyEdits(site, [moved, drop('port', 'acme/sub')], counting())
-  expect(out.site.get('port', 'acme/trunk')?.hostId).toBe('v1')
+  expect(problems).toEqual([])
 })

@@ -63,6 +63,20 @@ test('many hosts without a family in common are counted, not all named', async (
   )
 })
 
+test('a sub-port of the network of its parent says so before anybody plugs it in', async () => {
+  site = await openSite(port('trunk', 20, {}), port('s1', 21, { parent: 'trunk', vid: 1 }))
+  const lead = 'is not plugged in|no host has an interface'
+  for (const [id, other] of [
+    ['s1', 'trunk'],
+    ['trunk', 's1'],
+  ])
+    expect((await site.status(`tenants/acme/ports/${id}`)).reason).toMatch(
+      new RegExp(
+        `(${lead}).*; on a host of kind ovs it will be Degraded: same_trunk \\(acme/${other}\\)$`,
+      ),
+    )
+})
+
 test('ports of one network inside one trunk name each other', async () => {
   site = await openSite(
     put('network', 'acme/db', { vni: 5002 }),

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { memoryPair } from '../../../dataplane/ports/memory.ts'
 import { addBridge, addPort } from '../../../dataplane/switch/operator.ts'
 import { drop, put } from '../model/site.ts'
 import {
@@ -34,12 +35,14 @@ const map = ({ device }: TestHost, mappings: string) =>
       external_ids: { ...device.root.external_ids, 'weft-bridge-mappings': mappings },
     }),
   ])
-const failed = {
+const MISSING = 'physical_network_missing: h1 offers no bridge to office'
+const failedWith = (reason: string) => ({
   realized: false,
-  hosts: {
-    h1: { state: 'failed', reason: 'physical_network_missing: h1 offers no bridge to office' },
-  },
-}
+  hosts: { h1: { state: 'failed', reason } },
+})
+const failed = failedWith(MISSING)
+const withDevice = ({ device }: TestHost, name: string) =>
+  device.register(name, memoryPair({ name }, { name: `${name}.far` })[0])
 
 test('without a bridge to its physical network a port is not realized and an event says so; a mapping heals it', async () => {
   site = await openSite(...desk)
@@ -63,7 +66,7 @@ test('without a bridge to its physical network a port is not realized and an eve
 
   map(h1, 'office:br-nowhere')
   await until('said again', () => site.events('physical_network_missing').length > 1)
-  expect(await site.status(PC)).toMatchObject(failed)
+  expect(await site.status(PC)).toMatchObject(failedWith(`${MISSING}: there is no br-nowhere`))
   expect(portsOf(h1, 'br-own')).toEqual(['br-own', 'theirs'])
   expect(portsOf(h1, 'br-int')).not.toContain('weft-phy1')
   expect(site.events('physical_network_missing')).toHaveLength(2)
@@ -79,6 +82,7 @@ test('a declared bridge is joined by a patch port, its uplinks carry its VLANs a
     }),
   )
   const h1 = site.host('h1')
+  withDevice(h1, 'eth1')
   await realized(site, PC)
   await realized(site, 'infra/bridges/h1/br-office')
   expect(site.events('physical_network_missing')).toEqual([])
@@ -129,4 +133,72 @@ test('a patch port that somebody takes out, turns or renumbers is put right', as
   const peer = () => rowOf(database, 'Interface', 'weft-phy1')?.options.peer
   await until('turned back', () => peer() === 'weft-int1')
   await realized(site, PC)
+})
+
+test('a bridge leads to one physical network: the second one that it is named for is refused, and told of', async () => {
+  site = await openSite(
+    ...desk,
+    put('physicalNetwork', 'dmz', {}),
+    put('bridge', 'h1/br-office', { uplinks: ['eth1'], physicalNetwork: 'office' }),
+    put('network', 'acme/far', { type: 'vlan', physicalNetwork: 'dmz', vid: 7 }),
+    put('port', 'acme/pd', { network: 'far', hostId: 'h1', ofport: 10 }),
+  )
+  const h1 = site.host('h1')
+  withDevice(h1, 'eth1')
+  await realized(site, PC)
+  map(h1, 'dmz:br-office')
+  const refused = () => site.events('offer_refused').map(({ message }) => message)
+  await until('an event', () => refused().length > 0)
+  expect(refused()).toEqual([
+    'h1 names a bridge for physical network dmz that cannot lead there: br-office leads to physical network office',
+  ])
+  const reason =
+    'physical_network_missing: h1 offers no bridge to dmz: br-office leads to physical network office'
+  expect(await site.status('tenants/acme/ports/pd')).toMatchObject(failedWith(reason))
+  expect(site.events('physical_network_missing').at(-1)?.message).toContain(
+    'networks on it need: br-office leads to physical network office',
+  )
+  expect(portsOf(h1, 'br-office')).toEqual(['br-office', 'eth1', 'weft-int1'])
+  await realized(site, PC)
+
+  addBridge(h1.device, 'br-dmz')
+  map(h1, 'dmz:br-dmz,third:br-dmz')
+  await realized(site, 'tenants/acme/ports/pd')
+  expect(portsOf(h1, 'br-dmz')).toEqual(['br-dmz', 'weft-int2'])
+})
+
+test('a bridge with another datapath_type than br-int is named as the reason', async () => {
+  site = await openSite(...desk)
+  const h1 = site.host('h1')
+  addBridge(h1.device, 'br-own')
+  const bridge = rowOf(h1.device.database, 'Bridge', 'br-own')
+  h1.device.database.transact([update('Bridge', bridge?._uuid ?? '', { datapath_type: 'netdev' })])
+  map(h1, 'office:br-own')
+  const why = 'br-own has datapath_type netdev, br-int has system'
+  await until('an event', () =>
+    site.events('physical_network_missing').some(({ message }) => message.endsWith(`: ${why}`)),
+  )
+  expect(await site.status(PC)).toMatchObject(failedWith(`${MISSING}: ${why}`))
+})
+
+test('a network whose VID the bridge of its host does not carry has failed there, until it does', async () => {
+  const bridge = (vids: readonly (number | string)[]) =>
+    put('bridge', 'h1/br-office', { uplinks: ['eth1'], physicalNetwork: 'office', vids: [...vids] })
+  site = await openSite(...desk, bridge([8, '10-20']))
+  withDevice(site.host('h1'), 'eth1')
+  await realized(site, 'infra/bridges/h1/br-office')
+  const reason = 'vid_not_carried: bridge br-office of h1 carries VIDs 8, 10-20 and not 7'
+  expect(await site.status(PC)).toMatchObject(failedWith(reason))
+  expect(await site.status(DESK)).toMatchObject(failedWith(reason))
+  site.store.commit([bridge(['1-8'])], { who: 'test' })
+  await realized(site, PC)
+})
+
+test('the system-id that a waiting machine says becomes a host by its object', async () => {
+  site = await openSite()
+  const strange = site.host('h9')
+  await until('it waits', () => site.events('host_pending').length > 0)
+  site.store.commit([put('host', 'h9', { vtepAddress: '192.0.2.9' })], { who: 'test' })
+  await realized(site, 'infra/hosts/h9')
+  expect(portsOf(strange, 'br-int')).toContain('weft-vxlan')
 })

@@ -40,15 +40,17 @@ const pairOf = (from: string, to: string): Pair => ({
 
 /** Probes until `until` holds; `carries` says how many bytes pass, undefined: the probe cannot be sent. */
 async function probing(
-  pairs: readonly Pair[],
+  pairs: readonly Pair[] | ((now: number) => readonly Pair[]),
   carries: (pair: Pair, now: number) => number | undefined,
   until: (prober: Prober, now: number) => boolean,
 ) {
   const clock = virtualClock()
   const stop = new AbortController()
   let sent = 0
+  const news: string[] = []
+  const now = typeof pairs === 'function' ? pairs : () => pairs
   const prober = new Prober({
-    pairs: () => pairs,
+    pairs: () => now(clock.now()),
     async passes(path, bytes, signal) {
       sent++
       const most = carries(path as Pair, clock.now())
@@ -57,13 +59,15 @@ async function probing(
       await clock.sleep(LOST_MS, signal)
       return false
     },
+    pair: (from, to) => now(clock.now()).find((pair) => pair.from === from && pair.to === to),
     clock,
-    changed: () => {
-      if (until(prober, clock.now())) stop.abort()
-    },
+    changed: (pair) => news.push(`${pair.from} ${pair.to}`),
   })
-  await prober.run(stop.signal)
-  return { narrow: prober.narrow, now: clock.now(), sent }
+  const running = prober.run(stop.signal)
+  while (!until(prober, clock.now())) await new Promise(setImmediate)
+  stop.abort()
+  await running
+  return { narrow: prober.narrow, now: clock.now(), sent, news }
 }
 
 test('a path that carries less is found with the largest size that passes, well within 15 s', async () => {
@@ -112,4 +116,71 @@ test('one probe a round and pair while all is well, and no more than 200 a secon
     (_, at) => at >= 20_000,
   )
   expect(sent / (now / 1000)).toBeLessThanOrEqual(205)
+})
+
+test('half of the pairs are narrow: all are found in time, and so is one that narrows later', async () => {
+  const hosts = Array.from({ length: 24 }, (_, n) => `h${n}`)
+  const pairs = hosts.flatMap((from) =>
+    hosts.filter((to) => to !== from).map((to) => pairOf(from, to)),
+  )
+  const rack = (host: string) => Number(host.slice(1)) % 2
+  const isNarrow = ({ from, to }: Pair) => rack(from) !== rack(to)
+  const later = pairs.find((pair) => !isNarrow(pair)) as Pair
+  const FALL_MS = 60_000
+  let [foundAll, foundLater] = [Number.NaN, Number.NaN]
+  await probing(
+    pairs,
+    (pair, now) => (isNarrow(pair) || (pair.to === later.to && now > FALL_MS) ? 1400 : 9000),
+    ({ narrow }, now) => {
+      if (Number.isNaN(foundAll) && narrow.size === pairs.filter(isNarrow).length) foundAll = now
+      const isFound = narrow.has(`${later.from} ${later.to}`)
+      if (Number.isNaN(foundLater) && isFound) foundLater = now - FALL_MS
+      return isFound
+    },
+  )
+  expect(foundAll).toBeLessThan(15_000)
+  expect(foundLater).toBeLessThan(15_000)
+})
+
+test('narrow pairs that carry many sizes are found too, each with its own', async () => {
+  const pairs = Array.from({ length: 60 }, (_, n) => pairOf('h0', `h${n + 1}`))
+  const carries = ({ to }: Pair) => 1000 + 97 * Number(to.slice(1))
+  const { narrow } = await probing(pairs, carries, ({ narrow }) => narrow.size === pairs.length)
+  for (const pair of narrow.values()) expect(pair.passes).toBe(carries(pair))
+})
+
+test('a narrow pair that cannot be asked for a while stays so; one that is no pair any more is forgotten', async () => {
+  const isAway = (now: number) => now > 20_000 && now < 60_000
+  const sizes = new Set<number | undefined>()
+  const { news, narrow } = await probing(
+    (now) => (now < 90_000 ? [pairOf('h1', 'h2')] : []),
+    (_, now) => (isAway(now) ? undefined : 5000),
+    ({ narrow }, now) => {
+      if (now > 15_000 && now < 90_000) sizes.add(narrow.get('h1 h2')?.passes)
+      return now > 110_000
+    },
+  )
+  expect([...sizes]).toEqual([5000])
+  expect(narrow.size).toBe(0)
+  expect(news).toEqual(['h1 h2', 'h1 h2'])
+})
+
+test('a probe that fails ends the run with its error, and what was found is known to the next', async () => {
+  const clock = virtualClock()
+  const stop = new AbortController()
+  const faults = [new RangeError('too long'), undefined]
+  const prober = new Prober({
+    pairs: () => [pairOf('h1', 'h2'), pairOf('h1', 'h3')],
+    pair: pairOf,
+    async passes({ to }, bytes) {
+      if (to === 'h3' && faults[0]) throw faults[0]
+      return to === 'h3' || bytes <= 5000
+    },
+    clock,
+    changed: () => stop.abort(),
+  })
+  await expect(prober.run(stop.signal)).rejects.toThrow('too long')
+  faults.shift()
+  await prober.run(stop.signal)
+  expect(prober.narrow.get('h1 h2')?.passes).toBe(5000)
 })

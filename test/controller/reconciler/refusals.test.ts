@@ -22,8 +22,8 @@ const isPortFlow = (message: Message): boolean =>
   message.type === 'flow_mod' && message.table_id === table.classify && message.priority === 100
 const localGroup = (message: Message): boolean =>
   message.type === 'group_mod' && message.group_id === localFloodGroup(1)
-const anyMeter = (message: Message): boolean =>
-  message.type === 'meter_mod' && message.meter_id < SAMPLE_METER
+const sampleMeter = (message: Message): boolean =>
+  message.type === 'meter_mod' && message.meter_id === SAMPLE_METER
 
 const isMiss = (message: Message): boolean =>
   message.type === 'flow_mod' && message.table_id === table.l2 && message.priority === 0
@@ -45,8 +45,8 @@ const cases = [
     ...{ intent: 'network/acme/web', path: web, named: /^group/, refused: 2 },
   },
   {
-    ...{ what: 'meter', is: anyMeter },
-    ...{ intent: 'network/acme/web', path: web, named: /^meter/, refused: 2 },
+    ...{ what: 'meter', is: sampleMeter },
+    ...{ intent: 'site', path: 'infra/hosts/h1', named: /^meter/, refused: 2 },
   },
 ] as const
 

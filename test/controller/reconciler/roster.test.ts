@@ -1,3 +1,4 @@
+import { type Duplex, duplexPair } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import { counting, put } from '../model/site.ts'
 import {
@@ -90,6 +91,38 @@ test('when the first becomes another host, the one that waited takes its place',
   for (const database of [first, second]) database.close()
 })
 
+test('of two machines with one name and one address the first stays, and the second waits and is told of once', async () => {
+  site = await openSite()
+  const [first, second] = [databaseOf('h1'), databaseOf('h1')]
+  const kept = site.dialFrom(first, '198.51.100.1')
+  await until('rows', () => rowOf(first, 'Bridge', 'br-int'))
+  // It dials, is sent away or gives up, and dials again, as it may for ever.
+  const dials = [site.dialFrom(second, '198.51.100.1')]
+  await until('the event', () => site.events('host_duplicate').length > 0)
+  for (let n = 0; n < 5; n++) {
+    dials.at(-1)?.destroy()
+    dials.push(site.dialFrom(second, '198.51.100.1'))
+    await until('it is listed', async () => (await pending()).length === 1)
+    site.clock.advance(1000)
+    await quiet()
+  }
+  expect(kept.destroyed).toBe(false)
+  expect(dials.at(-1)?.destroyed).toBe(false)
+  expect(site.events('host_duplicate').map(({ host }) => host)).toEqual(['h1'])
+  expect(await pending()).toMatchObject([{ systemId: 'h1' }])
+  expect(second.table('Bridge').size).toBe(0)
+  // The first one is driven.
+  site.store.commit([put('host', 'h1', { vtepAddress: '192.0.2.88' })], { who: 'test' })
+  await until(
+    'local_ip',
+    () => rowOf(first, 'Interface', 'weft-vxlan')?.options.local_ip === '192.0.2.88',
+  )
+  first.close()
+  await until('rows', () => rowOf(second, 'Bridge', 'br-int'))
+  expect(await pending()).toEqual([])
+  second.close()
+})
+
 test('a clone of a whole disk, database and all, waits as well', async () => {
   site = await openSite()
   const [first, clone] = [databaseOf('h1', counting()), databaseOf('h1', counting())]
@@ -118,12 +151,36 @@ test('of two strangers with one system-id that is named then, one is the host an
   for (const database of both) database.close()
 })
 
-test('a host that dials again replaces its old session', async () => {
+/** A database, and a line to it that somebody cuts without either end being told. */
+function behindLine(database: ReturnType<typeof databaseOf>) {
+  let isCut = false
+  return {
+    accept(duplex: Duplex) {
+      const [near, far] = duplexPair()
+      database.accept(far)
+      for (const [from, to] of [
+        [duplex, near],
+        [near, duplex],
+      ] as const)
+        from.on('data', (bytes) => isCut || to.write(bytes))
+    },
+    cut() {
+      isCut = true
+    },
+  }
+}
+
+test('a host that dials again replaces its old session, which answers no more', async () => {
   site = await openSite()
   const database = databaseOf('h1')
-  const old = site.dialFrom(database, '198.51.100.1')
+  const line = behindLine(database)
+  const old = site.dialFrom(line, '198.51.100.1')
   await until('rows', () => rowOf(database, 'Bridge', 'br-int'))
+  line.cut()
   const fresh = site.dialFrom(database, '198.51.100.1')
+  await until('it is listed', async () => (await pending()).length === 1)
+  await quiet()
+  site.clock.advance(5000)
   await until('the old session is over', () => old.destroyed)
   await quiet()
   expect(fresh.destroyed).toBe(false)

@@ -2,6 +2,7 @@ import { duplexPair } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { Host } from '../../../controller/model/schema.ts'
+import { noLog } from '../../../controller/reconciler/log.ts'
 import { UnclaimedBridges } from '../../../controller/reconciler/unclaimed.ts'
 import { Connection } from '../../../southbound/openflow/connection.ts'
 import { testClock } from './clock.ts'
@@ -12,6 +13,7 @@ test('a bridge that waits is answered, and nothing that it tells is kept for its
   const end = new AbortController()
   const unclaimed = new UnclaimedBridges({
     clock: testClock(),
+    log: noLog,
     signal: end.signal,
     objection: () => undefined,
     refuse() {},

@@ -2,6 +2,7 @@
  * A device of kind `vtep` with nobody behind its database: the test is the device and writes what one would. Without
  * `isTeller` it is as a switch that knows nothing of Weft, with it as an agent that does what it is told when `tell` is called.
  */
+import type { Traffic } from '../../../southbound/agent/backend.ts'
 import { keys } from '../../../southbound/agent/other-config.ts'
 import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { hardwareVtep, type VtepRow } from '../../../southbound/ovsdb/schemas/hardware-vtep.ts'
@@ -25,6 +26,8 @@ export interface VtepDevice {
     name: string,
     pairs: Readonly<Record<string, string>>,
   ): void
+  /** What the untagged binding of a port has carried. */
+  stats(name: string, traffic: Traffic): void
   addPort(name: string, ifaceId?: string): void
   delPort(name: string): void
   /** As an agent: everything up to the newest weft-next-cfg is real. */
@@ -64,6 +67,13 @@ export function vtepDevice(
       const row = named(table, of)
       const other_config = { ...row.other_config, ...pairs }
       database.transact([update(table, row._uuid, { other_config })])
+    },
+    stats(port, traffic) {
+      const { _uuid } = named('Physical_Port', port)
+      database.transact([
+        insert('Logical_Binding_Stats', traffic, 'stats'),
+        update('Physical_Port', _uuid, { vlan_stats: { 0: 'stats' } }),
+      ])
     },
     addPort(port, ifaceId) {
       const other_config: Record<string, string> = ifaceId ? { 'iface-id': ifaceId } : {}

@@ -58,6 +58,70 @@ test('the counters of a port are what its device says', async () => {
   ])
 })
 
+test('two ACL entries that drop for one reason are one counter', async () => {
+  scene.dial()
+  await scene.becomes(whole)
+  const drops = { 'weft-dropped-in-1000': '3', 'weft-dropped-in-2000': '4' }
+  scene.device.config('Physical_Port', 'eth1', drops)
+  await quiet()
+  const { counters } = await scene.site.status('tenants/acme/ports/near')
+  expect(counters?.drops).toEqual([{ reason: 'port_security', packets: 7, of: 'port' }])
+})
+
+test('what a binding has carried is asked of the device, and where it does not count, that is said', async () => {
+  scene.dial()
+  await scene.becomes(whole)
+  const read = async () => (await scene.site.status('tenants/acme/ports/near')).counters
+  const uncounted = 'the device has no statistics of this binding'
+  expect(await read()).toMatchObject({ uncounted, drops: [] })
+  expect(await read()).not.toHaveProperty('sent')
+  scene.device.stats('eth1', {
+    ...{ packets_from_local: 7, bytes_from_local: 700 },
+    ...{ packets_to_local: 5, bytes_to_local: 500 },
+  })
+  await quiet()
+  // An answer is good for 5 s.
+  expect(await read()).toMatchObject({ uncounted })
+  scene.site.clock.advance(5000)
+  expect(await read()).toMatchObject({
+    ...{ sent: { frames: 7, bytes: 700 }, received: { frames: 5, bytes: 500 } },
+  })
+  expect(await read()).not.toHaveProperty('uncounted')
+})
+
+test('a dropped frame that the device shows is the last drop of its port and told once; what is none is left out', async () => {
+  scene.dial()
+  await scene.becomes(whole)
+  const at = '2026-11-23T01:02:03.000Z'
+  const frame = {
+    ...{ eth_src: '02:00:00:00:00:01', eth_dst: '02:00:00:00:00:02', eth_type: '0x0800' },
+    ...{ ip_src: '10.0.0.9', ip_dst: '10.0.0.2', ip_proto: 17, src_port: 1, dst_port: 53 },
+  }
+  const show = (end: string, text: string) =>
+    scene.device.config('Physical_Port', 'eth1', { [`weft-last-drop-${end}`]: text })
+  show('vlan', '{"at":"yesterday"}')
+  show('mtu_exceeded', 'no JSON')
+  show('magic', JSON.stringify({ at, ...frame }))
+  await quiet()
+  expect(scene.site.events('frames_dropped')).toEqual([])
+  const evil = { ip_proto: 4711, vlan_vid: -1, frameBytes: 'many', from: ['site'], host: 'h9' }
+  show('in', JSON.stringify({ at, ...frame, ...evil, src_port: 1 }))
+  await until('it is told', () => scene.site.events('frames_dropped').length > 0)
+  const { counters } = await scene.site.status('tenants/acme/ports/near')
+  const { ip_proto: _, ...believed } = frame
+  expect(counters?.lastDrop).toEqual({
+    ...{ at, reason: 'port_security', host: 'v1', from: ['port/acme/near'] },
+    ...believed,
+  })
+  scene.device.config('Physical_Port', 'eth1', { 'weft-link': 'up' })
+  await quiet()
+  expect(scene.site.events('frames_dropped')).toHaveLength(1)
+  expect(scene.site.events('frames_dropped')[0]).toMatchObject({
+    ...{ host: 'v1', port: 'acme/near', reason: 'port_security', from: ['port/acme/near'] },
+    ...{ ip_src: '10.0.0.9', dst_port: 53 },
+  })
+})
+
 test('what a device says of its paths and of its NIC limits the MTU of its networks', async () => {
   scene.dial()
   await scene.becomes(whole)
@@ -72,14 +136,51 @@ test('what a device says of its paths and of its NIC limits the MTU of its netwo
     effective: 1350,
     limitedBy: [{ kind: 'path', from: 'v1', to: 'h1', vteps: ['192.0.2.21', '192.0.2.1'] }],
   })
+  // Events are told once a second.
+  const told = (count: number) =>
+    until(`${count} events`, () => {
+      scene.site.clock.advance(100)
+      return scene.site.events('mtu_limited').length === count
+    })
+  await told(1)
   expect(await say({ [keys.underlay]: 'u0 1300' })).toMatchObject({
     effective: 1250,
     limitedBy: [{ kind: 'interface', host: 'v1', interface: 'u0', mtuBytes: 1300 }],
   })
+  await told(2)
   expect(scene.site.events('mtu_limited').map(({ message }) => message)).toEqual([
     'no packet over 1350 bytes gets from v1 (192.0.2.21) to h1 (192.0.2.1), and 1450 bytes are needed',
     'interface u0 of host v1 carries 1300 bytes, and 1500 are needed',
   ])
+})
+
+test('what leads to a physical network limits the networks on it, and is named as the device names it', async () => {
+  scene.dial()
+  await scene.becomes(whole)
+  const lan = { type: 'vlan', physicalNetwork: 'office', vid: 7, mtuBytes: 1500 } as const
+  scene.site.store.commit(
+    [
+      put('physicalNetwork', 'office', { mtuBytes: 1500 }),
+      put('network', 'acme/lan', lan),
+      put('port', 'acme/pc', { network: 'lan', hostId: 'v1', interface: 'eth1', vid: 30 }),
+    ],
+    { who: 'test' },
+  )
+  const becomes = (bytes: number) =>
+    until(`${bytes} bytes`, async () => {
+      const { mtu } = await scene.site.status('tenants/acme/networks/lan')
+      return mtu?.effective === bytes && mtu
+    })
+  const seen = { [keys.physicalNetwork]: 'office', [keys.narrowest]: 'eth9' }
+  scene.device.config('Physical_Port', 'eth2', { ...seen, [keys.mtuSeen]: '1400' })
+  expect((await becomes(1400)).limitedBy).toMatchObject([
+    { kind: 'interface', host: 'v1', interface: 'eth9', mtuBytes: 1400, packetBytes: 1400 },
+  ])
+  expect((await scene.site.status('tenants/acme/networks/web')).mtu).toMatchObject({
+    limitedBy: [],
+  })
+  scene.device.config('Physical_Port', 'eth2', { ...seen, [keys.mtuSeen]: '1500' })
+  expect((await becomes(1500)).limitedBy).toEqual([])
 })
 
 test('the underlay that the device reports is shown', async () => {
@@ -142,39 +243,4 @@ test('a port on a vtep host concerns the ovs hosts of its network too', async ()
   scene.site.host('h1')
   await realized(scene.site, 'tenants/acme/ports/near')
   expect(await state()).toMatchObject({ h1: { state: 'realized' }, v1: { state: 'realized' } })
-})
-
-test('what rows cannot say is not called realized', async () => {
-  scene.dial()
-  await realized(scene.site, 'infra/hosts/v1')
-  scene.commit(put('physicalNetwork', 'lan', {}))
-  scene.commit(put('network', 'acme/lan', { type: 'vlan', physicalNetwork: 'lan', vid: 5 }))
-  scene.commit(put('subnet', 'acme/lan', { network: 'lan', cidr: '10.1.0.0/24' }))
-  scene.commit(put('port', 'acme/lan1', { network: 'lan', addresses: ['10.1.0.5'] }))
-  scene.device.addPort('tap1', scene.site.portUuid('acme/lan1'))
-  await until('bound', () => scene.site.events('port_bound').length > 0)
-  await quiet()
-  const failed = (reason: string) => ({
-    realized: false,
-    hosts: { v1: { state: 'failed', reason } },
-  })
-  expect(await scene.site.status('tenants/acme/ports/lan1')).toMatchObject(
-    failed(
-      'unsupported: hosts of kind vtep carry networks of type vxlan, and this is one of type vlan',
-    ),
-  )
-  scene.commit(
-    put('bridge', 'v1/br-lan', { kind: 'linux', uplinks: ['eth2'], physicalNetwork: 'lan' }),
-  )
-  await realized(scene.site, 'infra/hosts/v1')
-  expect(await scene.site.status('infra/bridges/v1/br-lan')).toMatchObject(
-    failed('unsupported: hardware_vtep has no rows for bridges; the host makes and keeps its own'),
-  )
-  expect(scene.device.shown()).toEqual(whole)
-})
-
-test('a bridge of a vtep host is not waited for: the status is the same while the host is away', async () => {
-  scene.commit(put('bridge', 'v1/br-lan', { kind: 'linux' }))
-  expect((await scene.site.status('infra/bridges/v1/br-lan')).hosts.v1?.state).toBe('failed')
-  expect((await scene.site.status('infra/hosts/v1')).hosts.v1?.state).toBe('disconnected')
 })

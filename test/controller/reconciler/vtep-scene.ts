@@ -4,6 +4,25 @@ import { put } from '../model/site.ts'
 import { openSite, type TestSite, until } from './site.ts'
 import { type VtepDevice, vtepDevice } from './vtep-device.ts'
 
+/** Host v1 of kind vtep with the port near on eth1, and the port far on h1, an ovs host. */
+export const vtepSite = [
+  put('host', 'v1', { kind: 'vtep', vtepAddress: '192.0.2.21' }),
+  put('port', 'acme/near', {
+    network: 'web',
+    mac: '02:00:00:00:00:21',
+    addresses: ['10.0.0.21'],
+    hostId: 'v1',
+    interface: 'eth1',
+  }),
+  put('port', 'acme/far', {
+    network: 'web',
+    mac: '02:00:00:00:00:31',
+    addresses: ['10.0.0.31', '10.0.0.32'],
+    hostId: 'h1',
+    ofport: 1,
+  }),
+]
+
 /** The rows of the device when all is right, as VtepDevice.shown. */
 export const whole = [
   'bound eth1 0 acme/web with ACL',
@@ -18,23 +37,7 @@ export function vtepScene() {
   let site: TestSite
   let device: VtepDevice
   beforeEach(async () => {
-    site = await openSite(
-      put('host', 'v1', { kind: 'vtep', vtepAddress: '192.0.2.21' }),
-      put('port', 'acme/near', {
-        network: 'web',
-        mac: '02:00:00:00:00:21',
-        addresses: ['10.0.0.21'],
-        hostId: 'v1',
-        interface: 'eth1',
-      }),
-      put('port', 'acme/far', {
-        network: 'web',
-        mac: '02:00:00:00:00:31',
-        addresses: ['10.0.0.31', '10.0.0.32'],
-        hostId: 'h1',
-        ofport: 1,
-      }),
-    )
+    site = await openSite(...vtepSite)
     device = vtepDevice('v1', { address: '192.0.2.21', ports: ['eth1', 'eth2'] })
   })
   afterEach(() => site.close())

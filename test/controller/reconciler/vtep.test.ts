@@ -128,9 +128,26 @@ test('a host that the model loses while it is there loses our rows, one that was
   await scene.becomes([])
   await quiet()
   expect(stranger.rows('Logical_Switch')).toHaveLength(1)
-  expect(
-    scene.site.controller.events.since().filter(({ type }) => type === 'host_pending'),
-  ).toHaveLength(2)
+  const pending = scene.site.events('host_pending').map(({ message }) => message)
+  expect(pending).toHaveLength(3)
+  expect(pending.filter((message) => message.includes('v9 has rows of Weft'))).toHaveLength(1)
+  expect(scene.site.events('host_removed').map(({ message }) => message)).toEqual([
+    'v1 is as Weft found it',
+  ])
+})
+
+test('a host that the model lost while it was away loses our rows when it dials in', async () => {
+  const session = scene.dial()
+  await scene.becomes(whole)
+  session.destroy()
+  await until('away', () => scene.site.events('host_disconnected').length > 0)
+  scene.commit(drop('port', 'acme/near'), drop('host', 'v1'))
+  await scene.site.restart()
+  await scene.becomes(whole)
+  scene.dial()
+  await scene.becomes([])
+  await until('told', () => scene.site.events('host_removed').length > 0)
+  expect(scene.site.events('host_connected')).toEqual([])
 })
 
 test('a host whose kind the model has otherwise is pending', async () => {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Clock } from '../../../controller/clock.ts'
 import { EventLog } from '../../../controller/reconciler/events.ts'
+import { noLog } from '../../../controller/reconciler/log.ts'
 import {
   type EndingCertificate,
   type ExpiryWatch,
@@ -44,7 +45,7 @@ const certificate = (days: number, given: Partial<EndingCertificate> = {}): Endi
   ...given,
 })
 const watch = (...certificates: EndingCertificate[]): ExpiryWatch =>
-  watchExpiry({ events, clock, signal: end.signal, certificates: () => certificates })
+  watchExpiry({ events, clock, log: noLog, signal: end.signal, certificates: () => certificates })
 const said = () => events.since().map(({ type, message }) => `${type}: ${message}`)
 async function onDay(days: number): Promise<void> {
   now = START + days * DAY_MS

@@ -18,9 +18,20 @@ test.each([
   [['--remote', 'nowhere'], "'nowhere' is no endpoint"],
   [['--tls-key', '/absent', '--tls-cert', 'x', '--tls-ca', 'y'], 'it wants a PEM file'],
 ])('weft switch %j ends at once and says which option it was', (args, sentence) => {
-  const command = [weft, 'switch', '--rundir', folder, ...args]
+  refused('switch', args, sentence)
+})
+
+test.each([
+  [['--remote', 'nowhere'], "'nowhere' is no endpoint"],
+  [['--tunnel-ip', 'banana'], "'banana' is no address; it wants one of this host"],
+])('weft agent %j ends at once and says which option it was', (args, sentence) => {
+  refused('agent', args, sentence)
+})
+
+function refused(what: 'switch' | 'agent', args: readonly string[], sentence: string): void {
+  const command = [weft, what, '--rundir', folder, ...args]
   const { status, stdout, stderr } = spawnSync(execPath, command, { encoding: 'utf8' })
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
   expect(stderr).toContain(`weft: ${args[0]} ${args[1]}: `)
   expect(stderr).toContain(sentence)
-})
+}

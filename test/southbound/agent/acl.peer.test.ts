@@ -7,8 +7,8 @@ import { aclCases, entryOf } from './acl-cases.ts'
 describe('nft', needs('root', 'netns', 'nft'), () => {
   test('takes every rule that an ACL entry becomes', () => {
     const rules = aclCases.flatMap(([, columns]) => {
-      const made = aclRules(entryOf(columns))
-      return 'matches' in made ? made.matches : []
+      const made = [aclRules(entryOf(columns)), aclRules(entryOf(columns), [1, 2])]
+      return made.flatMap((one) => ('matches' in one ? one.matches : []))
     })
     const input = ['add table bridge t', 'add chain bridge t c']
     for (const rule of rules) input.push(`add rule bridge t c ${rule} accept`)

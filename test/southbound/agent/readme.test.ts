@@ -18,7 +18,8 @@ test('the README shows every fault', () => {
     '| fault | | in the fault column |',
     '|---|---|---|',
     ...Object.entries(faults).map(
-      ([code, [sentence, column]]) => `| \`${code}\` | ${sentence} | \`${column}\` |`,
+      ([code, [sentence, column]]) =>
+        `| \`${code}\` | ${sentence} | ${column === '' ? '' : `\`${column}\``} |`,
     ),
   ])
 })

@@ -39,6 +39,17 @@ test('one network: a VNI, our VTEP, members, MACs with all of their addresses, a
   })
 })
 
+test.each([
+  ['true', true],
+  ['qinq', 'qinq'],
+  ['yes', false],
+])('of weft-vlan-transparent=%s tagged frames pass: %s', (text, vlanTransparent) => {
+  const rig = openRig()
+  const config = { other_config: { 'weft-vlan-transparent': text } }
+  rig.write(ops.update('Logical_Switch', switchOf(rig, 'red'), config))
+  expect(rig.read().desired.networks).toMatchObject([{ vlanTransparent }])
+})
+
 test('our own VTEP among the locators is left out', () => {
   const rig = openRig()
   const row = { MAC: '02:00:00:00:00:0a', logical_switch: switchOf(rig, 'red'), locator: 'vtep' }

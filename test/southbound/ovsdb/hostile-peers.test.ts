@@ -81,7 +81,7 @@ const hostile: Record<string, [reason: RegExp, (peer: Duplex) => void]> = {
 }
 
 test('peers that are up to no good are cut off with a logged reason and hurt nobody else', async () => {
-  const { server, to, lines } = await serve({ echoIntervalMs: 250 })
+  const { server, to, lines } = await serve({ echoIntervalMs: 1000 })
   server.transact([insert('Entry', { name: 'x'.repeat(20_000) })])
   const good = await OvsdbClient.open(await dial(to), { signal })
   await Promise.all(

@@ -160,11 +160,12 @@ async function judge(
   check: Check,
   context: CheckContext,
 ): Promise<Pick<CheckResult, 'passed' | 'applicable' | 'detail'>> {
-  const missing = check.missing(context.site)
-  const { problems, seen } = await check.run(context).catch((cause: unknown) => {
+  const proof = await check.run(context).catch((cause: unknown): Proof => {
     const reason = cause instanceof Error ? cause.message : String(cause)
     return { problems: [`could not be checked: ${reason}`], seen: '' }
   })
+  const { problems, seen, leftOut = [] } = proof
+  const missing = [...check.missing(context.site), ...leftOut]
   if (problems.length > 0) {
     return { passed: false, applicable: true, detail: problems.join('; ') }
   }

@@ -48,6 +48,8 @@ export interface Refusal {
 export interface Claims {
   readonly deliveries?: readonly Delivery[]
   readonly refusals?: readonly Refusal[]
+  /** What nothing is claimed of, since a device decides it by itself: one clause each. */
+  readonly leftOut?: readonly string[]
 }
 
 export function workloadSender(workload: Workload): Sender {

@@ -11,6 +11,10 @@ import type { SiteNetwork } from './site.ts'
 interface Manners {
   /** It is a bridge: unknown unicast goes to the members on the host, ARP that nobody answers to all members. */
   readonly floods: boolean
+  /** Unknown unicast and ARP go to the members on other hosts too: a device knows of no flood list for broadcasts alone. */
+  readonly floodsFar?: true
+  /** It lets guests send under any MAC and address. */
+  readonly trusts?: true
   /** Reasons that it drops for without telling how often. */
   readonly uncounted: Readonly<Record<string, string>>
   /** Between guests of one host the MTU of their interfaces decides, not that of the network. */
@@ -18,22 +22,18 @@ interface Manners {
 }
 
 const NO_VNI = 'nothing listens for a VNI that no network has'
+const SILENT = 'Open vSwitch drops in silence'
 
 const MANNERS: Readonly<Record<Realizer, Manners>> = {
   'open-vswitch': { floods: false, uncounted: {}, ownMtu: false },
   'weft-switch': { floods: false, uncounted: {}, ownMtu: false },
   'weft-vtep': { floods: true, uncounted: { vni_unknown: NO_VNI }, ownMtu: false },
-  'linux-bridge': {
-    floods: true,
-    uncounted: {
-      vni_unknown: NO_VNI,
-      mtu_exceeded: 'the kernel drops in silence, or tells the sender by ICMP',
-    },
-    ownMtu: true,
-  },
+  'linux-bridge': { floods: true, uncounted: { vni_unknown: NO_VNI }, ownMtu: false },
   'ovs-vtep': {
     floods: true,
-    uncounted: { vni_unknown: NO_VNI, mtu_exceeded: 'Open vSwitch drops in silence' },
+    floodsFar: true,
+    trusts: true,
+    uncounted: { vni_unknown: NO_VNI, vtep_unknown: SILENT, mtu_exceeded: SILENT },
     ownMtu: true,
   },
 }
@@ -47,6 +47,13 @@ export const noteOf = (
   hostId: string,
   what: string,
 ): string => `${hostId} (${switchNames[realizerOf(lab, hostId)]}): ${what}`
+
+/** That nothing is promised of it there. */
+export const leftOut = (
+  lab: Pick<Lab, 'backend' | 'document'>,
+  hostId: string,
+  what: string,
+): string => noteOf(lab, hostId, `${what}, the device decides`)
 
 /** Why the host does not count drops of this reason, as a note; undefined when it does. */
 export function uncounted(lab: Lab, hostId: string, reason: string): string | undefined {
@@ -66,6 +73,12 @@ export function flooded(
   return { to: seen.map(({ name }) => name), crossesUnderlay: seen.length > here.length }
 }
 
+/** Of a sender whose host floods unknown MACs to all VTEPs: members on hosts that flood in turn. */
+function unknownFar(lab: Lab, network: SiteNetwork, sender: Workload): ReturnType<typeof flooded> {
+  const workloads = network.workloads.filter(({ hostId }) => mannersOf(lab, hostId).floods)
+  return { ...flooded({ ...network, workloads }, sender, true), crossesUnderlay: true }
+}
+
 /**
  * A frame that is for nobody in its network. A host of flows drops and counts it; on a host of bridges it is seen by
  * members of the network and by nobody else, which is all that is promised.
@@ -83,19 +96,21 @@ export function forNobody(
 ): Claims {
   const { hostId } = sender
   const { what, control, reason, frame } = claim
-  if (!mannersOf(lab, hostId).floods)
-    return { refusals: [{ what, control, frame, hostId, reason }] }
+  const { floods, floodsFar = false } = mannersOf(lab, hostId)
+  if (!floods) return { refusals: [{ what, control, frame, hostId, reason }] }
   const isArp = reason === 'arp_unknown'
   const flood: Delivery = {
     what,
     frame: (mark) => frame(mark),
     from: workloadSender(sender),
-    ...flooded(network, sender, isArp),
+    ...(floodsFar && !isArp ? unknownFar(lab, network, sender) : flooded(network, sender, isArp)),
     outcome: 'for nobody, seen by their own network only',
     note: noteOf(
       lab,
       hostId,
-      isArp ? 'floods ARP for unknown addresses' : 'floods unknown MACs on the host',
+      isArp
+        ? 'floods ARP for unknown addresses'
+        : `floods unknown MACs ${floodsFar ? 'to all hosts' : 'on the host'}`,
     ),
   }
   return { deliveries: [control, flood] }
@@ -106,5 +121,6 @@ export function together(claims: readonly Claims[]): Claims {
   return {
     deliveries: claims.flatMap(({ deliveries = [] }) => deliveries),
     refusals: claims.flatMap(({ refusals = [] }) => refusals),
+    leftOut: [...new Set(claims.flatMap(({ leftOut = [] }) => leftOut))],
   }
 }

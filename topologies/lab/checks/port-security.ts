@@ -7,6 +7,7 @@ import type { Lab, Workload } from '../lab.ts'
 import { arpAnswered } from './arp.ts'
 import { arrow, type Claims, type Delivery, type Refusal, unicast } from './claims.ts'
 import { markedArp, markedPacket, type Station } from './frames.ts'
+import { leftOut, mannersOf } from './manners.ts'
 import { type Pair, peersOf, type Sample, type Site } from './site.ts'
 
 /** An identity that is not the sender's. */
@@ -49,14 +50,20 @@ const LIES: readonly Lie[] = [
 ]
 
 export function portSecurityClaims({ lab, samples }: Site): Claims {
-  const refusals = samples.flatMap((sample) =>
+  const isTrusted = ({ sender }: Sample) => mannersOf(lab, sender.hostId).trusts === true
+  const trusting = new Set(samples.filter(isTrusted).map(({ sender }) => sender.hostId))
+  const fenced = samples.filter((sample) => !isTrusted(sample))
+  const refusals = fenced.flatMap((sample) =>
     peersOf(sample).flatMap((pair) =>
       foreigners(sample, pair.peer).flatMap((foreign) =>
         LIES.map((lie) => refusal(lab, lie, pair, foreign)),
       ),
     ),
   )
-  return { refusals }
+  return {
+    refusals,
+    leftOut: [...trusting].map((id) => leftOut(lab, id, 'under which addresses guests send')),
+  }
 }
 
 function refusal(lab: Lab, lie: Lie, pair: Pair, foreign: Foreigner): Refusal {

@@ -35,6 +35,8 @@ export interface Proof {
   /** What was seen, with numbers. */
   readonly seen: string
   readonly problems: readonly string[]
+  /** What of it a device decides by itself. */
+  readonly leftOut?: readonly string[]
 }
 
 /** What every row works with. */
@@ -50,7 +52,7 @@ export interface CheckContext {
 /** Sends all that is claimed and waits for eyes and counters. Rejects when REST does not answer. */
 export async function prove(
   context: CheckContext,
-  { deliveries = [], refusals = [] }: Claims,
+  { deliveries = [], refusals = [], leftOut = [] }: Claims,
 ): Promise<Proof> {
   const { watch, drops, signal } = context
   const controls = refusals.map((refusal) => refusal.control)
@@ -76,7 +78,7 @@ export async function prove(
     ...delivered.flatMap(({ delivery }) => delivery.note ?? []),
     ...refusals.flatMap((refusal) => refusal.uncounted ?? []),
   ]
-  return { seen: summary(delivered, refused, rises, notes), problems: problems.flat() }
+  return { seen: summary(delivered, refused, rises, notes), problems: problems.flat(), leftOut }
 }
 
 function send(watch: Watch, claim: Pick<Delivery, 'what' | 'frame' | 'from' | 'tolerated'>): Sent {

@@ -1,7 +1,7 @@
 /**
  * What there is to check, derived from the lab's document: networks, who is on them, and the pairs of
- * guests that stand for the rest. What is on a physical network or takes tags keeps other promises (test/lab/vlan.test.ts
- * has them). Bounded, so that the checks of a large site take no longer than those
+ * guests that stand for the rest. What is on a physical network or takes tags keeps other promises (test/scenarios/vlan.ts,
+ * qinq.ts have them). Bounded, so that the checks of a large site take no longer than those
  * of a small one: at most NETWORKS networks (tenants first), HOSTS senders in each.
  */
 import { parseMac } from '../../../southbound/wire/address.ts'

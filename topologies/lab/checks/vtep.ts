@@ -54,6 +54,7 @@ function refusals({ lab, vnis }: Site, sample: Sample): Refusal[] {
       what: `VXLAN to ${target.name} from an address that is no VTEP, VNI ${vni}`,
       frame: frame(underlay.rogueAddress, vni),
       reason: 'vtep_unknown',
+      uncounted: uncounted(lab, target.hostId, 'vtep_unknown'),
     },
     {
       ...to,

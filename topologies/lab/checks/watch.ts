@@ -10,11 +10,11 @@ import type { Lab } from '../lab.ts'
 export const MARK_SIZE = 12
 const RUN_SIZE = 8
 
-/** Where sightings on the underlay are said to be; no workload has a name without a dot. */
+/** Where sightings on the underlay are said to be, as those on a physical network by its id: names of workloads have a dot. */
 export const UNDERLAY = 'underlay'
 
 export interface Sighting {
-  /** A workload's name, or `underlay`. */
+  /** A workload's name, `underlay`, or the id of a physical network. */
   readonly where: string
   readonly frame: Uint8Array
 }
@@ -30,7 +30,10 @@ export interface Watch {
 }
 
 /** @param run 8 bytes that no other traffic carries (random). */
-export function createWatch(lab: Pick<Lab, 'workloads' | 'underlay'>, run: Uint8Array): Watch {
+export function createWatch(
+  lab: Pick<Lab, 'workloads' | 'underlay' | 'physicalNetworks'>,
+  run: Uint8Array,
+): Watch {
   if (run.length !== RUN_SIZE) throw new RangeError(`a run is ${RUN_SIZE} bytes, not ${run.length}`)
   const sightings = new Map<number, Sighting[]>()
   const waiting = new Set<() => void>()
@@ -46,6 +49,7 @@ export function createWatch(lab: Pick<Lab, 'workloads' | 'underlay'>, run: Uint8
 
   const subscriptions = [...lab.workloads.values()].map((w) => w.onFrame(look(w.name)))
   subscriptions.push(lab.underlay.onFrame(look(UNDERLAY)))
+  for (const [id, segment] of lab.physicalNetworks) subscriptions.push(segment.onFrame(look(id)))
 
   return {
     mark() {

@@ -13,6 +13,7 @@ import { ipv4Of, low32, vtepAddresses } from '../addresses.ts'
 import type { DocumentHost } from '../lab.ts'
 import type { Uplink } from '../uplinks.ts'
 import type { MemoryWorkload } from './guests.ts'
+import { managementLine } from './management-line.ts'
 
 const BRIDGE = 'br-int'
 /** Drop counters of a vtep host are told so often. */
@@ -34,6 +35,12 @@ export interface MemoryHost {
   start(): Promise<void>
   /** `ovs-vsctl set-manager`, then waits for br-int and plugs all workloads of the host into it. */
   boot(signal: AbortSignal): Promise<void>
+  /** No way to the controller from now on; it goes on forwarding. */
+  cutOff(): void
+  /** The way is there again, for a host that dials by itself (kind ovs). */
+  letBack(): void
+  /** Of the device under its VTEP. @returns its name */
+  setNicMtu(bytes: number): string
   /** Power off, with all that the host knew. */
   stop(): Promise<void>
 }
@@ -53,13 +60,16 @@ export interface MemoryHostOptions {
 }
 
 export function memoryHost(options: MemoryHostOptions): MemoryHost {
-  const { id, document, underlay, workloads, dial } = options
+  const { id, document, underlay, workloads } = options
+  const line = managementLine(options.dial)
+  const { dial } = line
   const addresses = vtepAddresses(document)
   const address = ipv4Of(addresses)
   const mac = VTEP_MAC + (address ?? low32(document.vtepAddress))
   let device: Switch | undefined
   let vtep: VtepHost | undefined
   let cables: (() => void)[] = []
+  let nic: MemoryPort | undefined
 
   return {
     id,
@@ -75,16 +85,12 @@ export function memoryHost(options: MemoryHostOptions): MemoryHost {
       if (device !== undefined || vtep !== undefined) throw new Error(`host ${id} is on already`)
       const mtuBytes = document.underlayMtuBytes
       const port = memoryPort({ name: `${id}.phy0`, mac, mtuBytes })
+      nic = port
       cables = [underlay.attach(port)]
       const systemId = document.systemId ?? id
       const carrier = { port, mac, addresses, mtuBytes }
       if (document.kind === 'ovs') {
         device = new Switch({ systemId, dial, underlay: carrier })
-        for (const { device: name, mtuBytes: bytes, segment } of options.uplinks) {
-          const uplink = memoryPort({ name: `${id}.${name}`, mtuBytes: bytes })
-          cables.push(segment.attach(uplink))
-          device.register(name, uplink)
-        }
       } else {
         const tunnelIp = document.vtepAddress
         vtep = await openVtepHost({
@@ -93,6 +99,12 @@ export function memoryHost(options: MemoryHostOptions): MemoryHost {
           underlay: carrier,
           auditMs: AUDIT_MS,
         })
+      }
+      for (const { device: name, mtuBytes: bytes, segment } of options.uplinks) {
+        const uplink = memoryPort({ name: `${id}.${name}`, mtuBytes: bytes })
+        cables.push(segment.attach(uplink))
+        if (device) device.register(name, uplink)
+        else vtep?.backend.register(name, uplink)
       }
     },
     async boot(signal) {
@@ -110,6 +122,12 @@ export function memoryHost(options: MemoryHostOptions): MemoryHost {
         if (device) plug(device, BRIDGE, tap.name, uuid, tap)
         else vtep?.backend.plug(tap.name, tap, uuid)
       }
+    },
+    cutOff: line.cut,
+    letBack: line.mend,
+    setNicMtu(bytes) {
+      nic?.setMtu?.(bytes)
+      return nic?.name ?? ''
     },
     async stop() {
       device?.close()

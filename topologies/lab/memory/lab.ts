@@ -16,9 +16,10 @@ import { ModelError } from '../../../controller/model/errors.ts'
 import type { Logger } from '../../../controller/reconciler/log.ts'
 import { Store } from '../../../controller/store/store.ts'
 import { type Hub, hub } from '../../../dataplane/ports/hub.ts'
+import { memoryPort } from '../../../dataplane/ports/memory.ts'
 import { parseIpv4 } from '../../../southbound/wire/address.ts'
 import { unlike } from '../addresses.ts'
-import type { Lab, LabDocument, Step } from '../lab.ts'
+import type { Lab, LabDocument, Segment, Step } from '../lab.ts'
 import { portUuid, whenRealized } from '../rest.ts'
 import { uplinksOf } from '../uplinks.ts'
 import { guestsOf, type MemoryWorkload } from './guests.ts'
@@ -38,8 +39,6 @@ export interface MemoryLab extends Lab, AsyncDisposable {
   readonly store: Store
   readonly hosts: ReadonlyMap<string, MemoryHost>
   readonly workloads: ReadonlyMap<string, MemoryWorkload>
-  /** Segments of the physical networks that declared bridges have uplinks to. */
-  readonly physicalNetworks: ReadonlyMap<string, Hub>
   /** Resolves when every port that has a workload is realized. */
   whenRealized(signal: AbortSignal): Promise<void>
 }
@@ -145,6 +144,13 @@ function physicalNetworksOf(document: LabDocument): Map<string, Hub> {
   return new Map([...names].map((name) => [name, hub({ name })]))
 }
 
+/** A station like any other: it does not hear itself. */
+function stationOn(segment: Hub): Segment {
+  const port = memoryPort({ name: 'stranger', mtuBytes: segment.mtuBytes })
+  segment.attach(port)
+  return { send: (frame) => port.send(frame), onFrame: (listener) => port.onFrame(listener) }
+}
+
 function hostsOf(
   document: LabDocument,
   { controller, secure, underlay, physicalNetworks, workloads }: Parts,
@@ -209,7 +215,9 @@ function labOf(site: Site): MemoryLab {
     settleMs: SETTLE_MS,
     hosts,
     workloads: new Map(site.workloads.map((workload) => [workload.name, workload])),
-    physicalNetworks: site.physicalNetworks,
+    physicalNetworks: new Map(
+      [...site.physicalNetworks].map(([id, segment]) => [id, stationOn(segment)]),
+    ),
     underlay: {
       hosts: Object.fromEntries(vteps),
       rogueAddress: unlike(near, taken),

@@ -7,7 +7,8 @@
  *     state.ts         what a dead lab left          wiring.ts     namespaces and links
  *     host.ts          start and boot of a host      workload.ts   guests
  *     ovs-host.ts      kind ovs                      vtep-host.ts  kind vtep
- *     underlay.ts      the network between VTEPs     controller-process.ts, relay.ts
+ *     underlay.ts      the network between VTEPs     segment.ts    physical networks
+ *     controller-process.ts, relay.ts                ways-in.ts    commands for people
  */
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -22,6 +23,7 @@ import { openSite, type Site } from './site.ts'
 import { together } from './together.ts'
 import type { NetnsUnderlay } from './underlay.ts'
 import type { VtepHost } from './vtep-host.ts'
+import { waysIn } from './ways-in.ts'
 import type { NetnsWorkload } from './workload.ts'
 
 const REALIZED_TIMEOUT_MS = 30_000
@@ -34,6 +36,8 @@ export interface NetnsLab extends Lab {
   /** Random, six hexadecimal digits; in every name that the lab gives. */
   readonly id: string
   readonly controller: ControllerProcess
+  /** For people: commands that get into guests and hosts. */
+  readonly waysIn: readonly string[]
   readonly workloads: ReadonlyMap<string, NetnsWorkload>
   readonly underlay: NetnsUnderlay
   /** Of kind ovs. Throws for an id that the document does not have. */
@@ -123,6 +127,7 @@ function labOf(document: LabDocument, site: Site, controller: ControllerProcess)
     backend: 'netns',
     document,
     id: site.plan.id,
+    waysIn: waysIn(site.plan, site.runDirectory.path),
     url: controller.url,
     controllerAddress: site.plan.controller.address,
     controllerMac: site.plan.controller.mac,
@@ -130,6 +135,7 @@ function labOf(document: LabDocument, site: Site, controller: ControllerProcess)
     controller,
     workloads: site.workloads,
     underlay: site.underlay,
+    physicalNetworks: site.segments,
     machines: site.machines,
     host: (id) => of('host of kind ovs', site.hosts, id),
     vtep: (id) => of('host of kind vtep', site.vteps, id),

@@ -52,6 +52,7 @@ export interface HostPlan {
 export interface UplinkPlan {
   readonly hostId: string
   readonly device: string
+  readonly physicalNetwork: string
   readonly mtuBytes: number
   /** The bridge, and the cable's port of it. */
   readonly segment: string
@@ -166,7 +167,7 @@ function planUplinks(id: string, document: LabDocument): UplinkPlan[] {
   const uplinks = uplinksOf(document)
   const segments = [...new Set(uplinks.map(({ physicalNetwork }) => physicalNetwork))]
   return uplinks.map(({ hostId, device, physicalNetwork, mtuBytes }, index) => ({
-    ...{ hostId, device, mtuBytes },
+    ...{ hostId, device, physicalNetwork, mtuBytes },
     segment: `physical-${segments.indexOf(physicalNetwork) + 1}`,
     segmentPort: `p${id}-${index + 1}`,
   }))

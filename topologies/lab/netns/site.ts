@@ -14,6 +14,7 @@ import { NetnsError } from './error.ts'
 import type { HostOptions, NetnsHost } from './host.ts'
 import { type OvsHost, ovsHost } from './ovs-host.ts'
 import { type HostPlan, planSite, type SitePlan } from './plan.ts'
+import { type NetnsSegment, netnsSegments } from './segment.ts'
 import { makeRunDirectory, type RunDirectory, removeDeadLabs, removeLab } from './state.ts'
 import { type NetnsUnderlay, netnsUnderlay } from './underlay.ts'
 import { type VtepHost, vtepHost } from './vtep-host.ts'
@@ -33,6 +34,8 @@ export interface Site {
   /** By name, in the document's order. */
   readonly workloads: ReadonlyMap<string, NetnsWorkload>
   readonly underlay: NetnsUnderlay
+  /** By id of the physical network. */
+  readonly segments: ReadonlyMap<string, NetnsSegment>
   /** Keys and certificates; undefined when the site speaks plain TCP. */
   readonly pki: PkiFolder | undefined
   /** Ends every process of the site and removes everything; may be called twice. */
@@ -86,6 +89,7 @@ function siteOf(
   }
   const workloads = new Map(plan.workloads.map((guest) => [guest.name, netnsWorkload(guest)]))
   const underlay = netnsUnderlay(plan)
+  const segments = netnsSegments(plan)
   return {
     plan,
     runDirectory,
@@ -94,9 +98,11 @@ function siteOf(
     machines,
     workloads,
     underlay,
+    segments,
     pki,
     async close() {
       underlay.close()
+      for (const segment of segments.values()) segment.close()
       for (const workload of workloads.values()) workload.close()
       await removeLab(runDirectory)
     },

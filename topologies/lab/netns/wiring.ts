@@ -2,7 +2,7 @@
  * Makes the namespaces of a plan, the links between them and the addresses on them, and brings all of it
  * up: the cables of the site. What runs on it is in ovs-host.ts, workload.ts, controller-process.ts.
  */
-import { formatIpv4, formatMac } from '../../../southbound/wire/address.ts'
+import { formatIpv4, formatMac, prefixMask } from '../../../southbound/wire/address.ts'
 import { addNamespaces, ipBatch, within } from './namespace.ts'
 import {
   GUEST_NIC,
@@ -180,16 +180,23 @@ function hostSettings(plan: SitePlan, host: HostPlan): string[] {
   ]
 }
 
-/** Checksums are written by the guest: the userspace datapath takes frames as they are on the wire. */
+/**
+ * Checksums are written by the guest: the userspace datapath takes frames as they are on the wire. Its interface takes longer
+ * frames than its network, so that checks can send some; what its own stack sends, TCP above all, is kept to the network's
+ * MTU by its route.
+ */
 async function bringGuestUp(guest: WorkloadPlan, signal?: AbortSignal): Promise<void> {
   await run(within(guest.namespace, ['ethtool', '-K', GUEST_NIC, 'tx', 'off']), { signal })
-  const address = `${formatIpv4(guest.address)}/${guest.prefix}`
+  const address = formatIpv4(guest.address)
+  const subnet = formatIpv4((guest.address & prefixMask(guest.prefix)) >>> 0)
+  const route = `${subnet}/${guest.prefix} dev ${GUEST_NIC} proto kernel scope link src ${address}`
   await ipBatch(
     guest.namespace,
     [
-      `address add ${address} dev ${GUEST_NIC}`,
+      `address add ${address}/${guest.prefix} dev ${GUEST_NIC}`,
       'link set dev lo up',
       `link set dev ${GUEST_NIC} up`,
+      `route replace ${route} mtu ${guest.mtuBytes}`,
     ],
     signal,
   )

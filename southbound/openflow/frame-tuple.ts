@@ -1,10 +1,24 @@
 /**
  * Who sent what to whom, from the head of a frame: MACs, and the 5-tuple where it has one. Reads what a workload made, so
- * it believes no length. Neighbour: `last-drops.ts`.
+ * it believes no length. Of frames that hosts show because they drop them.
  */
-import { formatIpv6 } from '../../southbound/openflow/text-address.ts'
-import { formatIpv4, formatMac } from '../../southbound/wire/address.ts'
-import type { FrameTuple } from '../northbound/realization.ts'
+import { formatIpv4, formatMac } from '../wire/address.ts'
+import { formatIpv6 } from './text-address.ts'
+
+/** Who sent what to whom: fields by their OpenFlow names; absent: the frame has none, or its head does not reach so far. */
+export interface FrameTuple {
+  readonly eth_src: string
+  readonly eth_dst: string
+  readonly eth_type: string
+  /** Of the outermost VLAN tag. */
+  readonly vlan_vid?: number
+  /** IPv4 or IPv6; of ARP the sender's and the one asked for. */
+  readonly ip_src?: string
+  readonly ip_dst?: string
+  readonly ip_proto?: number
+  readonly src_port?: number
+  readonly dst_port?: number
+}
 
 const [ARP, IPV4, IPV6, VLAN, QINQ] = [0x0806, 0x0800, 0x86dd, 0x8100, 0x88a8]
 /** TCP, UDP, SCTP. */

@@ -1,7 +1,7 @@
 /** The 5-tuple in the head of a frame, whoever made it. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatTuple, frameTuple } from '../../../controller/reconciler/frame-tuple.ts'
+import { formatTuple, frameTuple } from '../../../southbound/openflow/frame-tuple.ts'
 import { parseIpv4 } from '../../../southbound/wire/address.ts'
 import { arpFrame, udpFrame } from '../../../southbound/wire/frame.ts'
 
