@@ -20,7 +20,9 @@ function byId(schema: TSchema): TSchema {
 }
 
 function children(parent: 'tenant' | 'host'): Record<string, TSchema> {
-  const own = declaredNames.filter((name) => collections[name].parent === parent)
+  const own = declaredNames.filter(
+    (name) => collections[name].parent === parent && !collections[name].apart,
+  )
   return Object.fromEntries(own.map((name) => [collections[name].plural, byId(schemas[name].spec)]))
 }
 

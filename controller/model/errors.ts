@@ -65,6 +65,8 @@ export const problemTypes = {
   tunnel_too_narrow: [409, 'tunnels to {value} cannot carry what there is: {by}'],
   underlay_mtu_too_small: [409, 'an underlay of {value} bytes{note} cannot carry network {by}'],
 
+  secret_taken: [409, 'this secret is of another token'],
+
   // Documents
   document_empty: [400, 'the document is empty'],
   yaml_syntax: [400, 'this is not the YAML that a document is made of: {value}'],

@@ -136,6 +136,14 @@ const table = {
       parent === undefined || vid === undefined ? [] : [`${tenant}/${parent} ${vid}`],
     { type: 'subport_vid_taken', pointer: () => '/vid' },
   ),
+  tokenBySecret: row('token', ({ sha256 }) => [sha256], {
+    type: 'secret_taken',
+    pointer: () => '/sha256',
+  }),
+  siteTokenBySecret: row('siteToken', ({ sha256 }) => [sha256], {
+    type: 'secret_taken',
+    pointer: () => '/sha256',
+  }),
   bindingByHost: row('binding', (binding) => [binding.hostId]),
 } as const
 
@@ -174,6 +182,8 @@ const rows: Record<Collection, { name: IndexName }[]> = {
   network: [],
   subnet: [],
   port: [],
+  token: [],
+  siteToken: [],
   binding: [],
 }
 for (const [name, entry] of Object.entries(table)) {

@@ -54,6 +54,19 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     cidr: spec.cidr,
   }),
   port: resolvePort,
+  token: (spec, { parent, id, before, uuid }) => ({
+    tenant: parent,
+    id,
+    uuid: before?.uuid ?? uuid(),
+    role: spec.role,
+    ...secretOf(spec),
+  }),
+  siteToken: (spec, { id, before, uuid }) => ({
+    id,
+    uuid: before?.uuid ?? uuid(),
+    role: spec.role,
+    ...secretOf(spec),
+  }),
   binding: (spec, { id }) => {
     const { hostId, ofport } = spec
     if (ofport !== undefined) return { port: id, hostId, ofport }
@@ -83,6 +96,11 @@ function resolvePort(
     ...given('parent', spec.parent),
     ...given('vid', spec.vid),
   }
+}
+
+/** What a token lets in by, until when. */
+function secretOf({ sha256, expires, description }: Specs['token'] | Specs['siteToken']) {
+  return { sha256, ...given('expires', expires), ...given('description', description) }
 }
 
 /** A property that is there only when the client gave it. */

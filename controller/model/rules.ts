@@ -35,6 +35,8 @@ export const rules: { readonly [C in Declared]: readonly Rule<C>[] } = {
   network: [checkTunnelMtu, checkSegmentMtu, checkVidAllowed, checkExtension],
   subnet: [checkCidr, checkOverlap],
   port: [checkAddresses, checkPlace, checkNetworkOfPlace, checkSubport],
+  token: [],
+  siteToken: [],
 }
 
 function checkVtepAddresses(host: Host): Problem[] {
