@@ -37,7 +37,9 @@ export function checkDelete<C extends Collection>(
   before: Objects[C],
   view: View,
 ): Problem[] {
-  const references = [...referrersOf(collection, key, before, view)]
+  const references: string[] = []
+  for (const referrer of referrersOf(collection, key, before, view))
+    if (references.push(referrer) === 100) break
   if (references.length === 0) return []
   const [first] = references
   const by = references.length === 1 ? `${first}` : `${first} and ${references.length - 1} more`
@@ -54,18 +56,16 @@ export function checkDelete<C extends Collection>(
   ]
 }
 
-function* referrersOf<C extends Collection>(
+/** What needs an object: 'port acme/vm1'; one may come twice. */
+export function* referrersOf<C extends Collection>(
   collection: C,
   key: string,
   before: Objects[C],
   view: View,
 ): Generator<string> {
-  let left = 100
-  for (const referrer of view.find('referrer', `${collection} ${key}`)) {
-    if (left-- > 0) yield referrer
-  }
+  yield* view.find('referrer', `${collection} ${key}`)
   if (collection !== 'subnet') return
-  for (const port of portsIn(view, before as Subnet)) if (left-- > 0) yield `port ${port}`
+  for (const port of portsIn(view, before as Subnet)) yield `port ${port}`
 }
 
 function* portsIn(view: View, subnet: Subnet): Generator<string> {

@@ -119,7 +119,11 @@ export function resolve<C extends Collection>(
   spec: Specs[C],
   place: Place<C>,
 ): Unrevised<C> {
-  return resolvers[collection](spec, place)
+  const fields = resolvers[collection](spec, place)
+  const { labels } = spec as { readonly labels?: Readonly<Record<string, string>> }
+  if (labels === undefined) return fields
+  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))
+  return { ...fields, labels: Object.freeze(Object.fromEntries(sorted)) }
 }
 
 /**

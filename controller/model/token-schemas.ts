@@ -4,7 +4,7 @@
  * how to write a description; controller/access reads them.
  */
 import { Type } from 'typebox'
-import { Id, oneOf, optional, Revision, strict, Uuid } from './values.ts'
+import { Id, labelled, oneOf, optional, Revision, strict, Uuid } from './values.ts'
 
 const fields = {
   sha256: Type.String({
@@ -24,7 +24,7 @@ const extras = {
     description: 'what it is for, 1 to 200 characters',
   }),
 }
-const secret = { ...fields, ...optional(extras).properties }
+const secret = { ...fields, ...optional(extras).properties, ...labelled }
 
 const tenantRole = oneOf(
   ['admin', 'member', 'reader'],

@@ -10,10 +10,14 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TSchema } from 'typebox'
+import { type Access, openAccess } from '../access/access.ts'
+import { declaredNames } from '../model/collections.ts'
 import { printed } from '../model/errors.ts'
 import { validator } from '../model/validate.ts'
 import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
+import { addGuard } from './guard.ts'
+import { addLists } from './lists.ts'
 import { addObjectRoutes } from './objects.ts'
 import { addObservationRoutes } from './observations.ts'
 import { addOpenapi } from './openapi.ts'
@@ -24,6 +28,8 @@ import type { Realization } from './realization.ts'
 export interface NorthboundOptions {
   readonly store: Store
   readonly realization: Realization
+  /** Who is let in; left out, everybody, as operator. */
+  readonly access?: Access
   readonly hooks?: Hooks
   /** Of this program, for OpenAPI. */
   readonly version?: string
@@ -44,7 +50,14 @@ export interface Northbound {
 const bodyLimitBytes = 1024 * 1024
 
 export async function createNorthbound(options: NorthboundOptions): Promise<Northbound> {
-  const { store, realization, hooks = noHooks, version = '0.0.0', log } = options
+  const {
+    store,
+    realization,
+    access = openAccess,
+    hooks = noHooks,
+    version = '0.0.0',
+    log,
+  } = options
   const app = fastify({
     bodyLimit: bodyLimitBytes,
     requestTimeout: 30_000,
@@ -60,9 +73,11 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   })
   const stopping = new AbortController()
   addRules(app)
+  addGuard(app, access)
   await addOpenapi(app, version)
   const backing = { store, realization, hooks, closing: stopping.signal }
-  addObjectRoutes(app, backing)
+  addObjectRoutes(app, backing, declaredNames)
+  addLists(app, backing, declaredNames)
   addObservationRoutes(app, backing)
   await app.ready()
 
@@ -84,7 +99,8 @@ function addRules(app: FastifyInstance): void {
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  const jsonTypes = ['application/json', 'application/merge-patch+json']
+  app.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (_request, body, done) => {
     try {
       done(null, body === '' ? undefined : JSON.parse(body as string))
     } catch (error) {

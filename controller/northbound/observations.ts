@@ -46,10 +46,11 @@ const HostParams = Type.Object({ id: Type.String({ pattern: idPattern, descripti
 
 export function addObservationRoutes(app: FastifyInstance, backing: Backing): void {
   const { store, realization, closing } = backing
+  const looks = { needs: 'infra:read' } as const
 
   const health = Type.Object({ status: Type.Literal('ok'), revision: Type.Integer() })
   const healthSchema = { tags: ['controller'], querystring: NoQuery, response: { 200: health } }
-  app.get('/healthz', { schema: healthSchema }, () => ({
+  app.get('/healthz', { schema: healthSchema, config: { needs: 'public' } }, () => ({
     status: 'ok',
     revision: store.snapshot.revision,
   }))
@@ -60,7 +61,7 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     querystring: EventQuery,
     response: { 200: events, ...problemResponses },
   }
-  app.get('/v1/events', { schema: eventsSchema }, (request) => {
+  app.get('/v1/events', { schema: eventsSchema, config: looks }, (request) => {
     const { since } = request.query as { since?: string }
     return { events: realization.events(since === undefined ? undefined : Number(since)) }
   })
@@ -71,7 +72,7 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     querystring: NoQuery,
     response: { 200: pending, ...problemResponses },
   }
-  app.get('/v1/infra/pending-hosts', { schema: pendingSchema }, () => ({
+  app.get('/v1/infra/pending-hosts', { schema: pendingSchema, config: looks }, () => ({
     items: realization.pendingHosts(),
   }))
 
@@ -82,14 +83,18 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     querystring: NoQuery,
     response: { 200: drops, ...problemResponses },
   }
-  app.get('/v1/infra/hosts/:id/drops', { schema: dropsSchema }, async (request, reply) => {
-    const { id } = request.params as { id: string }
-    if (!store.snapshot.get('host', id)) {
-      const facts = { pointer: '', value: `host ${id}`, expected: 'a host that exists' }
-      throw new ModelError([problem('not_found', facts)])
-    }
-    const counts = await whileConnected(reply, closing, (signal) => realization.drops(id, signal))
-    if (!counts) throw new HttpError('host_disconnected', { value: id })
-    return { host: id, drops: counts }
-  })
+  app.get(
+    '/v1/infra/hosts/:id/drops',
+    { schema: dropsSchema, config: looks },
+    async (request, reply) => {
+      const { id } = request.params as { id: string }
+      if (!store.snapshot.get('host', id)) {
+        const facts = { pointer: '', value: `host ${id}`, expected: 'a host that exists' }
+        throw new ModelError([problem('not_found', facts)])
+      }
+      const counts = await whileConnected(reply, closing, (signal) => realization.drops(id, signal))
+      if (!counts) throw new HttpError('host_disconnected', { value: id })
+      return { host: id, drops: counts }
+    },
+  )
 }

@@ -119,6 +119,9 @@ const StatusSchema = Type.Object(
 const DeletedSchema = Type.Object(
   {
     deleted: Type.String({ description: "what was deleted: 'port acme/vm1'" }),
+    cascaded: Type.Optional(
+      Type.Array(Type.String(), { description: 'with cascade: what went with it' }),
+    ),
     revision: Type.Integer({ description: 'the revision that no longer has it' }),
     realized: Type.Optional(Type.Boolean({ description: 'with wait: no host has it any longer' })),
     note: Type.Optional(Type.String()),
@@ -129,7 +132,7 @@ const DeletedSchema = Type.Object(
 export const ref = (title: string): { $ref: string } => ({ $ref: `${title}#` })
 
 /** A response of that component, with what its code says. */
-export const answerOf = (title: string, description: string): object => ({
+export const responseOf = (title: string, description: string): object => ({
   description,
   content: { 'application/json': { schema: ref(title) } },
 })
@@ -156,7 +159,8 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
     },
   })
   for (const schema of componentSchemas()) app.addSchema(schema)
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  const hidden = { schema: { hide: true }, config: { needs: 'public' } } as const
+  app.get('/openapi.json', hidden, () => app.swagger())
 }
 
 function componentSchemas(): Record<string, unknown>[] {
@@ -172,7 +176,11 @@ function componentSchemas(): Record<string, unknown>[] {
       $id: `${title}List`,
       type: 'object',
       required: ['items', 'revision'],
-      properties: { items: { type: 'array', items: ref(title) }, revision: { type: 'integer' } },
+      properties: {
+        items: { type: 'array', items: ref(title) },
+        revision: { type: 'integer', description: 'of the site that the page is of' },
+        next: { type: 'string', description: '`cursor` of the next page; absent on the last' },
+      },
     })
   }
   return components

@@ -4,7 +4,7 @@
  * itself refuses is in the table here.
  */
 import { type TObject, Type } from 'typebox'
-import { ModelError, type Problem } from '../model/errors.ts'
+import { ModelError, type Problem, printed } from '../model/errors.ts'
 
 const table = {
   malformed_json: [400, 'the body is not JSON'],
@@ -13,14 +13,19 @@ const table = {
   malformed_request: [400, 'this is not an HTTP request'],
   malformed_url: [400, 'the path is not a valid URL path'],
   parameter_invalid: [400, 'a parameter is not valid'],
+  unauthenticated: [401, 'it is not known who asks'],
+  forbidden: [403, 'a token of role {value} may not do this'],
   path_unknown: [404, 'there is nothing at this path'],
   method_not_allowed: [405, 'this path does not take this method'],
+  cursor_gone: [410, 'revision {value} is no longer there to page through'],
+  precondition_failed: [412, 'the object is not as {value} says'],
   request_timeout: [408, 'the request did not arrive in time'],
   body_too_large: [413, 'the body is too large'],
   path_too_long: [414, 'an id in the path is too long'],
   media_type_unsupported: [415, 'the body is not of type application/json'],
   header_too_large: [431, 'the header is too large'],
   internal: [500, 'this should not have happened; the log of the controller has the reason'],
+  identity_unavailable: [503, 'it cannot be told now who asks: the keys of tokens cannot be had'],
   host_disconnected: [503, 'the host is not connected'],
   closing: [503, 'the controller is about to stop'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>
@@ -66,7 +71,8 @@ export function httpProblem(
   type: HttpProblemType,
   facts: Omit<Partial<ProblemDetails>, 'type' | 'title' | 'status'> = {},
 ): ProblemDetails {
-  const [status, detail] = table[type]
+  const [status, sentence] = table[type]
+  const detail = sentence.replace('{value}', printed(facts.value))
   return { type: urn(type), title: titleOf(type), status, detail, ...facts }
 }
 

@@ -17,7 +17,8 @@ export async function call(
   headers: Record<string, string> = json,
 ): Promise<Answer> {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  const init = body === undefined ? { method } : { method, body: text, headers }
+  const { 'content-type': _, ...bodiless } = headers
+  const init = body === undefined ? { method, headers: bodiless } : { method, body: text, headers }
   const response = await fetch(url + path, init)
   const type = response.headers.get('content-type') ?? ''
   const answer = await response.text()
