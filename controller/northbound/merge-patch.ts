@@ -1,11 +1,4 @@
 /** JSON Merge Patch, RFC 7396: what a patch leaves out stays, null takes away. Neighbour: objects.ts. */
-import { type Declared, type Objects, schemas } from '../model/schema.ts'
-
-/** What a client would have to PUT to get this object: its properties that a spec may have. */
-export function specOf(collection: Declared, object: Objects[Declared]): object {
-  const { properties } = schemas[collection].spec
-  return Object.fromEntries(Object.entries(object).filter(([name]) => name in properties))
-}
 
 /** RFC 7396 §2. Neither argument is changed; arrays are replaced as a whole. */
 export function mergePatch(target: unknown, patch: unknown): unknown {

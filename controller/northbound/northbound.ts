@@ -16,6 +16,7 @@ import { printed } from '../model/errors.ts'
 import { validator } from '../model/validate.ts'
 import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
+import { addApply } from './apply.ts'
 import { addGuard } from './guard.ts'
 import { addLists } from './lists.ts'
 import { addObjectRoutes } from './objects.ts'
@@ -78,6 +79,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   const backing = { store, realization, hooks, closing: stopping.signal }
   addObjectRoutes(app, backing, declaredNames)
   addLists(app, backing, declaredNames)
+  addApply(app, backing)
   addObservationRoutes(app, backing)
   await app.ready()
 

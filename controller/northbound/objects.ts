@@ -11,11 +11,12 @@ import { cascade } from '../model/cascade.ts'
 import { collections, nounOf } from '../model/collections.ts'
 import { ModelError, problem } from '../model/errors.ts'
 import type { Declared, Edit, Objects } from '../model/schema.ts'
+import { specOf } from '../model/spec-of.ts'
 import type { Hooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
 import { answerOf, selected } from './answers.ts'
 import { fieldsParameter } from './lists.ts'
-import { mergePatch, specOf } from './merge-patch.ts'
+import { mergePatch } from './merge-patch.ts'
 import { problemResponses, ref, responseOf } from './openapi.ts'
 import { needsOf, pathOf } from './paths.ts'
 import { checkPreconditions, etagOf } from './preconditions.ts'
@@ -159,7 +160,9 @@ async function write(
   const edit = { collection, key, spec } as unknown as Edit
   const snapshot = store.commit([edit], { who: request.principal.subject })
   const object = snapshot.get(collection, key) as Objects[Declared]
-  const note = await waited(backing, { collection, key, revision: object.revision }, request, reply)
+  const { revision } = object
+  const subjects = [{ collection, key, revision }]
+  const note = await waited(backing, { subjects, revision }, request, reply)
   hooks.at('before-reply')
   reply.code(note ? 202 : before ? 200 : 201).header('etag', etagOf(object))
   const answer = answerOf(realization, collection, object)
@@ -191,7 +194,8 @@ function addDelete(app: FastifyInstance, collection: Declared, backing: Backing)
       ? cascade(store.snapshot, collection, key)
       : [{ collection, key, spec: undefined } as Edit<Declared>]
     const { revision } = store.commit(edits, { who: request.principal.subject })
-    const note = await waited(backing, { collection, key, revision }, request, reply)
+    const subjects = edits.map((each) => ({ ...each, revision }))
+    const note = await waited(backing, { subjects, revision }, request, reply)
     hooks.at('before-reply')
     if (note) reply.code(202)
     return {

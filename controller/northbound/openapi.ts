@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { type TObject, Type } from 'typebox'
 import { declaredNames } from '../model/collections.ts'
 import { schemas } from '../model/schema.ts'
+import { PlanSchema } from './plan.ts'
 import { ProblemSchema } from './problem.ts'
 
 const HostStatus = Type.Object({
@@ -167,7 +168,12 @@ function componentSchemas(): Record<string, unknown>[] {
   const named = (schema: object): Record<string, unknown> => {
     return { ...schema, $id: (schema as { title: string }).title }
   }
-  const components = [named(StatusSchema), named(ProblemSchema), named(DeletedSchema)]
+  const components = [
+    named(StatusSchema),
+    named(ProblemSchema),
+    named(DeletedSchema),
+    named(PlanSchema),
+  ]
   for (const collection of declaredNames) {
     const { spec, object } = schemas[collection]
     const title = `${(object as { title?: string }).title}`

@@ -80,7 +80,7 @@ export class MethodTable {
 
   add(url: string, methods: string | readonly string[]): void {
     const row = this.#routes.get(url) ?? {
-      pattern: new RegExp(`^${url.replaceAll('.', '\\.').replace(/:[a-z]+/g, '[^/]+')}$`),
+      pattern: patternOf(url),
       methods: new Set(),
     }
     for (const method of [methods].flat()) row.methods.add(method)
@@ -95,4 +95,14 @@ export class MethodTable {
     }
     return [...methods].sort()
   }
+}
+
+/** ':id' is a parameter, ':id(^form)' one with a form of its own, '::' a colon. */
+function patternOf(url: string): RegExp {
+  const parts = url.matchAll(/::|:[a-z]+(\([^)]*\))?|[^:]+/g)
+  const text = [...parts].map(([part]) => {
+    if (part === '::') return ':'
+    return part.startsWith(':') ? '[^/]+' : part.replaceAll('.', '\\.')
+  })
+  return new RegExp(`^${text.join('')}$`)
 }

@@ -4,7 +4,9 @@
  * itself refuses is in the table here.
  */
 import { type TObject, Type } from 'typebox'
+import { DocumentError } from '../model/document-edits.ts'
 import { ModelError, type Problem, printed } from '../model/errors.ts'
+import type { Position } from '../model/yaml.ts'
 
 const table = {
   malformed_json: [400, 'the body is not JSON'],
@@ -18,6 +20,7 @@ const table = {
   path_unknown: [404, 'there is nothing at this path'],
   method_not_allowed: [405, 'this path does not take this method'],
   cursor_gone: [410, 'revision {value} is no longer there to page through'],
+  plan_stale: [409, 'the plan does not fit: the site or the document has changed since'],
   precondition_failed: [412, 'the object is not as {value} says'],
   request_timeout: [408, 'the request did not arrive in time'],
   body_too_large: [413, 'the body is too large'],
@@ -42,6 +45,9 @@ export interface ProblemDetails {
   readonly value?: unknown
   readonly expected?: string
   readonly references?: readonly string[]
+  /** Of a document. */
+  readonly line?: number | undefined
+  readonly column?: number | undefined
   readonly errors?: readonly Omit<ProblemDetails, 'status' | 'title'>[]
 }
 
@@ -77,14 +83,15 @@ export function httpProblem(
 }
 
 /** The first problem is the answer's own; when there are more, `errors` has them all. */
-export function modelProblem(error: ModelError): ProblemDetails {
-  const [first, ...rest] = error.problems
+function modelProblem({ problems }: ModelError | DocumentError): ProblemDetails {
+  const [first, ...rest] = problems
+  if (!first) return httpProblem('internal')
   const details = { ...short(first), title: titleOf(first.type), status: first.status }
-  return rest.length === 0 ? details : { ...details, errors: error.problems.map(short) }
+  return rest.length === 0 ? details : { ...details, errors: problems.map(short) }
 }
 
-function short(problem: Problem): Omit<ProblemDetails, 'status' | 'title'> {
-  const { type, detail, pointer, value, expected, references } = problem
+function short(problem: Problem & Partial<Position>): Omit<ProblemDetails, 'status' | 'title'> {
+  const { type, detail, pointer, value, expected, references, line, column } = problem
   return {
     type: urn(type),
     detail,
@@ -92,6 +99,7 @@ function short(problem: Problem): Omit<ProblemDetails, 'status' | 'title'> {
     ...(value === undefined ? {} : { value }),
     expected,
     ...(references ? { references } : {}),
+    ...(line === undefined ? {} : { line, column }),
   }
 }
 
@@ -128,7 +136,7 @@ const expectations: Partial<Record<HttpProblemType, string>> = {
 /** Any error as a problem. `internal` says nothing of what went wrong: the caller logs it. */
 export function problemOf(error: unknown): ProblemDetails {
   if (error instanceof HttpError) return error.details
-  if (error instanceof ModelError) return modelProblem(error)
+  if (error instanceof ModelError || error instanceof DocumentError) return modelProblem(error)
   const type = byCode[(error as { code?: string } | undefined)?.code ?? ''] ?? 'internal'
   const expected = expectations[type]
   return httpProblem(type, expected === undefined ? {} : { expected })
@@ -147,6 +155,8 @@ const each = {
   parameter: Type.Optional(Type.String({ description: 'name of the parameter at fault' })),
   value: Type.Optional(Type.Unknown({ description: 'what was given' })),
   expected: Type.Optional(Type.String({ description: 'what would be right' })),
+  line: Type.Optional(Type.Integer({ description: 'of a document, from 1' })),
+  column: Type.Optional(Type.Integer()),
   references: Type.Optional(
     Type.Array(Type.String(), { description: "what still refers to it: 'port acme/vm1'" }),
   ),

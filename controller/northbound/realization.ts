@@ -4,6 +4,7 @@
  * never part of a model object.
  */
 import type { Declared, Objects } from '../model/schema.ts'
+import type { Change } from '../model/snapshot.ts'
 
 export type HostState = 'realized' | 'pending' | 'failed' | 'disconnected'
 
@@ -138,7 +139,22 @@ export interface PendingHost {
   readonly certificateFingerprint?: string
 }
 
+export interface ItemCounts {
+  readonly added: number
+  readonly changed: number
+  readonly removed: number
+}
+/** What a commit would do to one host. */
+export interface HostCosts {
+  readonly rows: ItemCounts
+  readonly flows: ItemCounts
+  readonly groups: ItemCounts
+  readonly meters: ItemCounts
+}
+
 export interface Realization {
+  /** What changes would do to hosts, by id; nothing is changed. @throws CompileConflict */
+  preview(changes: readonly Change[]): Readonly<Record<string, HostCosts>>
   status<C extends Declared>(collection: C, object: Objects[C]): Status
   /**
    * Resolves when the object as of `revision` is realized; for a deleted object, when no host

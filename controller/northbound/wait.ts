@@ -34,26 +34,29 @@ export interface WriteParams {
   readonly timeout?: string
 }
 
-interface Subject {
+/** An object, and the revision that hosts have to confirm. */
+export interface Subject {
   readonly collection: Declared
   readonly key: string
   readonly revision: number
 }
 
-/** Waits if asked to. A note when it was not realized in time, undefined otherwise. */
+/**
+ * Waits if asked to, for all that a write changed. A note when it was not realized in time, undefined otherwise.
+ * @param revision that the write has made, or found
+ */
 export async function waited(
   { realization, closing }: Backing,
-  subject: Subject,
+  { subjects, revision }: { readonly subjects: readonly Subject[]; readonly revision: number },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<string | undefined> {
   const { wait, timeout = defaultTimeout } = request.query as WriteParams
   if (wait === undefined) return undefined
   const realized = await whileConnected(reply, closing, (signal) =>
-    waitRealized(realization, subject, milliseconds(timeout), signal),
+    waitRealized(realization, subjects, milliseconds(timeout), signal),
   )
-  if (realized) return undefined
-  return `kept as revision ${subject.revision}, not realized within ${timeout}`
+  return realized ? undefined : `kept as revision ${revision}, not realized within ${timeout}`
 }
 
 /** '5s' -> 5000, '250ms' -> 250; never more than a minute. `text` has passed the pattern. */
@@ -62,10 +65,10 @@ function milliseconds(text: string): number {
   return Math.min(text.endsWith('ms') ? amount : amount * 1000, longestMs)
 }
 
-/** Whether it was realized in time. The write stands either way. */
+/** Whether all were realized in time. The write stands either way. */
 async function waitRealized(
   realization: Realization,
-  subject: Subject,
+  subjects: readonly Subject[],
   timeoutMs: number,
   gone: AbortSignal,
 ): Promise<boolean> {
@@ -73,8 +76,9 @@ async function waitRealized(
   const timeout = setTimeout(() => timer.abort(), timeoutMs)
   const signal = AbortSignal.any([timer.signal, gone])
   try {
-    const { collection, key, revision } = subject
-    await realization.whenRealized(collection, key, revision, signal)
+    // One after the other: what is realized already costs nothing, and all have one limit.
+    for (const { collection, key, revision } of subjects)
+      await realization.whenRealized(collection, key, revision, signal)
     return true
   } catch (error) {
     if (!signal.aborted) throw error

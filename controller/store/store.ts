@@ -6,7 +6,7 @@
  * Neighbours: model/edit.ts decides what an edit means, journal.ts keeps it, the compiler listens.
  */
 import { randomUUID } from 'node:crypto'
-import { applyEdits } from '../model/edit.ts'
+import { applyEdits, type Edited } from '../model/edit.ts'
 import type { Collection, Edit, Objects } from '../model/schema.ts'
 import { type Change, Site, type Snapshot } from '../model/snapshot.ts'
 import { type Hooks, noHooks } from './hooks.ts'
@@ -67,6 +67,11 @@ export class Store {
     this.#site = site
     this.#publish({ snapshot: site, changes, who })
     return site
+  }
+
+  /** What a commit would make of these edits; nothing is changed. New objects have a uuid of zeros. @throws ModelError */
+  preview(edits: readonly Edit[]): Edited {
+    return applyEdits(this.#site, edits, () => '00000000-0000-0000-0000-000000000000')
   }
 
   /**

@@ -43,8 +43,10 @@ const operatingTenant: Rows = { own: operates, foreign: writesForeign }
 const watching: Rows = { own: readsSite }
 const operating: Rows = { own: operates }
 
-/** All methods of a path: how it is read, how it is written. */
-const table: Readonly<Record<string, { readonly get?: Rows; readonly write?: Rows }>> = {
+/** All methods of a path: GET, POST, and what writes one object (PUT, PATCH, DELETE). */
+const table: Readonly<
+  Record<string, { readonly get?: Rows; readonly post?: Rows; readonly write?: Rows }>
+> = {
   '/healthz': { get: { own: everybody } },
   '/v1/tenants': { get: { own: readsOwn } },
   '/v1/tenants/{tenant}': { get: reading, write: operatingTenant },
@@ -56,6 +58,10 @@ const table: Readonly<Record<string, { readonly get?: Rows; readonly write?: Row
   '/v1/tenants/{tenant}/ports/{id}': { get: reading, write: writing },
   '/v1/tenants/{tenant}/tokens': { get: administering },
   '/v1/tenants/{tenant}/tokens/{id}': { get: administering, write: administering },
+  '/v1/tenants/{tenant}:apply': { post: writing },
+  '/v1/tenants/{tenant}:export': { get: reading },
+  '/v1:apply': { post: operating },
+  '/v1:export': { get: watching },
   '/v1/infra/tokens': { get: operating },
   '/v1/infra/tokens/{id}': { get: operating, write: operating },
   '/v1/infra/hosts': { get: watching },
@@ -133,17 +139,18 @@ describe('every route, by every role', () => {
     const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object }
     const routes = Object.entries(paths).map(([path, methods]) => {
       const names = Object.keys(methods).filter((name) => name !== 'head')
-      const kinds = names.map((name) => (name === 'get' ? 'get' : 'write'))
+      const kinds = names.map((name) => (name === 'get' || name === 'post' ? name : 'write'))
       return [path, [...new Set(kinds)].sort()]
     })
     const rows = Object.entries(table).map(([path, kinds]) => [path, Object.keys(kinds).sort()])
     expect(Object.fromEntries(routes)).toEqual(Object.fromEntries(rows))
   })
 
-  for (const [template, { get, write }] of Object.entries(table)) {
+  for (const [template, { get, post, write }] of Object.entries(table)) {
     const methods = [
       ['GET', get],
       ['HEAD', get],
+      ['POST', post],
       ['PUT', write],
       ['PATCH', write],
       ['DELETE', write],
@@ -159,7 +166,10 @@ describe('every route, by every role', () => {
         test(`${method} ${template} of ${tenant}`, async () => {
           const { revision } = store.snapshot
           for (const role of roles) {
-            const body = method === 'PUT' || method === 'PATCH' ? '"no object"' : undefined
+            const body =
+              method !== 'GET' && method !== 'HEAD' && method !== 'DELETE'
+                ? '"no object"'
+                : undefined
             const path = pathOf(template, tenant) + (isTenant ? '?nonsense=1' : '')
             const answer = await ask(role, method, path, body)
             const wanted = expected[role]

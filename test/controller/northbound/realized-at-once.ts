@@ -36,6 +36,7 @@ export function realizedAtOnce(store: Store): RealizedAtOnce {
       signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true })
       await Promise.race([held.promise, aborted.promise])
     },
+    preview: () => ({}),
     counters: async () => undefined,
     drops: async (hostId) =>
       hostId === 'h1' ? [{ reason: 'port_security', port: 'acme/vm1', packets: 3 }] : undefined,
