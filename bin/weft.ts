@@ -107,6 +107,10 @@ weft
   .addOption(endpointOption('--ovsdb <address:port>', 'where hosts dial in', '0.0.0.0:6640'))
   .addOption(endpointOption('--openflow <address:port>', 'where bridges dial in', '0.0.0.0:6653'))
   .option('--apply <file>', 'topology document to apply before hosts are let in')
+  .option('--no-auth', 'let everybody in as operator; for a lab, or behind something that asks')
+  .option('--jwks <url|file>', 'keys that sign JWTs, of an OIDC provider; with issuer and audience')
+  .option('--jwt-issuer <issuer>', 'what their `iss` must be')
+  .option('--jwt-audience <audience>', 'what their `aud` must be')
   .option('--tls-key <file>', 'private key; with all three, hosts dial by TLS only (PEM files)')
   .option('--tls-cert <file>', 'its certificate')
   .option('--tls-ca <file>', 'the CA that has signed the certificates of hosts')
@@ -116,8 +120,10 @@ weft
 Examples:
   $ weft serve
   $ weft serve --store /var/lib/weft/site.db --rest 127.0.0.1:8080 --ovsdb 198.51.100.1:6640
+  $ weft serve --jwks https://login.example.org/jwks.json --jwt-issuer https://login.example.org --jwt-audience weft
   $ weft serve --tls-key pki/controller.key --tls-cert pki/controller.crt --tls-ca pki/ca.crt
-  $ curl http://127.0.0.1:8080/openapi.json`,
+  $ curl http://127.0.0.1:8080/openapi.json
+  $ curl -H "authorization: Bearer $(cat weft.db.operator-token)" http://127.0.0.1:8080/v1/infra/hosts`,
   )
   .action((options: Omit<ServeOptions, 'signal' | 'version'>) =>
     perform(async (signal) => {
