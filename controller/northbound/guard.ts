@@ -2,13 +2,14 @@
  * Who is let in: each route says what it needs (`config.needs`), and is not added without. The guard asks before a body
  * is read and before anything is looked up, so that what a principal may not see answers alike whether it exists or not.
  *
- * Neighbours: controller/access proves and decides; problem.ts has the refusals.
+ * Neighbours: controller/access proves and decides; limits.ts counts; problem.ts has the refusals.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Access, Refused } from '../access/access.ts'
 import type { Principal } from '../access/principal.ts'
 import { type Need, needs, verdict } from '../access/rights.ts'
 import { ModelError, problem } from '../model/errors.ts'
+import type { Limiter } from './limits.ts'
 import { HttpError } from './problem.ts'
 
 declare module 'fastify' {
@@ -22,18 +23,23 @@ declare module 'fastify' {
 }
 
 /** To be called before routes are added. */
-export function addGuard(app: FastifyInstance, access: Access): void {
+export function addGuard(app: FastifyInstance, access: Access, limiter: Limiter): void {
   app.decorateRequest('principal', null as never)
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.needs === undefined) throw new Error(`${method} ${url} does not say what it needs`)
   })
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     // Nobody learns by guessing which paths there are.
     const need = request.is404 ? 'tenant:read' : request.routeOptions.config.needs
     if (need === 'public') return
     const principal = await access.authenticate(request.headers.authorization)
-    if ('refused' in principal) throw refusal(principal, request)
+    if ('refused' in principal) {
+      // Who sends no token at all is not guessing.
+      if (principal.refused === 'invalid') await limiter.countFailure(request)
+      throw refusal(principal, request)
+    }
     request.principal = principal
+    await limiter.count(request, reply)
     if (request.is404) return
     const { tenant } = request.params as { readonly tenant?: string }
     const answer = need === undefined ? 'forbidden' : verdict(principal, need, tenant)

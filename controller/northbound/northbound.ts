@@ -8,6 +8,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TSchema } from 'typebox'
 import { type Access, openAccess } from '../access/access.ts'
@@ -18,6 +19,7 @@ import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
 import { addApply } from './apply.ts'
 import { addGuard } from './guard.ts'
+import { addLimits, defaultLimits, type Limits } from './limits.ts'
 import { addLists } from './lists.ts'
 import { addObjectRoutes } from './objects.ts'
 import { addObservationRoutes } from './observations.ts'
@@ -31,6 +33,7 @@ export interface NorthboundOptions {
   readonly realization: Realization
   /** Who is let in; left out, everybody, as operator. */
   readonly access?: Access
+  readonly limits?: Partial<Limits>
   readonly hooks?: Hooks
   /** Of this program, for OpenAPI. */
   readonly version?: string
@@ -74,7 +77,8 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   })
   const stopping = new AbortController()
   addRules(app)
-  addGuard(app, access)
+  await app.register(helmet)
+  addGuard(app, access, await addLimits(app, { ...defaultLimits, ...options.limits }))
   await addOpenapi(app, version)
   const backing = { store, realization, hooks, closing: stopping.signal }
   addObjectRoutes(app, backing, declaredNames)

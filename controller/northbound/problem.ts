@@ -26,6 +26,7 @@ const table = {
   body_too_large: [413, 'the body is too large'],
   path_too_long: [414, 'an id in the path is too long'],
   media_type_unsupported: [415, 'the body is not of type application/json'],
+  too_many_requests: [429, 'too many requests'],
   header_too_large: [431, 'the header is too large'],
   internal: [500, 'this should not have happened; the log of the controller has the reason'],
   identity_unavailable: [503, 'it cannot be told now who asks: the keys of tokens cannot be had'],

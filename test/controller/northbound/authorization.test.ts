@@ -101,7 +101,10 @@ beforeAll(async () => {
   ]
   store.commit([...smallSite, secret, ...tokens], { who: 'test' })
   const access = tokenAccess({ snapshot: () => store.snapshot })
-  northbound = await createNorthbound({ store, realization: realizedAtOnce(store), access })
+  northbound = await createNorthbound({
+    ...{ store, realization: realizedAtOnce(store), access },
+    limits: { perPrincipal: 1_000_000, failuresPerAddress: 1_000_000 },
+  })
   url = (await northbound.listen()).url
 })
 afterAll(async () => {
