@@ -21,6 +21,7 @@ import { addApply } from './apply.ts'
 import { addGuard } from './guard.ts'
 import { addLimits, defaultLimits, type Limits } from './limits.ts'
 import { addLists } from './lists.ts'
+import { addMetrics } from './metrics.ts'
 import { addObjectRoutes } from './objects.ts'
 import { addObservationRoutes } from './observations.ts'
 import { addOpenapi } from './openapi.ts'
@@ -85,6 +86,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   addLists(app, backing, declaredNames)
   addApply(app, backing)
   addObservationRoutes(app, backing)
+  addMetrics(app, backing)
   await app.ready()
 
   return {

@@ -1,11 +1,15 @@
 /** Routes that only look: what happened, what was dropped, who dialled in, whether we live. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ModelError, problem } from '../model/errors.ts'
 import { idPattern, idRule } from '../model/values.ts'
+import { seenBy } from './event-scope.ts'
+import { streamEvents } from './event-stream.ts'
+import { noTenant } from './guard.ts'
 import type { Backing } from './objects.ts'
 import { problemResponses } from './openapi.ts'
 import { HttpError } from './problem.ts'
+import type { Realization } from './realization.ts'
 import { whileConnected } from './wait.ts'
 
 const strict = { additionalProperties: false } as const
@@ -42,6 +46,9 @@ const EventQuery = Type.Object(
   },
   strict,
 )
+const TenantParams = Type.Object({
+  tenant: Type.String({ pattern: idPattern, description: idRule }),
+})
 const HostParams = Type.Object({ id: Type.String({ pattern: idPattern, description: idRule }) })
 
 export function addObservationRoutes(app: FastifyInstance, backing: Backing): void {
@@ -55,16 +62,20 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     revision: store.snapshot.revision,
   }))
 
-  const events = Type.Object({ events: Type.Array(Event) })
-  const eventsSchema = {
-    tags: ['controller'],
-    querystring: EventQuery,
-    response: { 200: events, ...problemResponses },
-  }
-  app.get('/v1/events', { schema: eventsSchema, config: looks }, (request) => {
-    const { since } = request.query as { since?: string }
-    return { events: realization.events(since === undefined ? undefined : Number(since)) }
-  })
+  for (const [url, needs] of [
+    ['/v1/events', 'infra:read'],
+    ['/v1/tenants/:tenant/events', 'tenant:read'],
+  ] as const)
+    app.get(url, { schema: eventsSchema(url), config: { needs } }, (request, reply) => {
+      const { tenant } = request.params as { readonly tenant?: string }
+      if (tenant !== undefined && !store.snapshot.get('tenant', tenant)) throw noTenant(tenant)
+      const isSeen = seenBy(tenant)
+      const since = sinceOf(request)
+      if (!request.headers.accept?.includes('text/event-stream'))
+        return { events: realization.events(since).filter(isSeen) }
+      checkKept(since, realization)
+      return streamEvents(reply, { realization, since, isSeen, closing })
+    })
 
   const pending = Type.Object({ items: Type.Array(Pending) })
   const pendingSchema = {
@@ -97,4 +108,38 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
       return { host: id, drops: counts }
     },
   )
+}
+
+function eventsSchema(url: string): object {
+  return {
+    tags: ['events'],
+    querystring: EventQuery,
+    ...(url.includes(':') && { params: TenantParams }),
+    response: {
+      200: {
+        description: 'newest last; with `Accept: text/event-stream` as they happen',
+        content: {
+          'application/json': { schema: Type.Object({ events: Type.Array(Event) }) },
+          'text/event-stream': { schema: { type: 'string' } },
+        },
+      },
+      ...problemResponses,
+    },
+  }
+}
+
+/** `Last-Event-ID` is what a client sends by itself that lost its stream; it knows better than the URL it began with. */
+function sinceOf({ query, headers }: FastifyRequest): number | undefined {
+  const { since } = query as { readonly since?: string }
+  const last = headers['last-event-id']
+  const text = typeof last === 'string' && /^[0-9]{1,15}$/.test(last) ? last : since
+  return text === undefined ? undefined : Number(text)
+}
+
+/** @throws HttpError `events_gone` when a stream would begin with a gap that nobody could see */
+function checkKept(since: number | undefined, realization: Realization): void {
+  const [oldest] = realization.events()
+  if (since === undefined || !oldest || oldest.id <= since + 1) return
+  const expected = 'the site to be read again, then events without an id'
+  throw new HttpError('events_gone', { parameter: 'since', value: since, expected })
 }

@@ -19,6 +19,7 @@ const table = {
   forbidden: [403, 'a token of role {value} may not do this'],
   path_unknown: [404, 'there is nothing at this path'],
   method_not_allowed: [405, 'this path does not take this method'],
+  events_gone: [410, 'events after {value} are no longer all there'],
   cursor_gone: [410, 'revision {value} is no longer there to page through'],
   plan_stale: [409, 'the plan does not fit: the site or the document has changed since'],
   precondition_failed: [412, 'the object is not as {value} says'],

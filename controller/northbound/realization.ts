@@ -173,5 +173,7 @@ export interface Realization {
   drops(hostId: string, signal: AbortSignal): Promise<readonly DropCount[] | undefined>
   /** Newest last; with `since` only those whose id is greater. */
   events(since?: number): readonly ControllerEvent[]
+  /** Called with each event as it happens. Gives the way to stop. */
+  onEvent(listener: (event: ControllerEvent) => void): () => void
   pendingHosts(): readonly PendingHost[]
 }

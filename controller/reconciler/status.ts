@@ -139,6 +139,10 @@ export class SiteStatus implements Realization {
     )
   }
 
+  onEvent(listener: (event: ControllerEvent) => void): () => void {
+    return this.#events.onEvent(listener)
+  }
+
   events(since?: number): readonly ControllerEvent[] {
     return this.#events.since(since)
   }

@@ -73,6 +73,8 @@ const table: Readonly<
   '/v1/infra/physical-networks/{id}': { get: watching, write: operating },
   '/v1/infra/pending-hosts': { get: watching },
   '/v1/events': { get: watching },
+  '/v1/tenants/{tenant}/events': { get: reading },
+  '/metrics': { get: watching },
 }
 
 const store = Store.open(':memory:')
