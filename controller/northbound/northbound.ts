@@ -6,7 +6,8 @@
  * Neighbours: objects.ts and observations.ts have the routes, openapi.ts their description.
  */
 
-import { STATUS_CODES } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
@@ -68,6 +69,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
     requestTimeout: 30_000,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
+    genReqId: requestIdOf,
     routerOptions: { maxParamLength: 100 },
     frameworkErrors: (error, _request, reply) => {
       const details = problemOf(error)
@@ -101,9 +103,18 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   }
 }
 
+/** That of the client, so that its log and ours can be laid side by side, or a new one. */
+function requestIdOf({ headers }: IncomingMessage): string {
+  const { 'x-request-id': given } = headers
+  return typeof given === 'string' && /^[A-Za-z0-9._:-]{1,64}$/.test(given) ? given : randomUUID()
+}
+
 /** How all routes parse, check, answer and refuse. */
 function addRules(app: FastifyInstance): void {
   const methods = new MethodTable()
+  app.addHook('onRequest', async ({ id }, reply) => {
+    reply.header('x-request-id', id)
+  })
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
 
   app.removeAllContentTypeParsers()

@@ -55,12 +55,15 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
   const { store, realization, closing } = backing
   const looks = { needs: 'infra:read' } as const
 
+  // Alive: the process answers. Ready: it is not about to stop, so that who balances load sends no more.
   const health = Type.Object({ status: Type.Literal('ok'), revision: Type.Integer() })
-  const healthSchema = { tags: ['controller'], querystring: NoQuery, response: { 200: health } }
-  app.get('/healthz', { schema: healthSchema, config: { needs: 'public' } }, () => ({
-    status: 'ok',
-    revision: store.snapshot.revision,
-  }))
+  const response = { 200: health, ...problemResponses }
+  const healthSchema = { tags: ['controller'], querystring: NoQuery, response }
+  for (const url of ['/healthz', '/readyz'])
+    app.get(url, { schema: healthSchema, config: { needs: 'public' } }, () => {
+      if (url === '/readyz' && closing.aborted) throw new HttpError('closing')
+      return { status: 'ok', revision: store.snapshot.revision }
+    })
 
   for (const [url, needs] of [
     ['/v1/events', 'infra:read'],

@@ -48,6 +48,7 @@ const table: Readonly<
   Record<string, { readonly get?: Rows; readonly post?: Rows; readonly write?: Rows }>
 > = {
   '/healthz': { get: { own: everybody } },
+  '/readyz': { get: { own: everybody } },
   '/v1/tenants': { get: { own: readsOwn } },
   '/v1/tenants/{tenant}': { get: reading, write: operatingTenant },
   '/v1/tenants/{tenant}/networks': { get: reading },

@@ -72,3 +72,13 @@ test('answers say that they are no page to be framed, guessed at or run', async 
   expect(headers.get('x-frame-options')).toBe('SAMEORIGIN')
   expect(headers.get('content-security-policy')).toContain("default-src 'self'")
 })
+
+test('a request keeps the id that its client gave it, or gets one', async () => {
+  const id = async (given?: string) => {
+    const headers = given === undefined ? {} : { 'x-request-id': given }
+    return (await fetch(`${url}/healthz`, { headers })).headers.get('x-request-id')
+  }
+  expect(await id('client-7')).toBe('client-7')
+  for (const given of [undefined, 'two words', 'x'.repeat(65)])
+    expect(await id(given)).toMatch(/^[0-9a-f-]{36}$/)
+})
