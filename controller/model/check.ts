@@ -8,6 +8,7 @@ import { subnetRange } from './cidr.ts'
 import { collections, nounOf, splitKey } from './collections.ts'
 import { type Problem, problem } from './errors.ts'
 import { addressValue, entryBounds, indexRowsOf } from './indexes.ts'
+import { checkQuota } from './quota.ts'
 import type { Context } from './rule.ts'
 import { rules } from './rules.ts'
 import type { Collection, Declared, Objects, Subnet } from './schema.ts'
@@ -24,6 +25,7 @@ export function checkPut<C extends Declared>(
 ): Problem[] {
   return [
     ...checkFixed(collection, object, before),
+    ...(before ? [] : checkQuota(collection, object, at.view)),
     ...checkReferences(collection, key, object, at.view),
     ...checkUnique(collection, key, object, at.view),
     ...rules[collection].flatMap((rule) => rule(object, key, at)),

@@ -68,7 +68,9 @@ export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => strin
     const after = draft.get(collection, key)
     if (before !== after) changes.push(Object.freeze({ collection, key, before, after }) as Change)
   }
-  refuse(changes.flatMap((change) => check(change, draft, touched)))
+  // What is put again as it was is not looked at for itself, so that others must look at it.
+  const changed = new Set(changes.map(({ collection, key }) => `${collection} ${key}`))
+  refuse(changes.flatMap((change) => check(change, draft, touched, changed)))
   if (changes.length === 0) return { site, changes, counters: new Map() }
   return { site: draft.site(revision), changes, counters: draft.movedCounters }
 }
@@ -167,13 +169,18 @@ function remove(
   draft.put(collection, key, undefined)
 }
 
-function check(change: Change, draft: Draft, touched: ReadonlyMap<string, Touched>): Problem[] {
+function check(
+  change: Change,
+  draft: Draft,
+  touched: ReadonlyMap<string, Touched>,
+  changed: ReadonlySet<string>,
+): Problem[] {
   const { collection, key, before, after } = change
   if (collection === 'binding')
     return after ? checkBinding(key, after as Objects['binding'], draft) : []
   if (!after) return before ? checkDelete(collection, key, before, draft) : []
   const edited = (other: Collection, otherKey: string): boolean =>
-    touched.has(`${other} ${otherKey}`)
+    changed.has(`${other} ${otherKey}`)
   const spec = touched.get(`${collection} ${key}`)?.spec ?? {}
   const asked = (field: string): boolean => Object.hasOwn(spec, field)
   return checkPut(collection, key, after, before, { view: draft, edited, asked })

@@ -44,7 +44,11 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     ...given('mtuBytes', spec.mtuBytes),
     ...given('physicalNetwork', spec.physicalNetwork),
   }),
-  tenant: (_, { id, before, uuid }) => ({ id, uuid: before?.uuid ?? uuid() }),
+  tenant: ({ quota }, { id, before, uuid }) => ({
+    id,
+    uuid: before?.uuid ?? uuid(),
+    ...given('quota', quota && Object.freeze({ ...quota })),
+  }),
   network: resolveNetwork,
   subnet: (spec, { parent, id, before, uuid }) => ({
     tenant: parent,

@@ -27,9 +27,19 @@ import {
   vniRange,
 } from './values.ts'
 
-export const TenantSpec = Type.Object(labelled, { ...strict, title: 'TenantSpec' })
+const most = (things: string) =>
+  Type.Integer({ minimum: 0, maximum: 0xffffffff, description: `how many ${things} it may have` })
+const quota = {
+  quota: Type.Optional(
+    Type.Partial(
+      Type.Object({ networks: most('networks'), subnets: most('subnets'), ports: most('ports') }),
+      { ...strict, description: 'how much it may have; left out, as much as it likes' },
+    ),
+  ),
+}
+export const TenantSpec = Type.Object({ ...quota, ...labelled }, { ...strict, title: 'TenantSpec' })
 export const Tenant = Type.Object(
-  { id: Id, uuid: Uuid, ...labelled, revision: Revision },
+  { id: Id, uuid: Uuid, ...quota, ...labelled, revision: Revision },
   { ...strict, title: 'Tenant' },
 )
 

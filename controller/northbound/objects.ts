@@ -10,6 +10,7 @@ import { withOperatorFields } from '../access/operator-fields.ts'
 import { cascade } from '../model/cascade.ts'
 import { collections, nounOf } from '../model/collections.ts'
 import { ModelError, problem } from '../model/errors.ts'
+import { useOf } from '../model/quota.ts'
 import type { Declared, Edit, Objects } from '../model/schema.ts'
 import { specOf } from '../model/spec-of.ts'
 import type { Hooks } from '../store/hooks.ts'
@@ -165,6 +166,8 @@ async function write(
   const note = await waited(backing, { subjects, revision }, request, reply)
   hooks.at('before-reply')
   reply.code(note ? 202 : before ? 200 : 201).header('etag', etagOf(object))
+  const use = 'tenant' in object && useOf(snapshot, collection, object.tenant)
+  if (use) reply.headers({ 'quota-limit': use.limit, 'quota-used': use.used })
   const answer = answerOf(realization, collection, object)
   return note ? { ...answer, note } : answer
 }

@@ -127,3 +127,26 @@ test('who asks for fields gets those alone', async () => {
   expect(list.body.items).toEqual([{ id: 'vm1' }])
   expect((await call('GET', `${port}?fields=id,,mac`)).status).toBe(400)
 })
+
+test('a quota holds for what is new, says what is left, and takes nothing away', async () => {
+  await call('PUT', '/v1/tenants/small', { quota: { networks: 2 } })
+  const at = '/v1/tenants/small/networks'
+  expect((await call('PUT', `${at}/one`, {})).headers.get('quota-used')).toBe('1')
+  const second = await call('PUT', `${at}/two`, {})
+  expect([second.headers.get('quota-used'), second.headers.get('quota-limit')]).toEqual(['2', '2'])
+  const refused = await call('PUT', `${at}/three`, {})
+  expect(refused).toMatchObject({
+    status: 409,
+    body: { type: 'urn:weft:problem:quota_exceeded', detail: 'tenant small may have 2 networks' },
+  })
+  await call('PUT', '/v1/tenants/small', { quota: { networks: 1 } })
+  expect((await call('PUT', `${at}/two`, { mtuBytes: 1300 })).status).toBe(200)
+  await call('DELETE', `${at}/one`)
+  expect((await call('PUT', `${at}/three`, {})).status).toBe(409)
+  // A document that stays within it as a whole is taken, whatever goes and comes.
+  const swap = JSON.stringify({ tenants: { small: { networks: { three: {} } } } })
+  expect((await call('POST', '/v1/tenants/small:apply?prune=true', swap)).status).toBe(200)
+  expect((await call('PATCH', '/v1/tenants/small', { quota: null })).status).toBe(200)
+  expect((await call('PUT', `${at}/four`, {})).headers.get('quota-limit')).toBeNull()
+  await call('DELETE', '/v1/tenants/small?cascade=true')
+})
