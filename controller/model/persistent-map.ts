@@ -40,6 +40,20 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     return new PersistentMap<V>(leaf([], []))
   }
 
+  /**
+   * All entries at once, in any order: several times faster than setting one after the other. Of a
+   * key that is there twice the last entry stays.
+   */
+  static of<V>(entries: readonly (readonly [string, V])[]): PersistentMap<V> {
+    const last = new Map(entries)
+    const keys = [...last.keys()].sort()
+    if (keys.length === 0) return PersistentMap.empty()
+    const valuesOf = (chunk: readonly string[]) => chunk.map((key) => last.get(key) as V)
+    let nodes: Node<V>[] = chunks(keys).map((chunk) => leaf(chunk, valuesOf(chunk)))
+    while (nodes.length > 1) nodes = chunks(nodes).map(branch)
+    return new PersistentMap(nodes[0] as Node<V>)
+  }
+
   get size(): number {
     return this.#root.size
   }
@@ -115,6 +129,13 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
   [Symbol.iterator](): Generator<[string, V], undefined> {
     return this.range()
   }
+}
+
+/** Of equal size and with room for more, none of them small. */
+function chunks<T>(items: readonly T[]): (readonly T[])[] {
+  const count = Math.ceil(items.length / (limit * 0.75))
+  const bound = (chunk: number): number => Math.round((items.length * chunk) / count)
+  return Array.from({ length: count }, (_, at) => items.slice(bound(at), bound(at + 1)))
 }
 
 function leaf<V>(keys: readonly string[], values: readonly V[]): Leaf<V> {

@@ -36,6 +36,15 @@ export interface View {
   counter(name: string): number
 }
 
+/** The objects below a parent: of a host its bridges, of a tenant what it has made; in order. */
+export function* objectsUnder<C extends Collection>(
+  view: View,
+  collection: C,
+  parent: string,
+): Generator<Objects[C]> {
+  for (const [, object] of view.list(collection).range(`${parent}/`, `${parent}0`)) yield object
+}
+
 export interface Snapshot extends View {
   /** Grows by one with every commit that changed something; 0 is the empty site. */
   readonly revision: number
@@ -63,6 +72,25 @@ export class Site implements Snapshot {
     Object.fromEntries(indexNames.map((name) => [name, PersistentMap.empty()])) as Indexes,
     PersistentMap.empty(),
   )
+
+  /** The site with these objects and counters, made at once; what is there twice stays as given last. */
+  static of(
+    revision: number,
+    objects: Iterable<readonly [Collection, string, Objects[Collection]]>,
+    counters: Iterable<readonly [string, number]>,
+  ): Site {
+    const tables = new Gathered<Objects[Collection]>(collectionNames)
+    const indexes = new Gathered<string>(indexNames)
+    for (const [collection, key, object] of objects) {
+      tables.add(collection, key, object)
+      for (const { name, values } of indexRowsOf(collection)) {
+        const held = heldBy(name, collection, key)
+        for (const value of values(object)) indexes.add(name, entryKey(value, held), held)
+      }
+    }
+    const numbers = PersistentMap.of([...counters])
+    return new Site(revision, tables.maps() as Tables, indexes.maps() as Indexes, numbers)
+  }
 
   get<C extends Collection>(collection: C, key: string): Objects[C] | undefined {
     return this.#tables[collection].get(key)
@@ -137,7 +165,7 @@ export class Draft implements View {
     for (const { name, values } of indexRowsOf(collection)) {
       const old = before ? values(before) : []
       const now = object ? values(object) : []
-      const held = name === 'referrer' ? `${collection} ${key}` : key
+      const held = heldBy(name, collection, key)
       let index = this.#indexes[name]
       for (const value of old) if (!now.includes(value)) index = index.delete(entryKey(value, held))
       for (const value of now)
@@ -148,6 +176,29 @@ export class Draft implements View {
 
   site(revision: number): Site {
     return new Site(revision, { ...this.#tables }, { ...this.#indexes }, this.#counters)
+  }
+}
+
+/** What an index holds of an object. */
+function heldBy(index: IndexName, collection: Collection, key: string): string {
+  return index === 'referrer' ? `${collection} ${key}` : key
+}
+
+/** Entries of several maps, until all are there. */
+class Gathered<V> {
+  readonly #entries: ReadonlyMap<string, (readonly [string, V])[]>
+
+  constructor(names: readonly string[]) {
+    this.#entries = new Map(names.map((name) => [name, []]))
+  }
+
+  add(name: string, key: string, value: V): void {
+    this.#entries.get(name)?.push([key, value])
+  }
+
+  maps(): Record<string, PersistentMap<V>> {
+    const made = [...this.#entries].map(([name, all]) => [name, PersistentMap.of(all)] as const)
+    return Object.fromEntries(made)
   }
 }
 

@@ -1,223 +1,158 @@
 /**
- * The one SQLite file behind a site. `journal` has one row per revision, each with the hash of the
- * one before; `object` and `counter` are what the journal adds up to, written in the same
- * transaction, so that opening parses the site and not its history. Opening still follows the
- * hashes of every revision. WAL and synchronous=FULL: when COMMIT returns, it is on the disk.
+ * The rows of the file: one per revision in `journal`, and `snapshot`, from which they go on. Reading
+ * follows the hashes; writing is one transaction, and one fsync, for as many revisions as there are.
  *
- * Neighbours: store.ts is the only caller. Values are JSON with the properties in the order of
- * model/resolve.ts.
+ * Neighbours: tables.ts declares the tables, compaction.ts moves the snapshot, store.ts is the writer.
  */
-import { createHash } from 'node:crypto'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { Change } from '../model/snapshot.ts'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type Linked, link, type Sealed, sameBytes, seal } from './chain.ts'
+import type { Author } from './entry.ts'
+import { StoreError, storeError } from './error.ts'
 import type { Hooks } from './hooks.ts'
 
-/** Raised with every change of the tables below. */
-const schemaVersion = 1
-
-const tables = `
-  CREATE TABLE IF NOT EXISTS journal (
-    revision INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,            -- milliseconds since 1970
-    who TEXT NOT NULL,
-    entry TEXT NOT NULL,            -- JSON of Entry
-    hash BLOB NOT NULL              -- SHA-256 of the hash before, revision, at, who, entry
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS object (
-    collection TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (collection, key)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS counter (
-    name TEXT PRIMARY KEY, value INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-`
-
-/**
- * What one revision did: objects after it (null: deleted) and counters it moved (null: forgotten).
- */
-export interface Entry {
-  readonly objects: readonly (readonly [collection: string, key: string, value: unknown])[]
-  readonly counters: Readonly<Record<string, number | null>>
+/** A revision with the hash that its row has. */
+export interface Row extends Linked {
+  readonly hash: Uint8Array
 }
 
-export interface StoredObject {
-  readonly collection: string
-  readonly key: string
-  readonly value: string
+export interface Head {
+  readonly revision: number
+  readonly hash: Uint8Array
 }
 
-/** The file cannot be used: not ours, newer than we are, damaged, or open in another process. */
-export class StoreError extends Error {
-  override readonly name = 'StoreError'
+interface StoredRow {
+  readonly revision: number
+  readonly at: number
+  readonly who: string
+  readonly request_id: string | null
+  readonly via: string | null
+  readonly entry: string
+  readonly hash: Uint8Array
 }
 
 export class Journal {
-  readonly #database: DatabaseSync
-  readonly #path: string
-  readonly #insertRevision: StatementSync
-  readonly #putObject: StatementSync
-  readonly #dropObject: StatementSync
-  readonly #putCounter: StatementSync
-  readonly #dropCounter: StatementSync
-  #hash: Uint8Array = new Uint8Array(32)
-  #revision = 0
+  readonly database: DatabaseSync
+  readonly path: string
+  readonly #insert: StatementSync
+  readonly #moveHead: StatementSync
+  readonly #range: StatementSync
+  #head: Head
 
-  /** @throws StoreError */
-  constructor(path: string) {
-    this.#path = path
-    this.#database = open(path)
-    const prepare = (sql: string): StatementSync => this.#database.prepare(sql)
-    this.#insertRevision = prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?)')
-    this.#putObject = prepare('INSERT OR REPLACE INTO object VALUES (?, ?, ?)')
-    this.#dropObject = prepare('DELETE FROM object WHERE collection = ? AND key = ?')
-    this.#putCounter = prepare('INSERT OR REPLACE INTO counter VALUES (?, ?)')
-    this.#dropCounter = prepare('DELETE FROM counter WHERE name = ?')
-    this.#verify()
+  /** On a database whose schema was checked. @throws StoreError */
+  constructor(database: DatabaseSync, path: string) {
+    this.database = database
+    this.path = path
+    this.#insert = database.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)')
+    this.#moveHead = database.prepare('UPDATE head SET revision = ?, hash = ?')
+    this.#range = database.prepare(
+      'SELECT * FROM journal WHERE revision BETWEEN ? AND ? ORDER BY revision',
+    )
+    const head = database.prepare('SELECT revision, hash FROM head').get()
+    if (!head) throw this.damaged('where the journal ends is missing')
+    this.#head = head as unknown as Head
   }
 
-  /** The last revision; 0 when the file is new. */
-  get revision(): number {
-    return this.#revision
+  /** The last revision that is written. */
+  get head(): Head {
+    return this.#head
   }
 
   /**
-   * Writes one revision in one transaction; on return it is durable. Throws what SQLite throws,
-   * with nothing written.
+   * The revision on which the journal builds: history begins here. @throws StoreError when its row
+   * is damaged
    */
-  append(
-    revision: number,
-    changes: readonly Change[],
-    counters: ReadonlyMap<string, number | undefined>,
-    by: { readonly who: string; readonly at: number },
-    hooks: Hooks,
-  ): void {
-    const entry = JSON.stringify(entryOf(changes, counters))
-    const hash = chain(this.#hash, revision, by.at, by.who, entry)
-    hooks.at('before-write')
-    this.#database.exec('BEGIN IMMEDIATE')
-    try {
-      this.#insertRevision.run(revision, by.at, by.who, entry, hash)
-      hooks.at('after-write')
-      this.#writeState(changes, counters)
+  snapshot(): Sealed {
+    const found = this.database.prepare('SELECT * FROM snapshot').get()
+    const row = found as unknown as (Sealed & { readonly seal: Uint8Array }) | undefined
+    if (!row || !sameBytes(seal(row), row.seal)) throw this.damaged('its snapshot is damaged')
+    return row
+  }
+
+  /**
+   * Writes revisions that follow the head, all in one transaction; on return they are durable.
+   * @throws StoreError, or what a hook throws, with nothing written
+   */
+  append(revisions: readonly Linked[], hooks: Hooks): void {
+    let head = this.#head
+    this.transaction(() => {
+      hooks.at('before-write')
+      for (const each of revisions) {
+        const { revision, at, who, requestId = null, via = null, entry } = each
+        head = { revision, hash: link(head.hash, each) }
+        this.#insert.run(revision, at, who, requestId, via, entry, head.hash)
+        hooks.at('after-write')
+      }
+      this.#moveHead.run(head.revision, head.hash)
       hooks.at('before-fsync')
-      this.#database.exec('COMMIT')
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-      throw error
-    }
-    this.#hash = hash
-    this.#revision = revision
+    })
+    this.#head = head
     hooks.at('after-fsync')
   }
 
-  /** All objects, in the order of their keys within a collection. */
-  *objects(): Generator<StoredObject> {
-    const statement = this.#database.prepare('SELECT collection, key, value FROM object')
-    for (const row of statement.iterate()) yield row as unknown as StoredObject
-  }
-
-  *counters(): Generator<{ readonly name: string; readonly value: number }> {
-    for (const row of this.#database.prepare('SELECT name, value FROM counter').iterate()) {
-      yield row as { name: string; value: number }
-    }
-  }
-
-  /** Every revision in order. */
-  *entries(): Generator<{
-    readonly revision: number
-    readonly who: string
-    readonly entry: Entry
-  }> {
-    const statement = this.#database.prepare(
-      'SELECT revision, who, entry FROM journal ORDER BY revision',
-    )
-    for (const row of statement.iterate()) {
-      const { revision, who, entry } = row as { revision: number; who: string; entry: string }
-      yield { revision, who, entry: JSON.parse(entry) as Entry }
-    }
-  }
-
-  close(): void {
-    this.#database.close()
-  }
-
-  #writeState(changes: readonly Change[], counters: ReadonlyMap<string, number | undefined>): void {
-    for (const { collection, key, after } of changes) {
-      if (after) this.#putObject.run(collection, key, JSON.stringify(after))
-      else this.#dropObject.run(collection, key)
-    }
-    for (const [name, value] of counters) {
-      if (value === undefined) this.#dropCounter.run(name)
-      else this.#putCounter.run(name, value)
+  /** All of it or, when it throws, nothing. @throws StoreError for what SQLite throws */
+  transaction(work: () => void): void {
+    try {
+      this.database.exec('BEGIN IMMEDIATE')
+      work()
+      this.database.exec('COMMIT')
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec('ROLLBACK')
+      throw storeError(error, this.path, 'io_error')
     }
   }
 
   /**
-   * Follows the hashes from the first revision to the last. @throws StoreError naming the first
-   * that does not follow
+   * Rows from one revision to another, both included, in order, each verified against the one
+   * before. All of them must be kept. @throws StoreError naming the first that does not follow
    */
-  #verify(): void {
-    const statement = this.#database.prepare('SELECT * FROM journal ORDER BY revision')
-    for (const row of statement.iterate()) {
-      const { revision, at, who, entry, hash } = row as unknown as {
-        revision: number
-        at: number
-        who: string
-        entry: string
-        hash: Uint8Array
-      }
-      const right = chain(this.#hash, revision, at, who, entry)
-      if (revision !== this.#revision + 1 || Buffer.compare(right, hash) !== 0) {
-        this.close()
-        throw new StoreError(`${this.#path} is damaged: revision ${revision} does not follow`)
-      }
-      this.#hash = right
-      this.#revision = revision
+  *rows(from: number, to: number): Generator<Row> {
+    let before = this.#hashAt(from - 1)
+    let revision = from - 1
+    for (const stored of this.#range.iterate(from, to)) {
+      const row = rowOf(stored as unknown as StoredRow)
+      if (row.revision !== ++revision || !sameBytes(link(before, row), row.hash))
+        throw this.#breaks(revision)
+      before = row.hash
+      yield row
     }
+    if (revision < to) throw this.#breaks(revision + 1)
+  }
+
+  /** The last revision made at that time or before it; undefined: none that is kept. */
+  lastAt(ms: number): number | undefined {
+    const newest = 'SELECT revision FROM journal WHERE at <= ? ORDER BY revision DESC LIMIT 1'
+    return this.database.prepare(newest).get(ms)?.revision as number | undefined
+  }
+
+  /** The first kept revision made at that time or after it; undefined: all are older. */
+  firstSince(ms: number): number | undefined {
+    const oldest = 'SELECT revision FROM journal WHERE at >= ? ORDER BY revision LIMIT 1'
+    return this.database.prepare(oldest).get(ms)?.revision as number | undefined
+  }
+
+  damaged(detail: string, revision?: number): StoreError {
+    const facts = { path: this.path, detail }
+    return new StoreError('damaged', revision === undefined ? facts : { ...facts, revision })
+  }
+
+  #hashAt(revision: number): Uint8Array {
+    const { revision: base, hash } = this.snapshot()
+    if (revision === base) return hash
+    const row = this.database.prepare('SELECT hash FROM journal WHERE revision = ?').get(revision)
+    if (!row) throw this.#breaks(revision)
+    return row.hash as Uint8Array
+  }
+
+  #breaks(revision: number): StoreError {
+    return this.damaged(`revision ${revision} does not follow`, revision)
   }
 }
 
-/** Exclusive: a second controller on the same file is refused, not interleaved. */
-function open(path: string): DatabaseSync {
-  let database: DatabaseSync | undefined
-  try {
-    database = new DatabaseSync(path)
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL')
-    database.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF')
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as {
-      user_version: number
-    }
-    if (version > schemaVersion) {
-      throw new StoreError(`${path} was written by a newer Weft (schema ${version})`)
-    }
-    database.exec(`BEGIN IMMEDIATE; ${tables}; PRAGMA user_version = ${schemaVersion}; COMMIT`)
-    return database
-  } catch (cause) {
-    database?.close()
-    if (cause instanceof StoreError) throw cause
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const hint = reason.includes('locked') ? ': another process has it open' : ''
-    throw new StoreError(`${path} cannot be opened: ${reason}${hint}`, { cause })
+function rowOf({ revision, at, who, request_id, via, entry, hash }: StoredRow): Row {
+  const author: Author = {
+    who,
+    ...(request_id !== null && { requestId: request_id }),
+    ...(via !== null && { via }),
   }
-}
-
-function entryOf(
-  changes: readonly Change[],
-  counters: ReadonlyMap<string, number | undefined>,
-): Entry {
-  return {
-    objects: changes.map(({ collection, key, after }) => [collection, key, after ?? null] as const),
-    counters: Object.fromEntries([...counters].map(([name, value]) => [name, value ?? null])),
-  }
-}
-
-function chain(
-  before: Uint8Array,
-  revision: number,
-  at: number,
-  who: string,
-  entry: string,
-): Uint8Array {
-  const rest = JSON.stringify([revision, at, who])
-  return createHash('sha256').update(before).update(rest).update(entry).digest()
+  return Object.assign(author, { revision, at, entry, hash })
 }

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
-import { hookPoints } from '../../controller/store/hooks.ts'
+import { writePoints } from '../../controller/store/hooks.ts'
 import { Store } from '../../controller/store/store.ts'
 import { smallSite } from '../controller/model/site.ts'
 import { contents, replay } from '../controller/store/replay.ts'
@@ -136,7 +136,7 @@ test('kill -9 at every point of a write, and at random, loses no acknowledged wr
   store.close()
 
   const ledger: Ledger = { acknowledged: new Map(), inFlight: new Map(), acknowledgedWrites: 0 }
-  const strikes = hookPoints.flatMap((point) => [`${point}:131`, `${point}:97`])
+  const strikes = writePoints.flatMap((point) => [`${point}:131`, `${point}:97`])
   const plan = [...strikes, ...Array<undefined>(4)]
   for (const [round, killAt] of plan.entries()) {
     const { child, rest } = await serve(path, killAt)

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, expect, test } from 'vitest'
+import { StoreError } from '../../../controller/store/error.ts'
 import { strikeAt } from '../../../controller/store/hooks.ts'
-import { StoreError } from '../../../controller/store/journal.ts'
 import { type Commit, Store } from '../../../controller/store/store.ts'
 import { drop, put, smallSite } from '../model/site.ts'
 import { contents, replay } from './replay.ts'
@@ -140,4 +140,4 @@ test('wherever the log is cut off, the store is whole at one of its revisions', 
   }
   expect(seen.size).toBeGreaterThan(15)
   store.close()
-})
+}, 60_000)
