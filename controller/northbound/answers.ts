@@ -5,11 +5,14 @@
 import type { Declared, Objects } from '../model/schema.ts'
 import type { Realization } from './realization.ts'
 
+/** @param at what it is read as of: of the past there is no status */
 export function answerOf(
   realization: Realization,
   collection: Declared,
   object: Objects[Declared],
+  at?: string,
 ): object {
+  if (at !== undefined) return object
   return { ...object, status: realization.status(collection, object as never) }
 }
 

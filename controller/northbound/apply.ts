@@ -16,8 +16,8 @@ import { pruned } from '../model/prune.ts'
 import type { Declared, Edit } from '../model/schema.ts'
 import { Id } from '../model/values.ts'
 import { noTenant } from './guard.ts'
-import type { Backing } from './objects.ts'
-import { problemResponses, responseOf } from './openapi.ts'
+import { authorOf, type Backing } from './objects.ts'
+import { problemResponses, ref, responseOf } from './openapi.ts'
 import { type Plan, planIdOf, planOf } from './plan.ts'
 import { HttpError } from './problem.ts'
 import { type Subject, type WriteParams, WriteQuery, waited } from './wait.ts'
@@ -79,13 +79,15 @@ function addRoutes(app: FastifyInstance, backing: Backing, { tenants, need, see 
   const { store } = backing
   const tags = ['documents']
   const params = tenants ? { params: Type.Object({ tenant: Id }) } : {}
+  const whole = tenants ? 'a tenant' : 'the site'
   const url = (verb: string): string => (tenants ? tenantVerb(verb) : `/v1::${verb}`)
   const applySchema = {
     tags,
     ...params,
     querystring: ApplyQuery,
-    consumes: documentTypes,
-    body: { type: 'object', description: 'a document as in topologies/*.yaml, as YAML or JSON' },
+    operationId: tenants ? 'applyTenant' : 'applySite',
+    summary: `Make ${whole} as a document says, or say what that would change`,
+    body: { content: Object.fromEntries(documentTypes.map(documentContent)) },
     response: {
       200: responseOf('Plan', 'durable, or planned; with wait: realized'),
       202: responseOf('Plan', 'durable, not realized within the timeout'),
@@ -99,6 +101,8 @@ function addRoutes(app: FastifyInstance, backing: Backing, { tenants, need, see 
   const exportSchema = {
     tags,
     ...params,
+    operationId: tenants ? 'exportTenant' : 'exportSite',
+    summary: `Read ${whole} as the document that makes it`,
     querystring: Type.Object({}, { additionalProperties: false }),
     response: {
       200: { description: 'YAML', content: { 'application/yaml': { schema: { type: 'string' } } } },
@@ -113,6 +117,12 @@ function addRoutes(app: FastifyInstance, backing: Backing, { tenants, need, see 
   })
 }
 
+const documentContent = (type: string): [string, object] => {
+  const isJson = type === 'application/json'
+  const text = { type: 'string', description: 'a document as in topologies/*.yaml' }
+  return [type, { schema: isJson ? ref('Document') : text }]
+}
+
 async function apply(
   backing: Backing,
   request: FastifyRequest,
@@ -121,6 +131,8 @@ async function apply(
   const { store, realization, hooks } = backing
   const { tenant } = request.params as { readonly tenant?: string }
   const { mode = 'apply', prune, planId } = request.query as ApplyParams
+  // Whoever waits for the disk goes first, so that nothing comes between the look and the write.
+  store.commit([], authorOf(request))
   const base = store.snapshot
   if (tenant !== undefined && !base.get('tenant', tenant)) throw noTenant(tenant)
   const document = parseEdits(textOf(request), 'document')
@@ -137,7 +149,7 @@ async function apply(
     const plan = planOf(changes, site, realization.preview(changes))
     if (mode === 'plan')
       return { mode, planId: id, revision: base.revision, ...shownTo(plan, tenant) }
-    const { revision } = store.commit(edits, { who: request.principal.subject })
+    const { revision } = store.commit(edits, authorOf(request))
     const subjects = changes.map(
       ({ collection, key }) => ({ collection, key, revision }) as Subject,
     )

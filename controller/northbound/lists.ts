@@ -5,14 +5,15 @@
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Principal } from '../access/principal.ts'
-import { collections } from '../model/collections.ts'
+import { collections, nounOf } from '../model/collections.ts'
 import type { Declared, Objects } from '../model/schema.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { answerOf, selected } from './answers.ts'
 import { noTenant } from './guard.ts'
+import { atParameter, siteAt } from './history.ts'
 import type { Backing } from './objects.ts'
-import { problemResponses, ref } from './openapi.ts'
-import { cursorText, PagedSnapshots, parseCursor } from './paging.ts'
+import { problemResponses, responseOf } from './openapi.ts'
+import { cursorText, parseCursor } from './paging.ts'
 import { needsOf, pathOf } from './paths.ts'
 import { parseSelector, type Selector, selectorPattern } from './selector.ts'
 
@@ -21,7 +22,8 @@ const LONGEST_PAGE = 1000
 export const fieldsParameter = Type.Optional(
   Type.String({
     pattern: '^[A-Za-z]+([.][A-Za-z0-9_-]+)*(,[A-Za-z]+([.][A-Za-z0-9_-]+)*){0,31}$',
-    description: "no more than these properties, such as 'id,mac,status.realized'",
+    description:
+      "no more than these properties, such as 'id,mac,status.realized'; others that are required may then be absent",
   }),
 )
 const ListQuery = Type.Object(
@@ -45,6 +47,7 @@ const ListQuery = Type.Object(
       }),
     ),
     fields: fieldsParameter,
+    at: atParameter,
   },
   { additionalProperties: false },
 )
@@ -53,32 +56,35 @@ interface ListParams {
   readonly cursor?: string
   readonly labels?: string
   readonly fields?: string
+  readonly at?: string
 }
 
 export function addLists(app: FastifyInstance, backing: Backing, names: readonly Declared[]): void {
-  const pages = new PagedSnapshots()
-  for (const collection of names) addList(app, collection, backing, pages)
+  for (const collection of names) addList(app, collection, backing)
 }
 
 function addList(
   app: FastifyInstance,
   collection: Declared,
   { store, realization }: Backing,
-  pages: PagedSnapshots,
 ): void {
   const path = pathOf(collection)
   const schema = {
     tags: [collections[collection].plural],
     querystring: ListQuery,
     ...(path.listParams ? { params: path.listParams } : {}),
-    response: { 200: ref(`${path.title}List`), ...problemResponses },
+    operationId: `list${path.title}s`,
+    summary: `Read ${nounOf(collection)}s page by page, all pages of one revision`,
+    response: {
+      200: responseOf(`${path.title}List`, 'a page, in the order of keys'),
+      ...problemResponses,
+    },
   }
   app.get(path.list, { schema, config: { needs: needsOf[collection].read } }, (request) => {
-    const { limit = LONGEST_PAGE, cursor: text, labels, fields } = request.query as ListParams
+    const { limit = LONGEST_PAGE, cursor: text, labels, fields, at } = request.query as ListParams
     const { tenant } = request.params as { readonly tenant?: string }
     const cursor = text === undefined ? undefined : parseCursor(text)
-    const current = store.snapshot
-    const snapshot = cursor ? pages.at(cursor.revision, current) : current
+    const snapshot = siteAt(store, cursor ? `${cursor.revision}` : at)
     if (tenant !== undefined && !snapshot.get('tenant', tenant)) throw noTenant(tenant)
 
     const fits = parseSelector(labels)
@@ -89,12 +95,11 @@ function addList(
       limit: Number(limit),
       fits,
     })
-    if (page.after !== undefined) pages.keep(snapshot)
     const { revision } = snapshot
     const next =
       page.after === undefined ? {} : { next: cursorText({ revision, after: page.after }) }
     const items = page.objects.map((object) =>
-      selected(answerOf(realization, collection, object), fields),
+      selected(answerOf(realization, collection, object, at), fields),
     )
     return { items, revision, ...next }
   })

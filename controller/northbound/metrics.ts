@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { declaredNames } from '../model/collections.ts'
 import type { Backing } from './objects.ts'
+import { problemResponses } from './openapi.ts'
 
 /** Seconds; a write that is durable takes some milliseconds, one that waits for hosts up to a minute. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60]
@@ -70,7 +71,12 @@ export function addMetrics(app: FastifyInstance, { store, realization }: Backing
   const content = { 'text/plain': { schema: { type: 'string' } } }
   const schema = {
     tags: ['controller'],
-    response: { 200: { description: 'the text format of Prometheus', content } },
+    operationId: 'getMetrics',
+    summary: 'Read what Prometheus reads',
+    response: {
+      200: { description: 'the text format of Prometheus', content },
+      ...problemResponses,
+    },
   }
   app.get('/metrics', { schema, config: { needs: 'infra:read' } }, async (_, reply) => {
     void reply.type(registry.contentType).serializer(String)

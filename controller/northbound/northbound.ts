@@ -19,7 +19,9 @@ import { validator } from '../model/validate.ts'
 import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
 import { addApply } from './apply.ts'
+import { addDocumentation } from './documentation.ts'
 import { addGuard } from './guard.ts'
+import { addHistory } from './history.ts'
 import { addLimits, defaultLimits, type Limits } from './limits.ts'
 import { addLists } from './lists.ts'
 import { addMetrics } from './metrics.ts'
@@ -89,6 +91,8 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   addApply(app, backing)
   addObservationRoutes(app, backing)
   addMetrics(app, backing)
+  addHistory(app, backing)
+  addDocumentation(app)
   await app.ready()
 
   return {

@@ -12,10 +12,13 @@ import { collections, nounOf } from '../model/collections.ts'
 import { ModelError, problem } from '../model/errors.ts'
 import { useOf } from '../model/quota.ts'
 import type { Declared, Edit, Objects } from '../model/schema.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import { specOf } from '../model/spec-of.ts'
+import type { Author } from '../store/entry.ts'
 import type { Hooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
 import { answerOf, selected } from './answers.ts'
+import { atParameter, siteAt } from './history.ts'
 import { fieldsParameter } from './lists.ts'
 import { mergePatch } from './merge-patch.ts'
 import { problemResponses, ref, responseOf } from './openapi.ts'
@@ -43,7 +46,7 @@ const codes = {
 } as const
 
 const strict = { additionalProperties: false } as const
-const GetQuery = Type.Object({ fields: fieldsParameter }, strict)
+const GetQuery = Type.Object({ fields: fieldsParameter, at: atParameter }, strict)
 const DeleteQuery = Type.Object(
   {
     ...WriteQuery.properties,
@@ -83,19 +86,22 @@ function addGet(app: FastifyInstance, collection: Declared, backing: Backing): v
     tags: [collections[collection].plural],
     params: path.objectParams,
     querystring: GetQuery,
-    response: { 200: ref(path.title), ...problemResponses },
+    operationId: `get${path.title}`,
+    summary: `Read a ${nounOf(collection)} and its status`,
+    response: { 200: responseOf(path.title, 'as it is now', 'object'), ...problemResponses },
   }
   const config = { needs: needsOf[collection].read }
   app.get(path.object, { schema, config }, async (request, reply) => {
     const key = path.key(request.params as Params)
-    const object = store.snapshot.get(collection, key)
+    const { fields, at } = request.query as { readonly fields?: string; readonly at?: string }
+    const object = siteAt(store, at).get(collection, key)
     if (!object) throw absent(collection, key)
     reply.header('etag', etagOf(object))
-    const { fields } = request.query as { readonly fields?: string }
-    const answer = answerOf(realization, collection, object) as { readonly status: object }
-    const counters = collection === 'port' ? await realization.counters(key) : undefined
-    const whole = counters ? { ...answer, status: { ...answer.status, counters } } : answer
-    return selected(whole, fields)
+    const answer = answerOf(realization, collection, object, at)
+    const isCounted = collection === 'port' && at === undefined
+    const counters = isCounted ? await realization.counters(key) : undefined
+    const { status } = answer as { readonly status?: object }
+    return selected(counters ? { ...answer, status: { ...status, counters } } : answer, fields)
   })
 }
 
@@ -109,63 +115,80 @@ function addWrites(app: FastifyInstance, collection: Declared, backing: Backing)
     headers: Preconditions,
   }
   const response = {
-    200: responseOf(path.title, codes.changed),
-    201: responseOf(path.title, codes.created),
-    202: responseOf(path.title, codes.waiting),
+    200: responseOf(path.title, codes.changed, 'written'),
+    201: responseOf(path.title, codes.created, 'written'),
+    202: responseOf(path.title, codes.waiting, 'written'),
     ...problemResponses,
   }
   const config = { needs: needsOf[collection].write }
-  const putSchema = { ...common, body: ref(`${path.title}Spec`), response }
+  const noun = nounOf(collection)
+  const putSchema = {
+    ...common,
+    operationId: `put${path.title}`,
+    summary: `Make a ${noun}, or change it to be as the body says`,
+    body: ref(`${path.title}Spec`),
+    response,
+  }
   app.put(path.object, { schema: putSchema, config }, (request, reply) => {
     const key = path.key(request.params as Params)
-    const before = store.snapshot.get(collection, key)
     const asked = bodyOf(request, `${path.title}Spec`)
-    const spec = withOperatorFields(request.principal, collection, asked, before)
-    return write(backing, { collection, key, spec, before }, request, reply)
+    const specAfter: SpecAfter = (before) =>
+      withOperatorFields(request.principal, collection, asked, before)
+    return write(backing, { collection, key, specAfter }, request, reply)
   })
 
-  const body = {
-    type: 'object',
-    description: `properties of ${path.title}Spec; null takes one away (RFC 7396)`,
-  }
   const { 201: _, ...changed } = response
-  app.patch(
-    path.object,
-    { schema: { ...common, body, response: changed }, config },
-    (request, reply) => {
-      const key = path.key(request.params as Params)
-      const before = store.snapshot.get(collection, key)
+  const media = { schema: ref(`${path.title}Patch`) }
+  const patchSchema = {
+    ...common,
+    operationId: `patch${path.title}`,
+    summary: `Change properties of a ${noun}; null takes one away (RFC 7396)`,
+    body: { content: { 'application/merge-patch+json': media, 'application/json': media } },
+    response: changed,
+  }
+  app.patch(path.object, { schema: patchSchema, config }, (request, reply) => {
+    const key = path.key(request.params as Params)
+    const patch = bodyOf(request, 'properties to change')
+    const specAfter: SpecAfter = (before) => {
       if (!before) throw absent(collection, key)
-      const merged = mergePatch(specOf(collection, before), bodyOf(request, 'properties to change'))
-      const spec = withOperatorFields(request.principal, collection, merged, before)
-      return write(backing, { collection, key, spec, before }, request, reply)
-    },
-  )
+      const merged = mergePatch(specOf(collection, before), patch)
+      return withOperatorFields(request.principal, collection, merged, before)
+    }
+    return write(backing, { collection, key, specAfter }, request, reply)
+  })
 }
+
+/** What is to be committed in place of an object, as the site has it in the moment of the commit. */
+type SpecAfter = (before: Objects[Declared] | undefined) => unknown
 
 interface Write {
   readonly collection: Declared
   readonly key: string
-  readonly spec: unknown
-  readonly before: Objects[Declared] | undefined
+  readonly specAfter: SpecAfter
 }
 
 async function write(
   backing: Backing,
-  { collection, key, spec, before }: Write,
+  { collection, key, specAfter }: Write,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<object> {
   const { store, realization, hooks } = backing
-  checkPreconditions(request, before)
-  const edit = { collection, key, spec } as unknown as Edit
-  const snapshot = store.commit([edit], { who: request.principal.subject })
+  let isNew = false
+  // Asked for the site that it is written onto: nothing comes between the look and the write.
+  const edits = (site: Snapshot): Edit[] => {
+    const before = site.get(collection, key)
+    isNew = before === undefined
+    checkPreconditions(request, before)
+    return [{ collection, key, spec: specAfter(before) } as unknown as Edit]
+  }
+  const { snapshot } = await store.commitDurably(edits, authorOf(request))
   const object = snapshot.get(collection, key) as Objects[Declared]
   const { revision } = object
   const subjects = [{ collection, key, revision }]
   const note = await waited(backing, { subjects, revision }, request, reply)
   hooks.at('before-reply')
-  reply.code(note ? 202 : before ? 200 : 201).header('etag', etagOf(object))
+  reply.code(note ? 202 : isNew ? 201 : 200).header('etag', etagOf(object))
   const use = 'tenant' in object && useOf(snapshot, collection, object.tenant)
   if (use) reply.headers({ 'quota-limit': use.limit, 'quota-used': use.used })
   const answer = answerOf(realization, collection, object)
@@ -180,6 +203,8 @@ function addDelete(app: FastifyInstance, collection: Declared, backing: Backing)
     params: path.objectParams,
     querystring: DeleteQuery,
     headers: Preconditions,
+    operationId: `delete${path.title}`,
+    summary: `Delete a ${nounOf(collection)}`,
     response: {
       200: responseOf('Deleted', codes.deleted),
       202: responseOf('Deleted', codes.leaving),
@@ -189,14 +214,18 @@ function addDelete(app: FastifyInstance, collection: Declared, backing: Backing)
   const config = { needs: needsOf[collection].write }
   app.delete(path.object, { schema, config }, async (request, reply) => {
     const key = path.key(request.params as Params)
-    const before = store.snapshot.get(collection, key)
-    if (!before) throw absent(collection, key)
-    checkPreconditions(request, before)
     const query = request.query as WriteParams & { readonly cascade?: 'true' }
-    const edits = query.cascade
-      ? cascade(store.snapshot, collection, key)
-      : [{ collection, key, spec: undefined } as Edit<Declared>]
-    const { revision } = store.commit(edits, { who: request.principal.subject })
+    let edits: Edit<Declared>[] = []
+    const deletions = (site: Snapshot): Edit<Declared>[] => {
+      const before = site.get(collection, key)
+      if (!before) throw absent(collection, key)
+      checkPreconditions(request, before)
+      const alone = { collection, key, spec: undefined } as Edit<Declared>
+      edits = query.cascade ? cascade(site, collection, key) : [alone]
+      return edits
+    }
+    const { snapshot } = await store.commitDurably(deletions, authorOf(request))
+    const { revision } = snapshot
     const subjects = edits.map((each) => ({ ...each, revision }))
     const note = await waited(backing, { subjects, revision }, request, reply)
     hooks.at('before-reply')
@@ -212,6 +241,13 @@ function addDelete(app: FastifyInstance, collection: Declared, backing: Backing)
 }
 
 const nameOf = ({ collection, key }: Edit): string => `${collection} ${key}`
+
+/** Who wrote, for the journal. */
+export const authorOf = ({ principal, id }: FastifyRequest): Author => ({
+  who: principal.subject,
+  requestId: id,
+  via: 'rest',
+})
 
 function bodyOf({ body }: FastifyRequest, expected: string): unknown {
   if (body !== undefined) return body

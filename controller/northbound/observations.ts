@@ -15,13 +15,21 @@ import { whileConnected } from './wait.ts'
 const strict = { additionalProperties: false } as const
 const NoQuery = Type.Object({}, strict)
 
-const Event = Type.Object({
-  id: Type.Integer({ description: 'grows by one' }),
-  at: Type.String({ description: 'ISO 8601' }),
-  type: Type.String(),
-  message: Type.String(),
-  host: Type.Optional(Type.String()),
-  revision: Type.Optional(Type.Integer()),
+const Event = Type.Object(
+  {
+    id: Type.Integer({ description: 'grows by one' }),
+    at: Type.String({ description: 'ISO 8601' }),
+    type: Type.String(),
+    message: Type.String(),
+    host: Type.Optional(Type.String()),
+    revision: Type.Optional(Type.Integer()),
+  },
+  { additionalProperties: true, description: 'with what belongs to its type' },
+)
+const EventHeaders = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({ description: 'of a stream that was lost: goes before `since`' }),
+  ),
 })
 const Drop = Type.Object({
   reason: Type.String(),
@@ -57,10 +65,14 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
 
   // Alive: the process answers. Ready: it is not about to stop, so that who balances load sends no more.
   const health = Type.Object({ status: Type.Literal('ok'), revision: Type.Integer() })
-  const response = { 200: health, ...problemResponses }
+  const response = { 200: answer('yes', health), ...problemResponses }
   const healthSchema = { tags: ['controller'], querystring: NoQuery, response }
-  for (const url of ['/healthz', '/readyz'])
-    app.get(url, { schema: healthSchema, config: { needs: 'public' } }, () => {
+  const questions = {
+    '/healthz': { operationId: 'getHealth', summary: 'Whether the controller lives' },
+    '/readyz': { operationId: 'getReadiness', summary: 'Whether it takes requests' },
+  }
+  for (const [url, question] of Object.entries(questions))
+    app.get(url, { schema: { ...healthSchema, ...question }, config: { needs: 'public' } }, () => {
       if (url === '/readyz' && closing.aborted) throw new HttpError('closing')
       return { status: 'ok', revision: store.snapshot.revision }
     })
@@ -83,8 +95,10 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
   const pending = Type.Object({ items: Type.Array(Pending) })
   const pendingSchema = {
     tags: ['hosts'],
+    operationId: 'listPendingHosts',
+    summary: 'Read who dialled in and is no host of the site',
     querystring: NoQuery,
-    response: { 200: pending, ...problemResponses },
+    response: { 200: answer('now', pending), ...problemResponses },
   }
   app.get('/v1/infra/pending-hosts', { schema: pendingSchema, config: looks }, () => ({
     items: realization.pendingHosts(),
@@ -93,9 +107,11 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
   const drops = Type.Object({ host: Type.String(), drops: Type.Array(Drop) })
   const dropsSchema = {
     tags: ['hosts'],
+    operationId: 'getHostDrops',
+    summary: 'Read what a host has dropped, and why',
     params: HostParams,
     querystring: NoQuery,
-    response: { 200: drops, ...problemResponses },
+    response: { 200: answer('since its flows were made', drops), ...problemResponses },
   }
   app.get(
     '/v1/infra/hosts/:id/drops',
@@ -113,11 +129,20 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
   )
 }
 
+const answer = (description: string, schema: object): object => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+
 function eventsSchema(url: string): object {
+  const ofTenant = url.includes(':')
   return {
     tags: ['events'],
     querystring: EventQuery,
-    ...(url.includes(':') && { params: TenantParams }),
+    headers: EventHeaders,
+    ...(ofTenant && { params: TenantParams }),
+    operationId: ofTenant ? 'listTenantEvents' : 'listEvents',
+    summary: `Read what happened${ofTenant ? ' to a tenant' : ''}, or follow it as it happens`,
     response: {
       200: {
         description: 'newest last; with `Accept: text/event-stream` as they happen',

@@ -6,12 +6,15 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { type TObject, Type } from 'typebox'
 import { declaredNames } from '../model/collections.ts'
+import { documentSchema } from '../model/document-schema.ts'
 import { schemas } from '../model/schema.ts'
+import { oneOf } from '../model/values.ts'
+import { patchSchema, referring } from './openapi-schemas.ts'
 import { PlanSchema } from './plan.ts'
 import { ProblemSchema } from './problem.ts'
 
 const HostStatus = Type.Object({
-  state: Type.Enum(['realized', 'pending', 'failed', 'disconnected']),
+  state: oneOf(['realized', 'pending', 'failed', 'disconnected'], 'what the host says of it'),
   reason: Type.Optional(Type.String()),
 })
 const traffic = Type.Object({ frames: Type.Integer(), bytes: Type.Integer() })
@@ -132,15 +135,31 @@ const DeletedSchema = Type.Object(
 
 export const ref = (title: string): { $ref: string } => ({ $ref: `${title}#` })
 
+const etag = { etag: { type: 'string', description: 'the revision of the object: \'"42"\'' } }
+const quota = {
+  'quota-limit': { type: 'integer', description: 'how many of these the tenant may have' },
+  'quota-used': { type: 'integer', description: 'how many it has' },
+}
+const headersOf = { object: etag, written: { ...etag, ...quota }, none: undefined } as const
+
 /** A response of that component, with what its code says. */
-export const responseOf = (title: string, description: string): object => ({
+export const responseOf = (
+  title: string,
+  description: string,
+  headers: keyof typeof headersOf = 'none',
+): object => ({
   description,
+  ...(headersOf[headers] && { headers: headersOf[headers] }),
   content: { 'application/json': { schema: ref(title) } },
 })
 
 const content = { 'application/problem+json': { schema: ref('Problem') } }
+const refusal = {
+  'retry-after': { type: 'integer', description: 'with 429: seconds' },
+  'www-authenticate': { type: 'string', description: 'with 401: how to say who asks' },
+}
 export const problemResponses = {
-  '4xx': { description: 'refused; nothing has changed', content },
+  '4xx': { description: 'refused; nothing has changed', headers: refusal, content },
   '5xx': { description: 'not the fault of the request', content },
 }
 
@@ -154,6 +173,21 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
         version,
         description: 'Tenants, networks, subnets and ports; hosts, bridges and physical networks.',
       },
+      servers: [{ url: '/' }],
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'the secret of a token object, or a JWT',
+          },
+        },
+      },
+    },
+    // Who may is written once, where the guard reads it.
+    transform: ({ schema, url, route }) => {
+      const isPublic = route.config?.needs === 'public'
+      return { url, schema: { ...schema, security: isPublic ? [] : [{ bearer: [] }] } }
     },
     refResolver: {
       buildLocalReference: (json, _baseUri, _fragment, at) => `${json.$id ?? `schema-${at}`}`,
@@ -164,20 +198,25 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
   app.get('/openapi.json', hidden, () => app.swagger())
 }
 
+type Titled = { readonly title: string }
+const specTitles = declaredNames.map((name) => `${(schemas[name].spec as unknown as Titled).title}`)
+
 function componentSchemas(): Record<string, unknown>[] {
   const named = (schema: object): Record<string, unknown> => {
-    return { ...schema, $id: (schema as { title: string }).title }
+    return { ...schema, $id: (schema as Titled).title }
   }
   const components = [
     named(StatusSchema),
     named(ProblemSchema),
     named(DeletedSchema),
     named(PlanSchema),
+    named(referring(documentSchema, specTitles)),
   ]
   for (const collection of declaredNames) {
     const { spec, object } = schemas[collection]
-    const title = `${(object as { title?: string }).title}`
+    const { title } = object as unknown as Titled
     components.push(named(spec), named(answerSchema(object, title)))
+    components.push(named({ ...patchSchema(spec), title: `${title}Patch` }))
     components.push({
       $id: `${title}List`,
       type: 'object',

@@ -9,6 +9,7 @@ import type { Declared, Edit, Objects } from '../model/schema.ts'
 import type { Change, Snapshot } from '../model/snapshot.ts'
 import { specOf } from '../model/spec-of.ts'
 import { escaped } from '../model/validate.ts'
+import { oneOf } from '../model/values.ts'
 import type { HostCosts } from './realization.ts'
 
 const Counts = Type.Object({
@@ -17,7 +18,7 @@ const Counts = Type.Object({
   removed: Type.Integer(),
 })
 const ObjectChange = Type.Object({
-  action: Type.Enum(['add', 'change', 'remove']),
+  action: oneOf(['add', 'change', 'remove'], 'what becomes of the object'),
   object: Type.String({ description: "'port acme/vm1'" }),
   properties: Type.Array(
     Type.Object({
@@ -41,7 +42,7 @@ const planFields = {
 }
 export const PlanSchema = Type.Object(
   {
-    mode: Type.Enum(['plan', 'apply']),
+    mode: oneOf(['plan', 'apply'], 'said, or done'),
     planId: Type.Optional(
       Type.String({ description: 'of a plan: applies exactly this, or is refused as stale' }),
     ),

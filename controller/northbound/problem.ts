@@ -7,6 +7,7 @@ import { type TObject, Type } from 'typebox'
 import { DocumentError } from '../model/document-edits.ts'
 import { ModelError, type Problem, printed } from '../model/errors.ts'
 import type { Position } from '../model/yaml.ts'
+import { RevisionGone, RevisionUnknown, StoreError } from '../store/error.ts'
 
 const table = {
   malformed_json: [400, 'the body is not JSON'],
@@ -20,7 +21,8 @@ const table = {
   path_unknown: [404, 'there is nothing at this path'],
   method_not_allowed: [405, 'this path does not take this method'],
   events_gone: [410, 'events after {value} are no longer all there'],
-  cursor_gone: [410, 'revision {value} is no longer there to page through'],
+  revision_gone: [410, '{value}'],
+  revision_unknown: [404, '{value}'],
   plan_stale: [409, 'the plan does not fit: the site or the document has changed since'],
   precondition_failed: [412, 'the object is not as {value} says'],
   request_timeout: [408, 'the request did not arrive in time'],
@@ -30,6 +32,7 @@ const table = {
   too_many_requests: [429, 'too many requests'],
   header_too_large: [431, 'the header is too large'],
   internal: [500, 'this should not have happened; the log of the controller has the reason'],
+  store_unwritable: [507, 'the store cannot be written now; nothing has changed'],
   identity_unavailable: [503, 'it cannot be told now who asks: the keys of tokens cannot be had'],
   host_disconnected: [503, 'the host is not connected'],
   closing: [503, 'the controller is about to stop'],
@@ -139,6 +142,15 @@ const expectations: Partial<Record<HttpProblemType, string>> = {
 export function problemOf(error: unknown): ProblemDetails {
   if (error instanceof HttpError) return error.details
   if (error instanceof ModelError || error instanceof DocumentError) return modelProblem(error)
+  if (error instanceof RevisionGone)
+    return httpProblem('revision_gone', {
+      ...{ value: error.message, expected: `revision ${error.oldest} or later` },
+    })
+  if (error instanceof RevisionUnknown)
+    return httpProblem('revision_unknown', {
+      ...{ value: error.message, expected: `at most ${error.latest}` },
+    })
+  if (error instanceof StoreError) return httpProblem('store_unwritable')
   const type = byCode[(error as { code?: string } | undefined)?.code ?? ''] ?? 'internal'
   const expected = expectations[type]
   return httpProblem(type, expected === undefined ? {} : { expected })

@@ -171,6 +171,8 @@ export interface Realization {
   counters(key: string): Promise<PortCounters | undefined>
   /** Undefined while the host is not connected. */
   drops(hostId: string, signal: AbortSignal): Promise<readonly DropCount[] | undefined>
+  /** The revision up to which a host has everything; undefined while it is away or not settled. */
+  confirmed(hostId: string): number | undefined
   /** Newest last; with `since` only those whose id is greater. */
   events(since?: number): readonly ControllerEvent[]
   /** Called with each event as it happens. Gives the way to stop. */

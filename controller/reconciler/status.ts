@@ -139,6 +139,10 @@ export class SiteStatus implements Realization {
     )
   }
 
+  confirmed(hostId: string): number | undefined {
+    return this.#reconciler.confirmed(hostId)
+  }
+
   onEvent(listener: (event: ControllerEvent) => void): () => void {
     return this.#events.onEvent(listener)
   }

@@ -76,6 +76,8 @@ const table: Readonly<
   '/v1/events': { get: watching },
   '/v1/tenants/{tenant}/events': { get: reading },
   '/metrics': { get: watching },
+  '/v1/revisions': { get: watching },
+  '/v1/revisions/{revision}': { get: watching },
 }
 
 const store = Store.open(':memory:')
@@ -132,7 +134,10 @@ async function ask(role: Role, method: string, path: string, body?: string): Pro
 
 /** A path of a tenant; ids that nothing has, so that what is let in changes nothing. */
 const pathOf = (template: string, tenant: string): string =>
-  template.replace('{tenant}', tenant).replaceAll(/\{\w+\}/g, 'nothing-here')
+  template
+    .replace('{tenant}', tenant)
+    .replace('{revision}', '999999')
+    .replaceAll(/\{\w+\}/g, 'nothing-here')
 
 /** Refused because of who asks, or let in. */
 function verdictOf({ status, text }: Asked, tenant: string): Expected {

@@ -1,4 +1,6 @@
-/** Calls to a REST server, as a client makes them. */
+/** Calls to a REST server, as a client makes them; every answer must be what /openapi.json says. */
+import { fetchChecked } from './schemas.ts'
+
 export interface Answer {
   readonly status: number
   readonly type: string
@@ -19,7 +21,7 @@ export async function call(
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   const { 'content-type': _, ...bodiless } = headers
   const init = body === undefined ? { method, headers: bodiless } : { method, body: text, headers }
-  const response = await fetch(url + path, init)
+  const response = await fetchChecked(url + path, init)
   const type = response.headers.get('content-type') ?? ''
   const answer = await response.text()
   return {

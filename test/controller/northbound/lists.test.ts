@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Edit } from '../../../controller/model/schema.ts'
 import { createNorthbound, type Northbound } from '../../../controller/northbound/northbound.ts'
-import { cursorText, PagedSnapshots } from '../../../controller/northbound/paging.ts'
+import { cursorText } from '../../../controller/northbound/paging.ts'
 import { Store } from '../../../controller/store/store.ts'
 import { call } from './client.ts'
 import { realizedAtOnce } from './realized-at-once.ts'
@@ -112,27 +112,10 @@ test.each([
   })
 })
 
-test('a cursor of a revision that nobody keeps is gone, and says what to do', async () => {
+test('a cursor of a revision that there is not is refused, and says what there is', async () => {
   const cursor = cursorText({ revision: 999_999, after: 'a/n00' })
-  const answer = await list(`?cursor=${cursor}`)
-  expect(answer).toMatchObject({
-    status: 410,
-    body: {
-      type: 'urn:weft:problem:cursor_gone',
-      expected: 'the list to be asked for again from its start',
-    },
+  expect(await list(`?cursor=${cursor}`)).toMatchObject({
+    status: 404,
+    body: { type: 'urn:weft:problem:revision_unknown' },
   })
-})
-
-test('snapshots are kept for five minutes, and 64 of them at most', () => {
-  let now = 0
-  const pages = new PagedSnapshots(() => now)
-  const revisions = Array.from({ length: 70 }, (_, at) => store.commit([network(`b/n${at}`)], by))
-  for (const snapshot of revisions) pages.keep(snapshot)
-  const current = store.snapshot
-  const kept = (at: number) => revisions[at] && pages.at(revisions[at].revision, current)
-  expect(() => kept(0)).toThrow()
-  expect(kept(10)).toBe(revisions[10])
-  now += 5 * 60_000
-  expect(() => kept(10)).toThrow()
 })

@@ -40,6 +40,7 @@ export function realizedAtOnce(store: Store): RealizedAtOnce {
       await Promise.race([held.promise, aborted.promise])
     },
     preview: () => ({}),
+    confirmed: () => (held ? undefined : store.snapshot.revision),
     counters: async () => undefined,
     drops: async (hostId) =>
       hostId === 'h1' ? [{ reason: 'port_security', port: 'acme/vm1', packets: 3 }] : undefined,
