@@ -8,7 +8,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import type { Revision } from '../store/history.ts'
 import type { Store } from '../store/store.ts'
 import type { Backing } from './objects.ts'
-import { problemResponses } from './openapi.ts'
+import { answering, problemResponses } from './openapi.ts'
 
 const LONGEST = 1000
 
@@ -52,6 +52,8 @@ const RevisionAnswer = Type.Object({
 })
 const RevisionLine = Type.Object({ ...head, objects: Type.Array(Type.String()) })
 
+const RevisionPage = Type.Object({ items: Type.Array(RevisionLine), oldest: Type.Integer() })
+
 const RevisionsQuery = Type.Object(
   {
     from: Type.Optional(
@@ -77,7 +79,7 @@ export function addHistory(app: FastifyInstance, { store, realization }: Backing
     summary: 'Read who changed what, oldest first',
     querystring: RevisionsQuery,
     response: {
-      200: Type.Object({ items: Type.Array(RevisionLine), oldest: Type.Integer() }),
+      200: answering('a page', RevisionPage),
       ...problemResponses,
     },
   }
@@ -96,7 +98,7 @@ export function addHistory(app: FastifyInstance, { store, realization }: Backing
     ...{ tags, params, querystring: NoQuery },
     operationId: 'getRevision',
     summary: 'Read what a revision changed, and which hosts have it',
-    response: { 200: RevisionAnswer, ...problemResponses },
+    response: { 200: answering('as it was then', RevisionAnswer), ...problemResponses },
   }
   app.get('/v1/revisions/:revision', { schema, config }, (request) => {
     const number = Number((request.params as { readonly revision: string }).revision)

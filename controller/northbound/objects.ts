@@ -106,7 +106,6 @@ function addGet(app: FastifyInstance, collection: Declared, backing: Backing): v
 }
 
 function addWrites(app: FastifyInstance, collection: Declared, backing: Backing): void {
-  const { store } = backing
   const path = pathOf(collection)
   const common = {
     tags: [collections[collection].plural],

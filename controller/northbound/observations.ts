@@ -7,7 +7,7 @@ import { seenBy } from './event-scope.ts'
 import { streamEvents } from './event-stream.ts'
 import { noTenant } from './guard.ts'
 import type { Backing } from './objects.ts'
-import { problemResponses } from './openapi.ts'
+import { answering, problemResponses } from './openapi.ts'
 import { HttpError } from './problem.ts'
 import type { Realization } from './realization.ts'
 import { whileConnected } from './wait.ts'
@@ -65,7 +65,7 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
 
   // Alive: the process answers. Ready: it is not about to stop, so that who balances load sends no more.
   const health = Type.Object({ status: Type.Literal('ok'), revision: Type.Integer() })
-  const response = { 200: answer('yes', health), ...problemResponses }
+  const response = { 200: answering('yes', health), ...problemResponses }
   const healthSchema = { tags: ['controller'], querystring: NoQuery, response }
   const questions = {
     '/healthz': { operationId: 'getHealth', summary: 'Whether the controller lives' },
@@ -98,7 +98,7 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     operationId: 'listPendingHosts',
     summary: 'Read who dialled in and is no host of the site',
     querystring: NoQuery,
-    response: { 200: answer('now', pending), ...problemResponses },
+    response: { 200: answering('now', pending), ...problemResponses },
   }
   app.get('/v1/infra/pending-hosts', { schema: pendingSchema, config: looks }, () => ({
     items: realization.pendingHosts(),
@@ -111,7 +111,7 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     summary: 'Read what a host has dropped, and why',
     params: HostParams,
     querystring: NoQuery,
-    response: { 200: answer('since its flows were made', drops), ...problemResponses },
+    response: { 200: answering('since its flows were made', drops), ...problemResponses },
   }
   app.get(
     '/v1/infra/hosts/:id/drops',
@@ -128,11 +128,6 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     },
   )
 }
-
-const answer = (description: string, schema: object): object => ({
-  description,
-  content: { 'application/json': { schema } },
-})
 
 function eventsSchema(url: string): object {
   const ofTenant = url.includes(':')

@@ -142,6 +142,12 @@ const quota = {
 }
 const headersOf = { object: etag, written: { ...etag, ...quota }, none: undefined } as const
 
+/** A response of a schema that has no name. */
+export const answering = (description: string, schema: object): object => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+
 /** A response of that component, with what its code says. */
 export const responseOf = (
   title: string,

@@ -6,6 +6,7 @@ import { hashOf, newSecret } from '../../../controller/access/secret.ts'
 import { Controller } from '../../../controller/controller.ts'
 import { Store } from '../../../controller/store/store.ts'
 import type { Answer } from './client.ts'
+import { fetchChecked } from './schemas.ts'
 
 const topology = (name: string): string =>
   readFileSync(new URL(`../../../topologies/${name}`, import.meta.url), 'utf8')
@@ -35,7 +36,11 @@ async function call(
 ): Promise<Answer & { text: string }> {
   const authorization = `Bearer ${secrets[by]}`
   const headers = { authorization, ...(body === undefined ? {} : { 'content-type': type }) }
-  const response = await fetch(controller.url + path, { method, headers, ...(body && { body }) })
+  const response = await fetchChecked(controller.url + path, {
+    method,
+    headers,
+    ...(body && { body }),
+  })
   const text = await response.text()
   const answered = response.headers.get('content-type') ?? ''
   const json = answered.includes('json') ? JSON.parse(text) : undefined

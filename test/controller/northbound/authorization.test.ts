@@ -10,6 +10,7 @@ import { createNorthbound, type Northbound } from '../../../controller/northboun
 import { Store } from '../../../controller/store/store.ts'
 import { smallSite } from '../model/site.ts'
 import { realizedAtOnce } from './realized-at-once.ts'
+import { fetchChecked } from './schemas.ts'
 
 const roles = ['operator', 'siteReader', 'admin', 'member', 'reader', 'nobody'] as const
 type Role = (typeof roles)[number]
@@ -128,7 +129,7 @@ async function ask(role: Role, method: string, path: string, body?: string): Pro
     ...(role === 'nobody' ? {} : { authorization }),
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
   }
-  const response = await fetch(url + path, { method, headers, ...(body && { body }) })
+  const response = await fetchChecked(url + path, { method, headers, ...(body && { body }) })
   return { status: response.status, text: await response.text(), headers: response.headers }
 }
 
@@ -257,7 +258,7 @@ test('nobody is told why a token is not valid', async () => {
     'Basic Zm9v',
     'nonsense',
   ]) {
-    const response = await fetch(`${url}/v1/tenants`, { headers: { authorization } })
+    const response = await fetchChecked(`${url}/v1/tenants`, { headers: { authorization } })
     expect(response.status).toBe(401)
     expect(response.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
     expect(await response.json()).toEqual({
@@ -276,7 +277,7 @@ test('a token that its admin deletes lets nobody in any longer; the journal says
   const body = JSON.stringify({ role: 'member', sha256: hashOf(secret) })
   expect((await ask('admin', 'PUT', path, body)).status).toBe(201)
   const put = (): Promise<Response> =>
-    fetch(`${url}/v1/tenants/acme/networks/by-token`, {
+    fetchChecked(`${url}/v1/tenants/acme/networks/by-token`, {
       method: 'PUT',
       headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
       body: '{}',

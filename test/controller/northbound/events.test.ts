@@ -5,6 +5,7 @@ import { createNorthbound, type Northbound } from '../../../controller/northboun
 import { EventLog } from '../../../controller/reconciler/events.ts'
 import { Store } from '../../../controller/store/store.ts'
 import { realizedAtOnce } from './realized-at-once.ts'
+import { fetchChecked } from './schemas.ts'
 
 let store: Store
 let log: EventLog
@@ -40,7 +41,7 @@ interface Seen {
 /** A stream as a client reads it: `next` resolves to one event after the other. */
 async function open(path: string, headers: Record<string, string> = {}) {
   const stop = new AbortController()
-  const response = await fetch(url + path, {
+  const response = await fetchChecked(url + path, {
     headers: { accept: 'text/event-stream', ...headers },
     signal: stop.signal,
   })
@@ -92,7 +93,7 @@ test('a client that comes back too late is told to read the site again', async (
   log.add('drift', 'h1', 'first')
   const [first] = log.since()
   const since = (first?.id ?? 0) - 2
-  const late = await fetch(`${url}/v1/events?since=${since}`, {
+  const late = await fetchChecked(`${url}/v1/events?since=${since}`, {
     headers: { accept: 'text/event-stream' },
   })
   expect(late.status).toBe(410)
@@ -108,9 +109,11 @@ test('a tenant sees what happened to its own objects alone, live and in the list
   dropped('acme/vm1')
   expect((await stream.next())?.data.message).toBe('frames of acme/vm1')
   stream.close()
-  const list = (await (await fetch(`${url}/v1/tenants/acme/events`)).json()) as { events: object[] }
+  const list = (await (await fetchChecked(`${url}/v1/tenants/acme/events`)).json()) as {
+    events: object[]
+  }
   expect(list.events).toEqual([expect.objectContaining({ message: 'frames of acme/vm1' })])
-  expect((await fetch(`${url}/v1/tenants/nobody/events`)).status).toBe(404)
+  expect((await fetchChecked(`${url}/v1/tenants/nobody/events`)).status).toBe(404)
 })
 
 test('the server ends its streams when it closes, and forgets clients that have gone', async () => {
@@ -124,10 +127,10 @@ test('the server ends its streams when it closes, and forgets clients that have 
 })
 
 test('Prometheus reads the site, its hosts and how REST does', async () => {
-  await fetch(`${url}/v1/tenants/acme`)
-  await fetch(`${url}/v1/no/such/path`)
+  await fetchChecked(`${url}/v1/tenants/acme`)
+  await fetchChecked(`${url}/v1/no/such/path`)
   log.add('drift', 'h1', 'one')
-  const response = await fetch(`${url}/metrics`)
+  const response = await fetchChecked(`${url}/metrics`)
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=/)
   const text = await response.text()
   for (const line of [

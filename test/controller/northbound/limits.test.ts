@@ -5,6 +5,7 @@ import { hashOf, newSecret } from '../../../controller/access/secret.ts'
 import { createNorthbound, type Northbound } from '../../../controller/northbound/northbound.ts'
 import { Store } from '../../../controller/store/store.ts'
 import { realizedAtOnce } from './realized-at-once.ts'
+import { fetchChecked } from './schemas.ts'
 
 const store = Store.open(':memory:')
 const secrets = { greedy: newSecret(), modest: newSecret(), operator: newSecret() }
@@ -39,7 +40,9 @@ afterAll(async () => {
 })
 
 const get = (secret: string) =>
-  fetch(`${url}/v1/tenants/acme/networks`, { headers: { authorization: `Bearer ${secret}` } })
+  fetchChecked(`${url}/v1/tenants/acme/networks`, {
+    headers: { authorization: `Bearer ${secret}` },
+  })
 
 test('who asks too much is told when to ask again; others are not held up, operators never', async () => {
   const statuses: number[] = []
@@ -76,7 +79,7 @@ test('answers say that they are no page to be framed, guessed at or run', async 
 test('a request keeps the id that its client gave it, or gets one', async () => {
   const id = async (given?: string) => {
     const headers = given === undefined ? {} : { 'x-request-id': given }
-    return (await fetch(`${url}/healthz`, { headers })).headers.get('x-request-id')
+    return (await fetchChecked(`${url}/healthz`, { headers })).headers.get('x-request-id')
   }
   expect(await id('client-7')).toBe('client-7')
   for (const given of [undefined, 'two words', 'x'.repeat(65)])

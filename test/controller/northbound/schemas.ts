@@ -59,6 +59,7 @@ export function checkerAt(origin: string): Promise<Checker> {
     return checker
   })
   checkers.set(origin, asked)
+  asked.catch(() => checkers.delete(origin))
   return asked
 }
 
@@ -77,7 +78,7 @@ export function checkerOf(document: Document): Checker {
     if (method === 'HEAD' || unlisted.has(bare)) return undefined
     const name = `${method} ${path}: ${status}`
     // What is at no path of the document may be refused and nothing else.
-    const responses = operation?.responses ?? { '4XX': problem }
+    const responses: Operation['responses'] = operation?.responses ?? { '4XX': problem }
     const declared = responses[status] ?? responses[`${Math.floor(status / 100)}XX`]
     if (!declared) return `${name} is not declared`
     const media = type.replace(/;.*$/s, '')
@@ -143,8 +144,6 @@ const parametersOf = (path: string): number => path.split('{').length
 
 function patternOf(path: string): RegExp {
   const parts = path.split(/(\{\w+\})/)
-  const text = parts.map((part) =>
-    part.startsWith('{') ? '[^/:]+' : part.replaceAll('.', '\\.'),
-  )
+  const text = parts.map((part) => (part.startsWith('{') ? '[^/:]+' : part.replaceAll('.', '\\.')))
   return new RegExp(`^${text.join('')}$`)
 }

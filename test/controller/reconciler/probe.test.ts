@@ -8,6 +8,7 @@ import { Connection } from '../../../southbound/openflow/connection.ts'
 import { vxlanFrame } from '../../../southbound/wire/frame.ts'
 import { openMemoryLab } from '../../../topologies/lab/memory/lab.ts'
 import { documentOf } from '../../lab/documents.ts'
+import { fetchChecked } from '../northbound/schemas.ts'
 
 test('an answer counts from the host that the probe went to, with its number, and from nobody else', async () => {
   const sent: Uint8Array[] = []
@@ -64,7 +65,7 @@ test('VNI 0 from an address that is no VTEP is dropped as such, and reaches no g
   forge(lab.underlay.rogueAddress)
   forge(h2?.address ?? 0)
   await new Promise((resolve) => setTimeout(resolve, lab.settleMs))
-  const response = await fetch(`${lab.url}/v1/infra/hosts/h1/drops`)
+  const response = await fetchChecked(`${lab.url}/v1/infra/hosts/h1/drops`)
   const { drops } = (await response.json()) as { drops: unknown[] }
   expect(drops).toEqual([{ reason: 'vtep_unknown', packets: 1 }])
   expect(seen).toEqual([])
