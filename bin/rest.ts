@@ -4,8 +4,11 @@
  *
  * Neighbours: rest-error.ts has the sentences, server-events.ts the streams, commands/session.ts opens one from options.
  */
+import { createWriteStream } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { type ClientRequest, request as http, type IncomingMessage } from 'node:http'
 import { request as https } from 'node:https'
+import { pipeline } from 'node:stream/promises'
 import type { ProblemDetails } from '../controller/northbound/problem.ts'
 import { RestError, refusalOf } from './rest-error.ts'
 import { type ServerEvent, serverEvents } from './server-events.ts'
@@ -47,6 +50,8 @@ export interface Rest {
   ask<T>(method: Method, path: string, ask?: Ask): Promise<Answer<T>>
   /** The answer as it is. */
   text(path: string, ask?: Ask): Promise<string>
+  /** The answer as a file, which is there once it is whole, for its owner alone. */
+  download(path: string, file: string): Promise<void>
   /** Every item of a list, page after page of one revision. */
   items<T>(path: string, query?: Ask['query']): AsyncGenerator<T>
   /** Events as they happen, until the controller ends the stream. @param last id of the last one seen */
@@ -54,6 +59,8 @@ export interface Rest {
 }
 
 const LIMIT_MS = 30_000
+/** A store of 100,000 ports has some 50 MB. */
+const DOWNLOAD_LIMIT_MS = 600_000
 /** A stream says something every 15 s, if only that it lives. */
 const SILENCE_MS = 45_000
 
@@ -85,6 +92,20 @@ export function openRest(options: RestOptions): Rest {
       const { status, body } = await text('GET', path, ask)
       if (!isDone(status)) throw refusalAt(controller, status, parsed(body), ask)
       return body
+    },
+    async download(path, file) {
+      const response = await answered(options, 'GET', path, {}, DOWNLOAD_LIMIT_MS)
+      const status = response.statusCode ?? 0
+      if (!isDone(status))
+        throw refusalAt(controller, status, parsed(await textOf(response, options)), {})
+      const part = `${file}.part`
+      try {
+        await pipeline(response, createWriteStream(part, { mode: 0o600, flush: true }))
+        await rename(part, file)
+      } catch (error) {
+        await rm(part, { force: true })
+        throw error
+      }
     },
     async *items<T>(path: string, query: Ask['query'] = {}) {
       let cursor: string | undefined

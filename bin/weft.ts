@@ -14,6 +14,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Endpoint } from '../controller/controller.ts'
 import { addAgent } from './commands/agent-options.ts'
 import { addAttach } from './commands/attach-options.ts'
+import { addBackup } from './commands/backup-options.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDocuments } from './commands/documents-options.ts'
 import { addEvents } from './commands/events-options.ts'
@@ -182,6 +183,7 @@ addAgent(weft, perform)
 addPki(weft, perform)
 weft.commandsGroup('The site and its tenants:')
 addDocuments(weft, perform)
+addBackup(weft, perform)
 addObjects(weft, perform)
 addAttach(weft, perform)
 addEvents(weft, perform)

@@ -19,6 +19,7 @@ import { validator } from '../model/validate.ts'
 import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
 import { addApply } from './apply.ts'
+import { addBackup } from './backup.ts'
 import { addDocumentation } from './documentation.ts'
 import { addGuard } from './guard.ts'
 import { addHistory } from './history.ts'
@@ -92,6 +93,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   addObservationRoutes(app, backing)
   addMetrics(app, backing)
   addHistory(app, backing)
+  addBackup(app, backing)
   addDocumentation(app)
   await app.ready()
 

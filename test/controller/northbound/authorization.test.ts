@@ -64,6 +64,7 @@ const table: Readonly<
   '/v1/tenants/{tenant}:export': { get: reading },
   '/v1:apply': { post: operating },
   '/v1:export': { get: watching },
+  '/v1:backup': { get: operating },
   '/v1/infra/tokens': { get: operating },
   '/v1/infra/tokens/{id}': { get: operating, write: operating },
   '/v1/infra/hosts': { get: watching },
