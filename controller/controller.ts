@@ -10,6 +10,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { listen, removeStaleSocket } from '../southbound/wire/stream.ts'
+import type { Access } from './access/access.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Program } from './compiler/program.ts'
 import { firstCarriers } from './model/quarantine.ts'
@@ -41,6 +42,8 @@ export interface ControllerOptions {
   readonly openflow?: Endpoint
   /** With it both listeners speak TLS only, hosts prove who they are, and their bridges are told `ssl:`. */
   readonly tls?: CredentialFiles | undefined
+  /** Who is let in over REST; left out, everybody, as operator. */
+  readonly access?: Access | undefined
   readonly clock?: Clock
   readonly log?: Logger
   readonly hooks?: Hooks
@@ -84,6 +87,7 @@ export class Controller {
       program,
       hooks = noHooks,
       version = '0.0.0',
+      access,
     } = options
     const events = new EventLog(clock)
     events.onEvent(({ type, host, message }) => log.info({ type, host, message }, 'event'))
@@ -92,7 +96,10 @@ export class Controller {
     const reconciler = new Reconciler({ store, events, clock, log, program })
     const realization = new SiteStatus(store, reconciler, events)
     const onRefused = claimTeller(events, clock)
-    const northbound = await createNorthbound({ store, realization, onRefused, hooks, version })
+    const northbound = await createNorthbound({
+      ...{ store, realization, onRefused, hooks, version },
+      ...(access && { access }),
+    })
     const controller = new Controller(events, reconciler, northbound)
     try {
       await controller.#listen(options)

@@ -15,7 +15,7 @@ import { AttachError } from './error.ts'
 export const INTEGRATION_BRIDGE = 'br-int'
 
 /** A network, and what the controller says of it, by id of the host. */
-export type SeenNetwork = Network & { readonly status?: Pick<Status, 'hosts'> }
+export type SeenNetwork = Network & { readonly status?: Partial<Pick<Status, 'hosts'>> | undefined }
 
 /** One port as its guest sees it. */
 export interface GuestInterface {

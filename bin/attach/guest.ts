@@ -56,7 +56,7 @@ export function vlanNotes(attachment: Attachment): string[] {
 export function segmentNotes({ hostKind, hostId, network, vlans }: Attachment): string[] {
   if (hostKind === 'ovs' || hostId === undefined) return []
   const unseen = [network, ...vlans.map((vlan) => vlan.network)].filter(
-    ({ type, status }) => type !== 'vxlan' && status?.hosts[hostId] === undefined,
+    ({ type, status }) => type !== 'vxlan' && status?.hosts?.[hostId] === undefined,
   )
   return [...new Set(unseen.map(({ physicalNetwork }) => physicalNetwork))].map(
     (id) =>

@@ -39,7 +39,7 @@ export function printAttachment(format: FormatName, attachment: Attachment): str
 /** A network on a physical one that the host does not lead to would bind the port, and no frame would get anywhere. */
 function checkNetworks({ hostId, network, vlans }: Attachment): void {
   for (const { tenant, id, status } of [network, ...vlans.map((vlan) => vlan.network)]) {
-    const { state, reason = '' } = status?.hosts[hostId ?? ''] ?? {}
+    const { state, reason = '' } = status?.hosts?.[hostId ?? ''] ?? {}
     if (state !== 'failed' || !NOT_THERE.test(reason)) continue
     throw new AttachError(`network ${tenant}/${id} cannot be on host ${hostId}: ${reason}`)
   }

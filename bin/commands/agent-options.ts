@@ -1,8 +1,7 @@
 /** The surface of `weft agent`: names, options, help. Neighbours: ../weft.ts, agent.ts (what it does, loaded when called). */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { AgentSettings } from './agent.ts'
-
-type Perform = (command: (signal: AbortSignal) => Promise<number>) => Promise<void>
+import type { Perform } from './rest-options.ts'
 
 function seconds(text: string): number {
   const value = Number(text)

@@ -1,8 +1,7 @@
 /** The surface of `weft pki`: names, options, help. Neighbours: ../weft.ts, pki.ts (what they do, loaded when called). */
 import type { Command } from 'commander'
 import type { PkiSettings } from './pki.ts'
-
-type Perform = (command: (signal: AbortSignal) => Promise<number>) => Promise<void>
+import type { Perform } from './rest-options.ts'
 
 const DAYS = 365
 const AUTHORITY_DAYS = 3650

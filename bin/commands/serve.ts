@@ -11,8 +11,9 @@ import { Store } from '../../controller/store/store.ts'
 import type { CredentialFiles } from '../../controller/tls/credentials.ts'
 import { TlsError } from '../../controller/tls/error.ts'
 import { readDocument } from '../document.ts'
+import { type AccessOptions, accessOf, checkAccess } from './serve-access.ts'
 
-export interface ServeOptions {
+export interface ServeOptions extends AccessOptions {
   /** SQLite file, or `:memory:`. */
   readonly store: string
   readonly rest: ControllerOptions['rest']
@@ -33,13 +34,15 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions): Promise<number> {
   const { store: path, rest, ovsdb, openflow, version, signal } = options
   const tls = tlsFiles(options)
+  checkAccess(options)
   const log = pino({ level: process.env.WEFT_LOG ?? 'info' })
   const hooks = hooksFromEnvironment()
   const store = Store.open(path, { hooks })
   try {
     if (options.apply !== undefined) apply(store, options.apply)
+    const access = accessOf(options, store, log)
     const controller = await Controller.start({
-      ...{ store, rest, ovsdb, openflow, tls, log, hooks, version },
+      ...{ store, rest, ovsdb, openflow, tls, log, hooks, version, access },
     })
     log.info(
       {

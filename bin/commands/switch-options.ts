@@ -1,8 +1,7 @@
 /** The surface of `weft switch`: names, options, help. Neighbours: ../weft.ts, switch.ts (what it does, loaded when called). */
 import { type Command, Option } from 'commander'
+import type { Perform } from './rest-options.ts'
 import type { SwitchSettings } from './switch.ts'
-
-type Perform = (command: (signal: AbortSignal) => Promise<number>) => Promise<void>
 
 const RUNDIR = '/var/run/openvswitch'
 

@@ -3,20 +3,32 @@
  * model into inputs of the program (`placement.ts` derives where ports are) and hands them to the engine.
  */
 import type { Change, Snapshot } from '../model/snapshot.ts'
+import { sameItem } from './block.ts'
 import { Engine } from './engine.ts'
 import { fullCompile } from './full.ts'
+import { ensure } from './maps.ts'
 import { Placements } from './placement.ts'
 import type { Input, Item, Placement, Program } from './program.ts'
 import { block } from './stages.ts'
 import type { Touched } from './touched.ts'
 import { pipeline } from './units.ts'
 
+/** Of one item on one host; undefined: it is not there. */
+export interface ItemChange {
+  readonly before: Item | undefined
+  readonly after: Item | undefined
+}
+/** Host -> what would change there. */
+export type Preview = ReadonlyMap<string, readonly ItemChange[]>
+
 export class Compiler {
-  readonly #engine: Engine
-  readonly #placements = new Placements()
+  readonly #program: Program
+  #engine: Engine
+  #placements = new Placements()
 
   /** Compiles a whole snapshot. @throws CompileConflict */
   constructor(snapshot: Snapshot, program: Program = pipeline) {
+    this.#program = program
     this.#engine = new Engine(program)
     this.apply(allOf(snapshot))
   }
@@ -24,6 +36,22 @@ export class Compiler {
   /** Compiles what a commit changed. @throws CompileConflict */
   apply(changes: readonly Change[]): Touched {
     return this.#engine.apply(toInputs(changes, this.#placements))
+  }
+
+  /**
+   * What a commit would change on each host, without changing anything: it is compiled and taken back at once, which costs
+   * by the change. @param current what is compiled now @throws CompileConflict
+   */
+  preview(changes: readonly Change[], current: Snapshot): Preview {
+    try {
+      return this.#preview(changes)
+    } catch (error) {
+      // An engine that has met a conflict is worth nothing; the site is compiled anew.
+      this.#engine = new Engine(this.#program)
+      this.#placements = new Placements()
+      this.apply(allOf(current))
+      throw error
+    }
   }
 
   /** What should be on a host under this id; undefined: nothing. */
@@ -53,6 +81,21 @@ export class Compiler {
       .map((id) => id.slice(prefix.length))
   }
 
+  #preview(changes: readonly Change[]): Preview {
+    const touched = this.apply(changes)
+    const ids = [...touched.keys()].flatMap((hostId) =>
+      [...(touched.get(hostId)?.keys() ?? [])].map((id) => ({ hostId, id })),
+    )
+    const after = ids.map(({ hostId, id }) => this.lookup(hostId, id))
+    this.apply(changes.map(reversed).reverse())
+    const hosts: Map<string, ItemChange[]> = new Map()
+    for (const [at, { hostId, id }] of ids.entries()) {
+      const change = { before: this.lookup(hostId, id), after: after[at] }
+      if (isDifferent(change)) ensure(hosts, hostId, () => []).push(change)
+    }
+    return hosts
+  }
+
   /** Hosts that carry a network now. */
   hostsOfNetwork(networkKey: string): ReadonlySet<string> {
     return this.#engine.members('hostsOfNetwork', networkKey)
@@ -63,6 +106,12 @@ export class Compiler {
     return this.#engine.members('networksOfHost', hostId)
   }
 }
+
+const isDifferent = ({ before, after }: ItemChange): boolean =>
+  before && after ? !sameItem(before, after) : before !== after
+
+const reversed = ({ collection, key, before, after }: Change): Change =>
+  ({ collection, key, before: after, after: before }) as Change
 
 /** The oracle of Compiler: the same snapshot compiled from nothing by the plain compile. @throws CompileConflict */
 export function compileFull(

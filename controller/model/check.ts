@@ -8,6 +8,7 @@ import { subnetRange } from './cidr.ts'
 import { collections, nounOf, splitKey } from './collections.ts'
 import { holderFacts, type Problem, problem } from './errors.ts'
 import { addressValue, entryBounds, indexRowsOf } from './indexes.ts'
+import { checkQuota } from './quota.ts'
 import type { Context } from './rule.ts'
 import { rules } from './rules.ts'
 import type { Collection, Declared, Objects, Subnet } from './schema.ts'
@@ -24,6 +25,7 @@ export function checkPut<C extends Declared>(
 ): Problem[] {
   return [
     ...checkFixed(collection, object, before),
+    ...(before ? [] : checkQuota(collection, object, at.view)),
     ...checkReferences(collection, key, object, at.view),
     ...checkUnique(collection, key, object, at.view),
     ...rules[collection].flatMap((rule) => rule(object, key, at)),
@@ -37,7 +39,9 @@ export function checkDelete<C extends Collection>(
   before: Objects[C],
   view: View,
 ): Problem[] {
-  const references = [...referrersOf(collection, key, before, view)]
+  const references: string[] = []
+  for (const referrer of referrersOf(collection, key, before, view))
+    if (references.push(referrer) === 100) break
   if (references.length === 0) return []
   const [first] = references
   const by = references.length === 1 ? `${first}` : `${first} and ${references.length - 1} more`
@@ -54,18 +58,16 @@ export function checkDelete<C extends Collection>(
   ]
 }
 
-function* referrersOf<C extends Collection>(
+/** What needs an object: 'port acme/vm1'; one may come twice. */
+export function* referrersOf<C extends Collection>(
   collection: C,
   key: string,
   before: Objects[C],
   view: View,
 ): Generator<string> {
-  let left = 100
-  for (const referrer of view.find('referrer', `${collection} ${key}`)) {
-    if (left-- > 0) yield referrer
-  }
+  yield* view.find('referrer', `${collection} ${key}`)
   if (collection !== 'subnet') return
-  for (const port of portsIn(view, before as Subnet)) if (left-- > 0) yield `port ${port}`
+  for (const port of portsIn(view, before as Subnet)) yield `port ${port}`
 }
 
 function* portsIn(view: View, subnet: Subnet): Generator<string> {

@@ -32,6 +32,8 @@ export interface CollectionRow<C extends Collection> {
   /** Ids that belong to Weft itself. */
   readonly reservedIds?: readonly string[]
   readonly maxIdLength?: number
+  /** What no document holds. */
+  readonly apart?: true
 }
 
 export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
@@ -102,6 +104,14 @@ export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
     ],
     fixed: ['network'],
   },
+  token: {
+    plural: 'tokens',
+    parent: 'tenant',
+    references: [{ field: '', to: 'tenant', key: (token) => token.tenant }],
+    fixed: [],
+    apart: true,
+  },
+  siteToken: { plural: 'tokens', references: [], fixed: [], apart: true },
 }
 
 export const declaredNames = Object.keys(collections) as readonly Declared[]

@@ -6,6 +6,7 @@ import { type TObject, type TSchema, Type } from 'typebox'
 import { collections, declaredNames } from './collections.ts'
 import { HostSpec } from './infra-schemas.ts'
 import { schemas } from './schema.ts'
+import { TenantSpec } from './tenant-schemas.ts'
 import { Id, idPattern, idRule } from './values.ts'
 
 const strict = { additionalProperties: false } as const
@@ -20,7 +21,9 @@ function byId(schema: TSchema): TSchema {
 }
 
 function children(parent: 'tenant' | 'host'): Record<string, TSchema> {
-  const own = declaredNames.filter((name) => collections[name].parent === parent)
+  const own = declaredNames.filter(
+    (name) => collections[name].parent === parent && !collections[name].apart,
+  )
   return Object.fromEntries(own.map((name) => [collections[name].plural, byId(schemas[name].spec)]))
 }
 
@@ -58,7 +61,7 @@ export const documentSchema: TObject = Type.Object(
     ),
     physicalNetworks: byId(schemas.physicalNetwork.spec),
     hosts: byId(Type.Object({ ...HostSpec.properties, ...children('host') }, strict)),
-    tenants: byId(Type.Object(children('tenant'), strict)),
+    tenants: byId(Type.Object({ ...TenantSpec.properties, ...children('tenant') }, strict)),
     workloads: Type.Optional(
       Type.Record(Type.String(), Type.String({ description: "a port as 'tenant/port'" }), {
         description: "guests of a lab: 'host.name', each with its 'tenant/port'",

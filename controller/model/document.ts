@@ -4,28 +4,18 @@
  * everything that is wrong: its shape, and the rules between its objects, which are checked here as
  * if on an empty site.
  *
- * Neighbours: yaml.ts knows the lines, document-schema.ts the shape, edit.ts the rules. The edits
- * go to the store; what it refuses (a VNI that the site already uses) comes back to a line by
- * `explain`.
+ * Neighbours: document-edits.ts knows shape and lines, edit.ts the rules. The edits go to the store;
+ * what it refuses (a VNI that the site already uses) comes back to a line by `explain`.
  */
-import { collections, declaredNames, isDeclared, splitKey } from './collections.ts'
-import { documentSchema, type LabHosts, labSwitches, type RawDocument } from './document-schema.ts'
+import { splitKey } from './collections.ts'
+import { DocumentError, parseEdits } from './document-edits.ts'
+import { type LabHosts, labSwitches, type RawDocument } from './document-schema.ts'
 import { applyEdits } from './edit.ts'
-import { firstOf, ModelError, type Problem, problem, withExpected } from './errors.ts'
-import type {
-  Collection,
-  Declared,
-  Edit,
-  Host,
-  Network,
-  PhysicalNetwork,
-  Port,
-  Subnet,
-} from './schema.ts'
+import { ModelError, type Problem, problem } from './errors.ts'
+import type { Declared, Edit, Host, Network, PhysicalNetwork, Port, Subnet } from './schema.ts'
 import { Site, type Snapshot } from './snapshot.ts'
 import { hint } from './suggest.ts'
-import { escaped, unescaped, validator } from './validate.ts'
-import { type Position, parseYaml, type YamlText } from './yaml.ts'
+import { escaped } from './validate.ts'
 
 export interface DocumentTenant {
   readonly networks: Readonly<Record<string, Network>>
@@ -57,52 +47,9 @@ export interface TopologyDocument {
   explain(error: ModelError): DocumentError
 }
 
-/** One thing that is wrong in a document. */
-export interface DocumentProblem extends Problem, Position {
-  readonly fileName: string
-}
-
-/**
- * The document is refused, whole. The message has a line of its own for each problem:
- * `file:line:column: …`.
- */
-export class DocumentError extends Error {
-  override readonly name = 'DocumentError'
-  readonly problems: readonly DocumentProblem[]
-
-  constructor(problems: readonly DocumentProblem[], options?: ErrorOptions) {
-    super(firstOf(problems.map(describe)).join('\n'), options)
-    this.problems = problems
-  }
-}
-
-const validateDocument = validator(documentSchema)
-const whole = { pointer: '', value: null } as const
-
 /** @param fileName for messages only; nothing is read. @throws DocumentError */
 export function parseDocument(text: string, fileName: string): TopologyDocument {
-  const yaml = parseYaml(text)
-  const place = placer(yaml, fileName)
-  if (yaml.errors.length > 0) {
-    throw new DocumentError(yaml.errors.map((error) => syntaxProblem(error, fileName)))
-  }
-  if (yaml.value === null) {
-    const expected = 'hosts, tenants, networks and what else a site has'
-    throw new DocumentError([place(problem('document_empty', { ...whole, expected }), '')])
-  }
-  const shape = validateDocument(yaml.value)
-  if (shape.length > 0) throw new DocumentError(shape.map((each) => place(each, each.pointer)))
-
-  const raw = yaml.value as RawDocument
-  const edits = editsOf(raw)
-  // A document is the operator's, whose all tenants are.
-  const explain = (error: ModelError): DocumentError =>
-    new DocumentError(
-      error.problems.map(({ named, ...each }) =>
-        place({ ...each, detail: named ?? each.detail }, pathOf(each)),
-      ),
-      { cause: error },
-    )
+  const { raw, edits, explain, place } = parseEdits(text, fileName)
   const site = preview(edits, explain)
   const misfits = [
     ...checkUnderlay(raw, site),
@@ -121,32 +68,6 @@ export function parseDocument(text: string, fileName: string): TopologyDocument 
     edits,
     explain,
   })
-}
-
-// Document -> edits -------------------------------------------------------------------------------
-
-function editsOf(raw: RawDocument): readonly Edit<Declared>[] {
-  const underlayMtuBytes = raw.underlay?.mtuBytes
-  const edits: Edit<Declared>[] = []
-  const push = (collection: Declared, key: string, spec: object): void => {
-    edits.push(Object.freeze({ collection, key, spec }) as Edit<Declared>)
-  }
-  for (const [id, spec] of Object.entries(raw.physicalNetworks ?? {}))
-    push('physicalNetwork', id, spec)
-  for (const [id, { bridges, ...spec }] of Object.entries(raw.hosts ?? {})) {
-    push('host', id, underlayMtuBytes === undefined ? spec : { underlayMtuBytes, ...spec })
-    for (const [bridge, its] of Object.entries(bridges ?? {}))
-      push('bridge', `${id}/${bridge}`, its)
-  }
-  for (const [tenant, children] of Object.entries(raw.tenants ?? {})) {
-    push('tenant', tenant, {})
-    for (const collection of declaredNames) {
-      if (collections[collection].parent !== 'tenant') continue
-      const specs = children[collections[collection].plural] ?? {}
-      for (const [id, spec] of Object.entries(specs)) push(collection, `${tenant}/${id}`, spec)
-    }
-  }
-  return Object.freeze(edits)
 }
 
 function preview(
@@ -245,52 +166,4 @@ function checkLab(raw: RawDocument, site: Snapshot): Problem[] {
     const expected = `${names.join(' or ')}, since the host is of kind ${host.kind}`
     return [problem('lab_host_invalid', { pointer: `${pointer}/switch`, value, expected })]
   })
-}
-
-// Problem -> position -----------------------------------------------------------------------------
-
-/** JSON pointer into the document of a problem with one of its objects. */
-function pathOf({ collection, key = '', pointer }: Problem): string {
-  if (!collection) return pointer
-  return `${objectPath(collection, key)}${pointer}`
-}
-
-function objectPath(collection: Collection, key: string): string {
-  if (!isDeclared(collection)) return ''
-  const { plural, documentKey = plural, parent } = collections[collection]
-  const { parent: owner, id } = splitKey(key)
-  return `${parent ? objectPath(parent, owner) : ''}/${documentKey}/${id}`
-}
-
-const keyProblems: ReadonlySet<string> = new Set([
-  'unknown_field',
-  'read_only',
-  'id_invalid',
-  'workload_name_invalid',
-])
-
-function placer(
-  yaml: YamlText,
-  fileName: string,
-): (problem: Problem, pointer: string) => DocumentProblem {
-  return (problem, pointer) => {
-    const path = pointer.split('/').slice(1).map(unescaped)
-    const whole = problem.pointer === '' || keyProblems.has(problem.type)
-    const position = yaml.position(path, whole ? 'key' : 'value')
-    return Object.freeze({ ...problem, pointer, fileName, ...position })
-  }
-}
-
-function syntaxProblem(
-  { line, column, message }: Position & { message: string },
-  fileName: string,
-): DocumentProblem {
-  const expected = 'one YAML 1.2 document without tags, each key once'
-  const facts = problem('yaml_syntax', { pointer: '', value: message, expected })
-  return Object.freeze({ ...facts, fileName, line, column })
-}
-
-function describe({ fileName, line, column, pointer, detail, expected }: DocumentProblem): string {
-  const where = pointer === '' ? '' : ` ${pointer}:`
-  return `${fileName}:${line}:${column}:${where} ${withExpected({ detail, expected })}`
 }

@@ -71,7 +71,9 @@ export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => strin
     // Nobody checks it for itself: whoever checks another has to look at it.
     else touched.delete(name)
   }
-  refuse(changes.flatMap((change) => check(change, draft, touched)))
+  // What is put again as it was is not looked at for itself, so that others must look at it.
+  const changed = new Set(changes.map(({ collection, key }) => `${collection} ${key}`))
+  refuse(changes.flatMap((change) => check(change, draft, touched, changed)))
   if (changes.length === 0) return { site, changes, counters: new Map() }
   return { site: draft.site(revision), changes, counters: draft.movedCounters }
 }
@@ -174,7 +176,12 @@ function remove(draft: Draft, collection: Collection, key: string, at: At): void
   if (before) follow(draft, { collection, key, before, after: undefined } as Change, at)
 }
 
-function check(change: Change, draft: Draft, touched: ReadonlyMap<string, Touched>): Problem[] {
+function check(
+  change: Change,
+  draft: Draft,
+  touched: ReadonlyMap<string, Touched>,
+  changed: ReadonlySet<string>,
+): Problem[] {
   const { collection, key, before, after } = change
   if (!isDeclared(collection))
     return collection === 'binding' && after
@@ -182,7 +189,7 @@ function check(change: Change, draft: Draft, touched: ReadonlyMap<string, Touche
       : []
   if (!after) return before ? checkDelete(collection, key, before as Objects[Declared], draft) : []
   const edited = (other: Collection, otherKey: string): boolean =>
-    touched.has(`${other} ${otherKey}`)
+    changed.has(`${other} ${otherKey}`)
   const spec = touched.get(`${collection} ${key}`)?.spec ?? {}
   const asked = (field: string): boolean => Object.hasOwn(spec, field)
   return checkPut(collection, key, after as Objects[Declared], before as Objects[Declared], {

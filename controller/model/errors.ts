@@ -86,6 +86,11 @@ export const problemTypes = {
   tunnel_too_narrow: [409, 'tunnels to {value} cannot carry what there is: {by}'],
   underlay_mtu_too_small: [409, 'an underlay of {value} bytes{note} cannot carry network {by}'],
 
+  quota_exceeded: [409, 'tenant {by} may have {value}'],
+  outside_tenant: [403, '{value} is not of this tenant'],
+  operator_field: [403, '{value} is for an operator to say'],
+  secret_taken: [409, 'this secret is of another token'],
+
   // Documents
   document_empty: [400, 'the document is empty'],
   yaml_syntax: [400, 'this is not the YAML that a document is made of: {value}'],

@@ -152,6 +152,14 @@ const table = {
       parent === undefined || vid === undefined ? [] : [`${tenant}/${parent} ${vid}`],
     { type: 'subport_vid_taken', pointer: () => '/vid' },
   ),
+  tokenBySecret: row('token', ({ sha256 }) => [sha256], {
+    type: 'secret_taken',
+    pointer: () => '/sha256',
+  }),
+  siteTokenBySecret: row('siteToken', ({ sha256 }) => [sha256], {
+    type: 'secret_taken',
+    pointer: () => '/sha256',
+  }),
   bindingByHost: row('binding', (binding) => [binding.hostId]),
   carrierByHost: row('carrier', ({ hostId }) => [hostId]),
   quarantinedByHolder: row('quarantined', ({ holders }) => holders),
@@ -193,6 +201,8 @@ const rows: Record<Collection, { name: IndexName }[]> = {
   network: [],
   subnet: [],
   port: [],
+  token: [],
+  siteToken: [],
   binding: [],
   carrier: [],
   quarantined: [],

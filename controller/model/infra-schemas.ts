@@ -10,6 +10,7 @@ import {
   idOf,
   interfaceName,
   ipAddress,
+  labelled,
   Ofport,
   oneOf,
   optional,
@@ -32,16 +33,17 @@ const physicalNetworkFields = {
     "at most 256 VIDs and ranges such as '100-199', which networks may use; left out, 1-4094",
   ),
 }
-export const PhysicalNetworkSpec = Type.Object(optional(physicalNetworkFields).properties, {
-  ...strict,
-  title: 'PhysicalNetworkSpec',
-})
+export const PhysicalNetworkSpec = Type.Object(
+  { ...optional(physicalNetworkFields).properties, ...labelled },
+  { ...strict, title: 'PhysicalNetworkSpec' },
+)
 export const PhysicalNetwork = Type.Object(
   {
     id: Id,
     uuid: Uuid,
     number: PhysicalNumber,
     ...physicalNetworkFields,
+    ...labelled,
     revision: Revision,
   },
   { ...strict, title: 'PhysicalNetwork' },
@@ -80,11 +82,19 @@ export const HostSpec = Type.Object(
     ...optional(hostFields).properties,
     vtepAddress: hostFields.vtepAddress,
     ...optional(hostExtras).properties,
+    ...labelled,
   },
   { ...strict, title: 'HostSpec' },
 )
 export const Host = Type.Object(
-  { id: Id, uuid: Uuid, ...hostFields, ...optional(hostExtras).properties, revision: Revision },
+  {
+    id: Id,
+    uuid: Uuid,
+    ...hostFields,
+    ...optional(hostExtras).properties,
+    ...labelled,
+    revision: Revision,
+  },
   { ...strict, title: 'Host' },
 )
 
@@ -108,7 +118,7 @@ const bridgeExtras = {
   physicalNetwork: idOf('the id of the physical network that its uplinks lead to'),
 }
 export const BridgeSpec = Type.Object(
-  { ...optional(bridgeFields).properties, ...optional(bridgeExtras).properties },
+  { ...optional(bridgeFields).properties, ...optional(bridgeExtras).properties, ...labelled },
   { ...strict, title: 'BridgeSpec' },
 )
 export const Bridge = Type.Object(
@@ -118,6 +128,7 @@ export const Bridge = Type.Object(
     uuid: Uuid,
     ...bridgeFields,
     ...optional(bridgeExtras).properties,
+    ...labelled,
     revision: Revision,
   },
   { ...strict, title: 'Bridge' },

@@ -91,6 +91,12 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     return walk(this.#root, from, to)
   }
 
+  /** How many entries have `from <= key < to`; costs O(log n). */
+  count(from = '', to?: string): number {
+    const below = rank(this.#root, from)
+    return Math.max(0, (to === undefined ? this.size : rank(this.#root, to)) - below)
+  }
+
   first(): [string, V] | undefined {
     let node = this.#root
     while (node.children) node = node.children[0] as Node<V>
@@ -250,4 +256,16 @@ function each<V>(node: Node<V>, visit: (value: V, key: string) => void): void {
     node.keys.forEach((key, at) => {
       visit(node.values[at] as V, key)
     })
+}
+
+/** How many keys of the tree are below this one. */
+function rank<V>(root: Node<V>, key: string): number {
+  let count = 0
+  let node = root
+  while (node.children) {
+    const at = childAt(node.keys, key)
+    for (const child of node.children.slice(0, at)) count += child.size
+    node = node.children[at] as Node<V>
+  }
+  return count + lowerBound(node.keys, key)
 }

@@ -44,7 +44,11 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     ...given('mtuBytes', spec.mtuBytes),
     ...given('physicalNetwork', spec.physicalNetwork),
   }),
-  tenant: (_, { id, before, uuid }) => ({ id, uuid: before?.uuid ?? uuid() }),
+  tenant: ({ quota }, { id, before, uuid }) => ({
+    id,
+    uuid: before?.uuid ?? uuid(),
+    ...given('quota', quota && Object.freeze({ ...quota })),
+  }),
   network: resolveNetwork,
   subnet: (spec, { parent, id, before, uuid }) => ({
     tenant: parent,
@@ -54,6 +58,19 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     cidr: spec.cidr,
   }),
   port: resolvePort,
+  token: (spec, { parent, id, before, uuid }) => ({
+    tenant: parent,
+    id,
+    uuid: before?.uuid ?? uuid(),
+    role: spec.role,
+    ...secretOf(spec),
+  }),
+  siteToken: (spec, { id, before, uuid }) => ({
+    id,
+    uuid: before?.uuid ?? uuid(),
+    role: spec.role,
+    ...secretOf(spec),
+  }),
   binding: (spec, { id }) => {
     const { hostId, ofport } = spec
     if (ofport !== undefined) return { port: id, hostId, ofport }
@@ -93,6 +110,11 @@ function resolvePort(
   }
 }
 
+/** What a token lets in by, until when. */
+function secretOf({ sha256, expires, description }: Specs['token'] | Specs['siteToken']) {
+  return { sha256, ...given('expires', expires), ...given('description', description) }
+}
+
 /** A property that is there only when the client gave it. */
 function given<K extends string, V>(name: K, value: V | undefined): { readonly [P in K]?: V } {
   return (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V }
@@ -109,7 +131,11 @@ export function resolve<C extends Collection>(
   spec: Specs[C],
   place: Place<C>,
 ): Unrevised<C> {
-  return resolvers[collection](spec, place)
+  const fields = resolvers[collection](spec, place)
+  const { labels } = spec as { readonly labels?: Readonly<Record<string, string>> }
+  if (labels === undefined) return fields
+  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))
+  return { ...fields, labels: Object.freeze(Object.fromEntries(sorted)) }
 }
 
 /**

@@ -46,6 +46,8 @@ export const rules: { readonly [C in Declared]: readonly Rule<C>[] } = {
   ],
   subnet: [checkCidr, checkOverlap],
   port: [checkAddresses, checkPlace, checkInterfaceHolder, checkSubport, checkTrunkNetwork],
+  token: [],
+  siteToken: [],
 }
 
 function checkVtepAddresses(host: Host): Problem[] {

@@ -4,7 +4,7 @@
  * and documents and are shown by OpenAPI. A description is also the sentence that an error gives as
  * "what would be right": write it so that it follows "expected".
  *
- * Neighbours: tenant-schemas.ts and infra-schemas.ts have the schemas, values.ts the values in them;
+ * Neighbours: tenant-schemas.ts, infra-schemas.ts and token-schemas.ts have the schemas, values.ts the values in them;
  * validate.ts turns a mismatch into problems, collections.ts says where a collection lives and what
  * it refers to, resolve.ts makes the object out of the spec, check.ts holds what one schema cannot
  * see.
@@ -13,6 +13,7 @@ import type { Static, TSchema } from 'typebox'
 import * as infra from './infra-schemas.ts'
 import * as kept from './quarantine-schemas.ts'
 import * as made from './tenant-schemas.ts'
+import * as access from './token-schemas.ts'
 
 /**
  * Spec and object schema of every collection; in the order in which one may refer to those before
@@ -26,6 +27,8 @@ export const schemas = {
   network: { spec: made.NetworkSpec, object: made.NetworkObject },
   subnet: { spec: made.SubnetSpec, object: made.Subnet },
   port: { spec: made.PortSpec, object: made.Port },
+  token: { spec: access.TokenSpec, object: access.Token },
+  siteToken: { spec: access.SiteTokenSpec, object: access.SiteToken },
   binding: { spec: infra.BindingSpec, object: infra.BindingObject },
   carrier: { spec: kept.CarrierSpec, object: kept.Carrier },
   quarantined: { spec: kept.QuarantinedSpec, object: kept.Quarantined },
@@ -43,6 +46,8 @@ export type Host = Frozen<Static<typeof infra.Host>>
 export type Bridge = Frozen<Static<typeof infra.Bridge>>
 export type Carrier = Frozen<Static<typeof kept.Carrier>>
 export type Quarantined = Frozen<Static<typeof kept.Quarantined>>
+export type Token = Frozen<Static<typeof access.Token>>
+export type SiteToken = Frozen<Static<typeof access.SiteToken>>
 
 /** Where a VXLAN network and a VLAN (no `vid`: untagged) are one; frozen. */
 export type Extension = Readonly<Static<typeof made.Extension>>
@@ -91,6 +96,8 @@ export interface Specs {
   readonly network: Frozen<Static<typeof made.NetworkSpec>>
   readonly subnet: Frozen<Static<typeof made.SubnetSpec>>
   readonly port: Frozen<Static<typeof made.PortSpec>>
+  readonly token: Frozen<Static<typeof access.TokenSpec>>
+  readonly siteToken: Frozen<Static<typeof access.SiteTokenSpec>>
   readonly binding: { readonly hostId: string } & BindingAt
   readonly carrier: Frozen<Static<typeof kept.CarrierSpec>>
   readonly quarantined: Frozen<Static<typeof kept.QuarantinedSpec>>
@@ -103,6 +110,8 @@ export interface Objects {
   readonly network: Network
   readonly subnet: Subnet
   readonly port: Port
+  readonly token: Token
+  readonly siteToken: SiteToken
   readonly binding: Binding
   readonly carrier: Carrier
   readonly quarantined: Quarantined

@@ -13,6 +13,7 @@ import {
   Ipv4,
   Ipv4Cidr,
   idOf,
+  labelled,
   Mac,
   Number32,
   Ofport,
@@ -26,9 +27,19 @@ import {
   vniRange,
 } from './values.ts'
 
-export const TenantSpec = Type.Object({}, { ...strict, title: 'TenantSpec' })
+const most = (things: string) =>
+  Type.Integer({ minimum: 0, maximum: 0xffffffff, description: `how many ${things} it may have` })
+const quota = {
+  quota: Type.Optional(
+    Type.Partial(
+      Type.Object({ networks: most('networks'), subnets: most('subnets'), ports: most('ports') }),
+      { ...strict, description: 'how much it may have; left out, as much as it likes' },
+    ),
+  ),
+}
+export const TenantSpec = Type.Object({ ...quota, ...labelled }, { ...strict, title: 'TenantSpec' })
 export const Tenant = Type.Object(
-  { id: Id, uuid: Uuid, revision: Revision },
+  { id: Id, uuid: Uuid, ...quota, ...labelled, revision: Revision },
   { ...strict, title: 'Tenant' },
 )
 
@@ -72,7 +83,7 @@ export const segmentFields = {
   extension: Extension,
 }
 export const NetworkSpec = Type.Object(
-  { ...optional(networkFields).properties, ...optional(segmentFields).properties },
+  { ...optional(networkFields).properties, ...optional(segmentFields).properties, ...labelled },
   { ...strict, title: 'NetworkSpec' },
 )
 export const NetworkObject = Type.Object(
@@ -83,6 +94,7 @@ export const NetworkObject = Type.Object(
     number: Number32,
     ...networkFields,
     ...optional(segmentFields).properties,
+    ...labelled,
     revision: Revision,
   },
   { ...strict, title: 'Network' },
@@ -90,11 +102,11 @@ export const NetworkObject = Type.Object(
 
 const networkOfTenant = idOf('the id of a network of the same tenant')
 export const SubnetSpec = Type.Object(
-  { network: networkOfTenant, cidr: Ipv4Cidr },
+  { network: networkOfTenant, cidr: Ipv4Cidr, ...labelled },
   { ...strict, title: 'SubnetSpec' },
 )
 export const Subnet = Type.Object(
-  { tenant: Id, id: Id, uuid: Uuid, network: Id, cidr: Ipv4Cidr, revision: Revision },
+  { tenant: Id, id: Id, uuid: Uuid, network: Id, cidr: Ipv4Cidr, ...labelled, revision: Revision },
   { ...strict, title: 'Subnet' },
 )
 
@@ -118,6 +130,7 @@ export const PortSpec = Type.Object(
     mac: Type.Optional(Mac),
     addresses: Type.Optional(Addresses),
     ...optional(bindingFields).properties,
+    ...labelled,
   },
   { ...strict, title: 'PortSpec' },
 )
@@ -131,6 +144,7 @@ export const Port = Type.Object(
     mac: Mac,
     addresses: Addresses,
     ...optional(bindingFields).properties,
+    ...labelled,
     revision: Revision,
   },
   { ...strict, title: 'Port' },

@@ -101,3 +101,22 @@ export const PhysicalPort = Type.String({
   pattern: physicalPortPattern,
   description: 'the name of an interface of the host, which is of kind vtep: 1 to 64 characters',
 })
+
+const labelName = '([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)'
+/** What people sort objects by; Weft gives it no meaning. */
+export const labelled = {
+  labels: Type.Optional(
+    Type.Record(
+      Type.String({ pattern: `^([a-z0-9.-]{1,253}/)?${labelName}$` }),
+      Type.String({
+        pattern: `^${labelName}?$`,
+        description: "a value of at most 63 letters, digits, '-', '_' and '.'",
+      }),
+      {
+        additionalProperties: false,
+        maxProperties: 32,
+        description: 'at most 32 labels such as app: web or example.org/tier: db',
+      },
+    ),
+  ),
+} as const

@@ -6,14 +6,26 @@
  * Neighbours: objects.ts and observations.ts have the routes, openapi.ts their description.
  */
 
-import { STATUS_CODES } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TSchema } from 'typebox'
+import { type Access, openAccess } from '../access/access.ts'
+import { declaredNames } from '../model/collections.ts'
 import { ModelError, type Problem, printed } from '../model/errors.ts'
 import { validator } from '../model/validate.ts'
 import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
+import { addApply } from './apply.ts'
+import { addBackup } from './backup.ts'
+import { addDocumentation } from './documentation.ts'
+import { addGuard } from './guard.ts'
+import { addHistory } from './history.ts'
+import { addLimits, defaultLimits, type Limits } from './limits.ts'
+import { addLists } from './lists.ts'
+import { addMetrics } from './metrics.ts'
 import { addObjectRoutes } from './objects.ts'
 import { addObservationRoutes } from './observations.ts'
 import { addOpenapi } from './openapi.ts'
@@ -26,6 +38,9 @@ export interface NorthboundOptions {
   readonly realization: Realization
   /** Called with what was wrong with an edit that was refused. */
   readonly onRefused?: (problems: readonly Problem[]) => void
+  /** Who is let in; left out, everybody, as operator. */
+  readonly access?: Access
+  readonly limits?: Partial<Limits>
   readonly hooks?: Hooks
   /** Of this program, for OpenAPI. */
   readonly version?: string
@@ -46,12 +61,20 @@ export interface Northbound {
 const bodyLimitBytes = 1024 * 1024
 
 export async function createNorthbound(options: NorthboundOptions): Promise<Northbound> {
-  const { store, realization, hooks = noHooks, version = '0.0.0', log } = options
+  const {
+    store,
+    realization,
+    access = openAccess,
+    hooks = noHooks,
+    version = '0.0.0',
+    log,
+  } = options
   const app = fastify({
     bodyLimit: bodyLimitBytes,
     requestTimeout: 30_000,
     forceCloseConnections: true,
     exposeHeadRoutes: true,
+    genReqId: requestIdOf,
     routerOptions: { maxParamLength: 100 },
     frameworkErrors: (error, _request, reply) => {
       const details = problemOf(error)
@@ -62,10 +85,18 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   })
   const stopping = new AbortController()
   addRules(app, options)
+  await app.register(helmet)
+  addGuard(app, access, await addLimits(app, { ...defaultLimits, ...options.limits }))
   await addOpenapi(app, version)
   const backing = { store, realization, hooks, closing: stopping.signal }
-  addObjectRoutes(app, backing)
+  addObjectRoutes(app, backing, declaredNames)
+  addLists(app, backing, declaredNames)
+  addApply(app, backing)
   addObservationRoutes(app, backing)
+  addMetrics(app, backing)
+  addHistory(app, backing)
+  addBackup(app, backing)
+  addDocumentation(app)
   await app.ready()
 
   return {
@@ -80,13 +111,23 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   }
 }
 
+/** That of the client, so that its log and ours can be laid side by side, or a new one. */
+function requestIdOf({ headers }: IncomingMessage): string {
+  const { 'x-request-id': given } = headers
+  return typeof given === 'string' && /^[A-Za-z0-9._:-]{1,64}$/.test(given) ? given : randomUUID()
+}
+
 /** How all routes parse, check, answer and refuse. */
 function addRules(app: FastifyInstance, { onRefused }: NorthboundOptions): void {
   const methods = new MethodTable()
+  app.addHook('onRequest', async ({ id }, reply) => {
+    reply.header('x-request-id', id)
+  })
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  const jsonTypes = ['application/json', 'application/merge-patch+json']
+  app.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (_request, body, done) => {
     try {
       done(null, body === '' ? undefined : JSON.parse(body as string))
     } catch (error) {

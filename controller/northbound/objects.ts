@@ -1,27 +1,33 @@
 /**
- * The routes of the collections: GET, PUT, DELETE of one object, GET of a list; the same four for
- * every row of model/collections.ts. A write answers when it is durable, with `?wait=realized` when
- * hosts have confirmed it.
+ * The routes of one object: GET, PUT, PATCH, DELETE, the same four for every row of model/collections.ts. A write answers
+ * when it is durable, with `?wait=realized` when hosts have confirmed it.
+ *
+ * Neighbours: lists.ts has the lists, preconditions.ts and merge-patch.ts what HTTP says of a write.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { collections, declaredNames, nounOf } from '../model/collections.ts'
+import { withOperatorFields } from '../access/operator-fields.ts'
+import { cascade } from '../model/cascade.ts'
+import { collections, nounOf } from '../model/collections.ts'
 import { ModelError, problem } from '../model/errors.ts'
-import { type Declared, type Edit, type Objects, schemas } from '../model/schema.ts'
+import { useOf } from '../model/quota.ts'
+import type { Declared, Edit, Objects } from '../model/schema.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { specOf } from '../model/spec-of.ts'
+import type { Author } from '../store/entry.ts'
 import type { Hooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
-import { answerOf, problemResponses, ref } from './openapi.ts'
-import { pathOf } from './paths.ts'
+import { answerOf, selected } from './answers.ts'
+import { atParameter, siteAt } from './history.ts'
+import { fieldsParameter } from './lists.ts'
+import { mergePatch } from './merge-patch.ts'
+import { problemResponses, ref, responseOf } from './openapi.ts'
+import { needsOf, pathOf } from './paths.ts'
+import { checkPreconditions, etagOf } from './preconditions.ts'
 import { HttpError } from './problem.ts'
 import { commitWhenFree } from './quarantine.ts'
 import type { Realization } from './realization.ts'
-import {
-  defaultTimeout,
-  durationPattern,
-  milliseconds,
-  waitRealized,
-  whileConnected,
-} from './wait.ts'
+import { type WriteParams, WriteQuery, waited } from './wait.ts'
 
 export interface Backing {
   readonly store: Store
@@ -31,23 +37,6 @@ export interface Backing {
   readonly closing: AbortSignal
 }
 
-const WriteQuery = Type.Object(
-  {
-    wait: Type.Optional(
-      Type.Literal('realized', {
-        description:
-          "'realized': answer when every host that it concerns has confirmed it, or the timeout has passed; the write is kept either way",
-      }),
-    ),
-    timeout: Type.Optional(
-      Type.String({
-        pattern: durationPattern,
-        description: `with wait: how long at most, such as 5s or 250ms, never more than 60s; left out, ${defaultTimeout}`,
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
 /** What the codes of a write mean. */
 const codes = {
   changed: 'durable; with wait: realized',
@@ -57,127 +46,218 @@ const codes = {
   leaving: 'gone from the model, not yet from every host within the timeout',
 } as const
 
-const NoQuery = Type.Object({}, { additionalProperties: false })
+const strict = { additionalProperties: false } as const
+const GetQuery = Type.Object({ fields: fieldsParameter, at: atParameter }, strict)
+const DeleteQuery = Type.Object(
+  {
+    ...WriteQuery.properties,
+    cascade: Type.Optional(
+      Type.Literal('true', { description: "'true': what refers to it is deleted too" }),
+    ),
+  },
+  strict,
+)
+const Preconditions = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'ETags that the object must have one of, or *: 412 otherwise' }),
+  ),
+  'if-none-match': Type.Optional(
+    Type.String({ description: '*: the object must not exist yet, 412 otherwise' }),
+  ),
+})
 
 type Params = Readonly<Record<string, string>>
 
-export function addObjectRoutes(app: FastifyInstance, backing: Backing): void {
-  for (const collection of declaredNames) addRoutes(app, collection, backing)
+export function addObjectRoutes(
+  app: FastifyInstance,
+  backing: Backing,
+  names: readonly Declared[],
+): void {
+  for (const collection of names) {
+    addGet(app, collection, backing)
+    addWrites(app, collection, backing)
+    addDelete(app, collection, backing)
+  }
 }
 
-function addRoutes(app: FastifyInstance, collection: Declared, backing: Backing): void {
+function addGet(app: FastifyInstance, collection: Declared, backing: Backing): void {
   const { store, realization } = backing
   const path = pathOf(collection)
-  const title = `${(schemas[collection].object as { title?: string }).title}`
-  const tags = [collections[collection].plural]
-  const answer = (object: Objects[Declared]): object => ({
-    ...object,
-    status: realization.status(collection, object as never),
-  })
-  const read = { params: path.objectParams, querystring: NoQuery }
-
-  const getSchema = { tags, ...read, response: { 200: ref(title), ...problemResponses } }
-  app.get(path.object, { schema: getSchema }, async (request) => {
-    const key = path.key(request.params as Params)
-    const object = store.snapshot.get(collection, key)
-    if (!object) throw absent(collection, key)
-    if (collection !== 'port') return answer(object)
-    const counters = await realization.counters(key)
-    const status = realization.status(collection, object as never)
-    return { ...object, status: { ...status, ...(counters && { counters }) } }
-  })
-
-  const listSchema = {
-    tags,
-    querystring: NoQuery,
-    ...(path.listParams ? { params: path.listParams } : {}),
-    response: { 200: ref(`${title}List`), ...problemResponses },
+  const schema = {
+    tags: [collections[collection].plural],
+    params: path.objectParams,
+    querystring: GetQuery,
+    operationId: `get${path.title}`,
+    summary: `Read a ${nounOf(collection)} and its status`,
+    response: { 200: responseOf(path.title, 'as it is now', 'object'), ...problemResponses },
   }
-  app.get(path.list, { schema: listSchema }, (request) => {
-    const { snapshot } = store
-    const { tenant } = request.params as Params
-    if (tenant !== undefined && !snapshot.get('tenant', tenant)) throw absent('tenant', tenant)
-    // '0' is the character after '/': all keys below the tenant.
-    const bounds = tenant === undefined ? [] : ([`${tenant}/`, `${tenant}0`] as const)
-    const items = [...snapshot.list(collection).range(...bounds)].map(([, each]) => answer(each))
-    return { items, revision: snapshot.revision }
+  const config = { needs: needsOf[collection].read }
+  app.get(path.object, { schema, config }, async (request, reply) => {
+    const key = path.key(request.params as Params)
+    const { fields, at } = request.query as { readonly fields?: string; readonly at?: string }
+    const object = siteAt(store, at).get(collection, key)
+    if (!object) throw absent(collection, key)
+    reply.header('etag', etagOf(object))
+    const answer = answerOf(realization, collection, object, at)
+    const isCounted = collection === 'port' && at === undefined
+    const counters = isCounted ? await realization.counters(key) : undefined
+    const { status } = answer as { readonly status?: object }
+    return selected(counters ? { ...answer, status: { ...status, counters } } : answer, fields)
   })
+}
 
-  const written = {
-    200: answerOf(title, codes.changed),
-    201: answerOf(title, codes.created),
-    202: answerOf(title, codes.waiting),
+function addWrites(app: FastifyInstance, collection: Declared, backing: Backing): void {
+  const path = pathOf(collection)
+  const common = {
+    tags: [collections[collection].plural],
+    params: path.objectParams,
+    querystring: WriteQuery,
+    headers: Preconditions,
+  }
+  const response = {
+    200: responseOf(path.title, codes.changed, 'written'),
+    201: responseOf(path.title, codes.created, 'written'),
+    202: responseOf(path.title, codes.waiting, 'written'),
     ...problemResponses,
   }
+  const config = { needs: needsOf[collection].write }
+  const noun = nounOf(collection)
   const putSchema = {
-    tags,
-    params: path.objectParams,
-    querystring: WriteQuery,
-    body: ref(`${title}Spec`),
-    response: written,
+    ...common,
+    operationId: `put${path.title}`,
+    summary: `Make a ${noun}, or change it to be as the body says`,
+    body: ref(`${path.title}Spec`),
+    response,
   }
-  app.put(path.object, { schema: putSchema }, async (request, reply) => {
+  app.put(path.object, { schema: putSchema, config }, (request, reply) => {
     const key = path.key(request.params as Params)
-    if (request.body === undefined) {
-      throw new HttpError('body_missing', { pointer: '', expected: `a JSON object: ${title}Spec` })
-    }
-    const edit = { collection, key, spec: request.body } as unknown as Edit
-    const { created, object } = await commitWhenFree(backing, reply, () => ({
-      created: store.snapshot.get(collection, key) === undefined,
-      object: store.commit([edit], { who: 'rest' }).get(collection, key) as Objects[Declared],
-    }))
-    const subject = { collection, key, revision: object.revision }
-    const note = await waited(backing, subject, request, reply)
-    backing.hooks.at('before-reply')
-    reply.code(note ? 202 : created ? 201 : 200)
-    return note ? { ...answer(object), note } : answer(object)
+    const asked = bodyOf(request, `${path.title}Spec`)
+    const specAfter: SpecAfter = (before) =>
+      withOperatorFields(request.principal, collection, asked, before)
+    return write(backing, { collection, key, specAfter }, request, reply)
   })
 
-  const deleteSchema = {
-    tags,
+  const { 201: _, ...changed } = response
+  const media = { schema: ref(`${path.title}Patch`) }
+  const patchSchema = {
+    ...common,
+    operationId: `patch${path.title}`,
+    summary: `Change properties of a ${noun}; null takes one away (RFC 7396)`,
+    body: { content: { 'application/merge-patch+json': media, 'application/json': media } },
+    response: changed,
+  }
+  app.patch(path.object, { schema: patchSchema, config }, (request, reply) => {
+    const key = path.key(request.params as Params)
+    const patch = bodyOf(request, 'properties to change')
+    const specAfter: SpecAfter = (before) => {
+      if (!before) throw absent(collection, key)
+      const merged = mergePatch(specOf(collection, before), patch)
+      return withOperatorFields(request.principal, collection, merged, before)
+    }
+    return write(backing, { collection, key, specAfter }, request, reply)
+  })
+}
+
+/** What is to be committed in place of an object, as the site has it in the moment of the commit. */
+type SpecAfter = (before: Objects[Declared] | undefined) => unknown
+
+interface Write {
+  readonly collection: Declared
+  readonly key: string
+  readonly specAfter: SpecAfter
+}
+
+async function write(
+  backing: Backing,
+  { collection, key, specAfter }: Write,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<object> {
+  const { store, realization, hooks } = backing
+  let isNew = false
+  // Asked for the site that it is written onto: nothing comes between the look and the write.
+  const edits = (site: Snapshot): Edit[] => {
+    const before = site.get(collection, key)
+    isNew = before === undefined
+    checkPreconditions(request, before)
+    return [{ collection, key, spec: specAfter(before) } as unknown as Edit]
+  }
+  const { snapshot } = await commitWhenFree(backing, reply, () =>
+    store.commitDurably(edits, authorOf(request)),
+  )
+  const object = snapshot.get(collection, key) as Objects[Declared]
+  const { revision } = object
+  const subjects = [{ collection, key, revision }]
+  const note = await waited(backing, { subjects, revision }, request, reply)
+  hooks.at('before-reply')
+  reply.code(note ? 202 : isNew ? 201 : 200).header('etag', etagOf(object))
+  const use = 'tenant' in object && useOf(snapshot, collection, object.tenant)
+  if (use) reply.headers({ 'quota-limit': use.limit, 'quota-used': use.used })
+  const answer = answerOf(realization, collection, object)
+  return note ? { ...answer, note } : answer
+}
+
+function addDelete(app: FastifyInstance, collection: Declared, backing: Backing): void {
+  const { store, hooks } = backing
+  const path = pathOf(collection)
+  const schema = {
+    tags: [collections[collection].plural],
     params: path.objectParams,
-    querystring: WriteQuery,
+    querystring: DeleteQuery,
+    headers: Preconditions,
+    operationId: `delete${path.title}`,
+    summary: `Delete a ${nounOf(collection)}`,
     response: {
-      200: answerOf('Deleted', codes.deleted),
-      202: answerOf('Deleted', codes.leaving),
+      200: responseOf('Deleted', codes.deleted),
+      202: responseOf('Deleted', codes.leaving),
       ...problemResponses,
     },
   }
-  app.delete(path.object, { schema: deleteSchema }, async (request, reply) => {
+  const config = { needs: needsOf[collection].write }
+  app.delete(path.object, { schema, config }, async (request, reply) => {
     const key = path.key(request.params as Params)
-    const edit = { collection, key, spec: undefined } as Edit
-    const { revision } = store.commit([edit], { who: 'rest' })
-    const note = await waited(backing, { collection, key, revision }, request, reply)
-    backing.hooks.at('before-reply')
-    const realized = (request.query as WriteParams).wait ? { realized: !note } : {}
+    const query = request.query as WriteParams & { readonly cascade?: 'true' }
+    let edits: Edit<Declared>[] = []
+    const deletions = (site: Snapshot): Edit<Declared>[] => {
+      const before = site.get(collection, key)
+      if (!before) throw absent(collection, key)
+      checkPreconditions(request, before)
+      const alone = { collection, key, spec: undefined } as Edit<Declared>
+      edits = query.cascade ? cascade(site, collection, key) : [alone]
+      return edits
+    }
+    const { snapshot } = await store.commitDurably(deletions, authorOf(request))
+    const { revision } = snapshot
+    const subjects = edits.map((each) => ({ ...each, revision }))
+    const note = await waited(backing, { subjects, revision }, request, reply)
+    hooks.at('before-reply')
     if (note) reply.code(202)
-    return { deleted: `${collection} ${key}`, revision, ...realized, ...(note ? { note } : {}) }
+    return {
+      deleted: `${collection} ${key}`,
+      ...(query.cascade && { cascaded: edits.slice(0, -1).map(nameOf) }),
+      revision,
+      ...(query.wait && { realized: !note }),
+      ...(note && { note }),
+    }
   })
 }
 
-interface WriteParams {
-  readonly wait?: 'realized'
-  readonly timeout?: string
-}
+const nameOf = ({ collection, key }: Edit): string => `${collection} ${key}`
 
-/** Waits if asked to. A note when it was not realized in time, undefined otherwise. */
-async function waited(
-  { realization, closing }: Backing,
-  subject: Parameters<typeof waitRealized>[1],
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<string | undefined> {
-  const { wait, timeout = defaultTimeout } = request.query as WriteParams
-  if (wait === undefined) return undefined
-  const realized = await whileConnected(reply, closing, (signal) =>
-    waitRealized(realization, subject, milliseconds(timeout), signal),
-  )
-  if (realized) return undefined
-  return `kept as revision ${subject.revision}, not realized within ${timeout}`
+/** Who wrote, for the journal. */
+export const authorOf = ({ principal, id }: FastifyRequest): Author => ({
+  who: principal.subject,
+  requestId: id,
+  via: 'rest',
+})
+
+function bodyOf({ body }: FastifyRequest, expected: string): unknown {
+  if (body !== undefined) return body
+  throw new HttpError('body_missing', { pointer: '', expected: `a JSON object: ${expected}` })
 }
 
 function absent(collection: Declared, key: string): ModelError {
-  const expected = `a ${nounOf(collection)} that exists`
-  const facts = { pointer: '', value: `${nounOf(collection)} ${key}`, expected }
+  const noun = nounOf(collection)
+  const facts = { pointer: '', value: `${noun} ${key}`, expected: `a ${noun} that exists` }
   return new ModelError([problem('not_found', { ...facts, collection, key })])
 }

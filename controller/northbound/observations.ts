@@ -1,24 +1,36 @@
 /** Routes that only look: what happened, what was dropped, who dialled in, whether we live. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ModelError, problem } from '../model/errors.ts'
 import { schemas } from '../model/schema.ts'
 import { idPattern, idRule } from '../model/values.ts'
+import { seenBy } from './event-scope.ts'
+import { streamEvents } from './event-stream.ts'
+import { noTenant } from './guard.ts'
 import type { Backing } from './objects.ts'
-import { problemResponses } from './openapi.ts'
+import { answering, problemResponses } from './openapi.ts'
 import { HttpError } from './problem.ts'
+import type { Realization } from './realization.ts'
 import { whileConnected } from './wait.ts'
 
 const strict = { additionalProperties: false } as const
 const NoQuery = Type.Object({}, strict)
 
-const Event = Type.Object({
-  id: Type.Integer({ description: 'grows by one' }),
-  at: Type.String({ description: 'ISO 8601' }),
-  type: Type.String(),
-  message: Type.String(),
-  host: Type.Optional(Type.String()),
-  revision: Type.Optional(Type.Integer()),
+const Event = Type.Object(
+  {
+    id: Type.Integer({ description: 'grows by one' }),
+    at: Type.String({ description: 'ISO 8601' }),
+    type: Type.String(),
+    message: Type.String(),
+    host: Type.Optional(Type.String()),
+    revision: Type.Optional(Type.Integer()),
+  },
+  { additionalProperties: true, description: 'with what belongs to its type' },
+)
+const EventHeaders = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({ description: 'of a stream that was lost: goes before `since`' }),
+  ),
 })
 const Drop = Type.Object({
   reason: Type.String(),
@@ -43,64 +55,130 @@ const EventQuery = Type.Object(
   },
   strict,
 )
+const TenantParams = Type.Object({
+  tenant: Type.String({ pattern: idPattern, description: idRule }),
+})
 const HostParams = Type.Object({ id: Type.String({ pattern: idPattern, description: idRule }) })
 
 export function addObservationRoutes(app: FastifyInstance, backing: Backing): void {
   const { store, realization, closing } = backing
+  const looks = { needs: 'infra:read' } as const
 
+  // Alive: the process answers. Ready: it is not about to stop, so that who balances load sends no more.
   const health = Type.Object({ status: Type.Literal('ok'), revision: Type.Integer() })
-  const healthSchema = { tags: ['controller'], querystring: NoQuery, response: { 200: health } }
-  app.get('/healthz', { schema: healthSchema }, () => ({
-    status: 'ok',
-    revision: store.snapshot.revision,
-  }))
-
-  const events = Type.Object({ events: Type.Array(Event) })
-  const eventsSchema = {
-    tags: ['controller'],
-    querystring: EventQuery,
-    response: { 200: events, ...problemResponses },
+  const response = { 200: answering('yes', health), ...problemResponses }
+  const healthSchema = { tags: ['controller'], querystring: NoQuery, response }
+  const questions = {
+    '/healthz': { operationId: 'getHealth', summary: 'Whether the controller lives' },
+    '/readyz': { operationId: 'getReadiness', summary: 'Whether it takes requests' },
   }
-  app.get('/v1/events', { schema: eventsSchema }, (request) => {
-    const { since } = request.query as { since?: string }
-    return { events: realization.events(since === undefined ? undefined : Number(since)) }
-  })
+  for (const [url, question] of Object.entries(questions))
+    app.get(url, { schema: { ...healthSchema, ...question }, config: { needs: 'public' } }, () => {
+      if (url === '/readyz' && closing.aborted) throw new HttpError('closing')
+      return { status: 'ok', revision: store.snapshot.revision }
+    })
+
+  for (const [url, needs] of [
+    ['/v1/events', 'infra:read'],
+    ['/v1/tenants/:tenant/events', 'tenant:read'],
+  ] as const)
+    app.get(url, { schema: eventsSchema(url), config: { needs } }, (request, reply) => {
+      const { tenant } = request.params as { readonly tenant?: string }
+      if (tenant !== undefined && !store.snapshot.get('tenant', tenant)) throw noTenant(tenant)
+      const isSeen = seenBy(tenant)
+      const since = sinceOf(request)
+      if (!request.headers.accept?.includes('text/event-stream'))
+        return { events: realization.events(since).filter(isSeen) }
+      checkKept(since, realization)
+      return streamEvents(reply, { realization, since, isSeen, closing })
+    })
 
   const pending = Type.Object({ items: Type.Array(Pending) })
   const pendingSchema = {
     tags: ['hosts'],
+    operationId: 'listPendingHosts',
+    summary: 'Read who dialled in and is no host of the site',
     querystring: NoQuery,
-    response: { 200: pending, ...problemResponses },
+    response: { 200: answering('now', pending), ...problemResponses },
   }
-  app.get('/v1/infra/pending-hosts', { schema: pendingSchema }, () => ({
+  app.get('/v1/infra/pending-hosts', { schema: pendingSchema, config: looks }, () => ({
     items: realization.pendingHosts(),
   }))
 
-  const quarantine = Type.Object({ items: Type.Array(schemas.quarantined.object) })
+  const quarantined = Type.Array(schemas.quarantined.object, {
+    description: 'a number is free again when no host holds it',
+  })
+  const quarantine = Type.Object({ items: quarantined })
   const quarantineSchema = {
     tags: ['controller'],
+    operationId: 'listQuarantine',
+    summary: 'List the freed numbers that a host may still use, each with those hosts',
     querystring: NoQuery,
-    response: { 200: quarantine, ...problemResponses },
+    response: { 200: answering('now', quarantine), ...problemResponses },
   }
-  app.get('/v1/infra/quarantine', { schema: quarantineSchema }, () => ({
+  app.get('/v1/infra/quarantine', { schema: quarantineSchema, config: looks }, () => ({
     items: [...store.snapshot.list('quarantined').values()],
   }))
 
   const drops = Type.Object({ host: Type.String(), drops: Type.Array(Drop) })
   const dropsSchema = {
     tags: ['hosts'],
+    operationId: 'getHostDrops',
+    summary: 'Read what a host has dropped, and why',
     params: HostParams,
     querystring: NoQuery,
-    response: { 200: drops, ...problemResponses },
+    response: { 200: answering('since its flows were made', drops), ...problemResponses },
   }
-  app.get('/v1/infra/hosts/:id/drops', { schema: dropsSchema }, async (request, reply) => {
-    const { id } = request.params as { id: string }
-    if (!store.snapshot.get('host', id)) {
-      const facts = { pointer: '', value: `host ${id}`, expected: 'a host that exists' }
-      throw new ModelError([problem('not_found', facts)])
-    }
-    const counts = await whileConnected(reply, closing, (signal) => realization.drops(id, signal))
-    if (!counts) throw new HttpError('host_disconnected', { value: id })
-    return { host: id, drops: counts }
-  })
+  app.get(
+    '/v1/infra/hosts/:id/drops',
+    { schema: dropsSchema, config: looks },
+    async (request, reply) => {
+      const { id } = request.params as { id: string }
+      if (!store.snapshot.get('host', id)) {
+        const facts = { pointer: '', value: `host ${id}`, expected: 'a host that exists' }
+        throw new ModelError([problem('not_found', facts)])
+      }
+      const counts = await whileConnected(reply, closing, (signal) => realization.drops(id, signal))
+      if (!counts) throw new HttpError('host_disconnected', { value: id })
+      return { host: id, drops: counts }
+    },
+  )
+}
+
+function eventsSchema(url: string): object {
+  const ofTenant = url.includes(':')
+  return {
+    tags: ['events'],
+    querystring: EventQuery,
+    headers: EventHeaders,
+    ...(ofTenant && { params: TenantParams }),
+    operationId: ofTenant ? 'listTenantEvents' : 'listEvents',
+    summary: `Read what happened${ofTenant ? ' to a tenant' : ''}, or follow it as it happens`,
+    response: {
+      200: {
+        description: 'newest last; with `Accept: text/event-stream` as they happen',
+        content: {
+          'application/json': { schema: Type.Object({ events: Type.Array(Event) }) },
+          'text/event-stream': { schema: { type: 'string' } },
+        },
+      },
+      ...problemResponses,
+    },
+  }
+}
+
+/** `Last-Event-ID` is what a client sends by itself that lost its stream; it knows better than the URL it began with. */
+function sinceOf({ query, headers }: FastifyRequest): number | undefined {
+  const { since } = query as { readonly since?: string }
+  const last = headers['last-event-id']
+  const text = typeof last === 'string' && /^[0-9]{1,15}$/.test(last) ? last : since
+  return text === undefined ? undefined : Number(text)
+}
+
+/** @throws HttpError `events_gone` when a stream would begin with a gap that nobody could see */
+function checkKept(since: number | undefined, realization: Realization): void {
+  const [oldest] = realization.events()
+  if (since === undefined || !oldest || oldest.id <= since + 1) return
+  const expected = 'the site to be read again, then events without an id'
+  throw new HttpError('events_gone', { parameter: 'since', value: since, expected })
 }

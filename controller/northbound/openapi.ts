@@ -6,11 +6,15 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { type TObject, Type } from 'typebox'
 import { declaredNames } from '../model/collections.ts'
+import { documentSchema } from '../model/document-schema.ts'
 import { schemas } from '../model/schema.ts'
+import { oneOf } from '../model/values.ts'
+import { patchSchema, referring } from './openapi-schemas.ts'
+import { PlanSchema } from './plan.ts'
 import { ProblemSchema } from './problem.ts'
 
 const HostStatus = Type.Object({
-  state: Type.Enum(['realized', 'pending', 'failed', 'disconnected']),
+  state: oneOf(['realized', 'pending', 'failed', 'disconnected'], 'what the host says of it'),
   reason: Type.Optional(Type.String()),
 })
 const traffic = Type.Object({ frames: Type.Integer(), bytes: Type.Integer() })
@@ -136,6 +140,9 @@ const StatusSchema = Type.Object(
 const DeletedSchema = Type.Object(
   {
     deleted: Type.String({ description: "what was deleted: 'port acme/vm1'" }),
+    cascaded: Type.Optional(
+      Type.Array(Type.String(), { description: 'with cascade: what went with it' }),
+    ),
     revision: Type.Integer({ description: 'the revision that no longer has it' }),
     realized: Type.Optional(Type.Boolean({ description: 'with wait: no host has it any longer' })),
     note: Type.Optional(Type.String()),
@@ -145,15 +152,37 @@ const DeletedSchema = Type.Object(
 
 export const ref = (title: string): { $ref: string } => ({ $ref: `${title}#` })
 
-/** A response of that component, with what its code says. */
-export const answerOf = (title: string, description: string): object => ({
+const etag = { etag: { type: 'string', description: 'the revision of the object: \'"42"\'' } }
+const quota = {
+  'quota-limit': { type: 'integer', description: 'how many of these the tenant may have' },
+  'quota-used': { type: 'integer', description: 'how many it has' },
+}
+const headersOf = { object: etag, written: { ...etag, ...quota }, none: undefined } as const
+
+/** A response of a schema that has no name. */
+export const answering = (description: string, schema: object): object => ({
   description,
+  content: { 'application/json': { schema } },
+})
+
+/** A response of that component, with what its code says. */
+export const responseOf = (
+  title: string,
+  description: string,
+  headers: keyof typeof headersOf = 'none',
+): object => ({
+  description,
+  ...(headersOf[headers] && { headers: headersOf[headers] }),
   content: { 'application/json': { schema: ref(title) } },
 })
 
 const content = { 'application/problem+json': { schema: ref('Problem') } }
+const refusal = {
+  'retry-after': { type: 'integer', description: 'with 429: seconds' },
+  'www-authenticate': { type: 'string', description: 'with 401: how to say who asks' },
+}
 export const problemResponses = {
-  '4xx': { description: 'refused; nothing has changed', content },
+  '4xx': { description: 'refused; nothing has changed', headers: refusal, content },
   '5xx': { description: 'not the fault of the request', content },
 }
 
@@ -167,29 +196,59 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
         version,
         description: 'Tenants, networks, subnets and ports; hosts, bridges and physical networks.',
       },
+      servers: [{ url: '/' }],
+      components: {
+        securitySchemes: {
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'the secret of a token object, or a JWT',
+          },
+        },
+      },
+    },
+    // Who may is written once, where the guard reads it.
+    transform: ({ schema, url, route }) => {
+      const isPublic = route.config?.needs === 'public'
+      return { url, schema: { ...schema, security: isPublic ? [] : [{ bearer: [] }] } }
     },
     refResolver: {
       buildLocalReference: (json, _baseUri, _fragment, at) => `${json.$id ?? `schema-${at}`}`,
     },
   })
   for (const schema of componentSchemas()) app.addSchema(schema)
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  const hidden = { schema: { hide: true }, config: { needs: 'public' } } as const
+  app.get('/openapi.json', hidden, () => app.swagger())
 }
+
+type Titled = { readonly title: string }
+const specTitles = declaredNames.map((name) => `${(schemas[name].spec as unknown as Titled).title}`)
 
 function componentSchemas(): Record<string, unknown>[] {
   const named = (schema: object): Record<string, unknown> => {
-    return { ...schema, $id: (schema as { title: string }).title }
+    return { ...schema, $id: (schema as Titled).title }
   }
-  const components = [named(StatusSchema), named(ProblemSchema), named(DeletedSchema)]
+  const components = [
+    named(StatusSchema),
+    named(ProblemSchema),
+    named(DeletedSchema),
+    named(PlanSchema),
+    named(referring(documentSchema, specTitles)),
+  ]
   for (const collection of declaredNames) {
     const { spec, object } = schemas[collection]
-    const title = `${(object as { title?: string }).title}`
+    const { title } = object as unknown as Titled
     components.push(named(spec), named(answerSchema(object, title)))
+    components.push(named({ ...patchSchema(spec), title: `${title}Patch` }))
     components.push({
       $id: `${title}List`,
       type: 'object',
       required: ['items', 'revision'],
-      properties: { items: { type: 'array', items: ref(title) }, revision: { type: 'integer' } },
+      properties: {
+        items: { type: 'array', items: ref(title) },
+        revision: { type: 'integer', description: 'of the site that the page is of' },
+        next: { type: 'string', description: '`cursor` of the next page; absent on the last' },
+      },
     })
   }
   return components

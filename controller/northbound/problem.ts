@@ -4,7 +4,10 @@
  * itself refuses is in the table here.
  */
 import { type TObject, Type } from 'typebox'
-import { ModelError, type Problem } from '../model/errors.ts'
+import { DocumentError } from '../model/document-edits.ts'
+import { ModelError, type Problem, printed } from '../model/errors.ts'
+import type { Position } from '../model/yaml.ts'
+import { RevisionGone, RevisionUnknown, StoreError } from '../store/error.ts'
 
 const table = {
   malformed_json: [400, 'the body is not JSON'],
@@ -13,14 +16,24 @@ const table = {
   malformed_request: [400, 'this is not an HTTP request'],
   malformed_url: [400, 'the path is not a valid URL path'],
   parameter_invalid: [400, 'a parameter is not valid'],
+  unauthenticated: [401, 'it is not known who asks'],
+  forbidden: [403, 'a token of role {value} may not do this'],
   path_unknown: [404, 'there is nothing at this path'],
   method_not_allowed: [405, 'this path does not take this method'],
+  events_gone: [410, 'events after {value} are no longer all there'],
+  revision_gone: [410, '{value}'],
+  revision_unknown: [404, '{value}'],
+  plan_stale: [409, 'the plan does not fit: the site or the document has changed since'],
+  precondition_failed: [412, 'the object is not as {value} says'],
   request_timeout: [408, 'the request did not arrive in time'],
   body_too_large: [413, 'the body is too large'],
   path_too_long: [414, 'an id in the path is too long'],
   media_type_unsupported: [415, 'the body is not of type application/json'],
+  too_many_requests: [429, 'too many requests'],
   header_too_large: [431, 'the header is too large'],
   internal: [500, 'this should not have happened; the log of the controller has the reason'],
+  store_unwritable: [507, 'the store cannot be written now; nothing has changed'],
+  identity_unavailable: [503, 'it cannot be told now who asks: the keys of tokens cannot be had'],
   host_disconnected: [503, 'the host is not connected'],
   closing: [503, 'the controller is about to stop'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>
@@ -37,6 +50,9 @@ export interface ProblemDetails {
   readonly value?: unknown
   readonly expected?: string
   readonly references?: readonly string[]
+  /** Of a document. */
+  readonly line?: number | undefined
+  readonly column?: number | undefined
   readonly errors?: readonly Omit<ProblemDetails, 'status' | 'title'>[]
 }
 
@@ -66,19 +82,21 @@ export function httpProblem(
   type: HttpProblemType,
   facts: Omit<Partial<ProblemDetails>, 'type' | 'title' | 'status'> = {},
 ): ProblemDetails {
-  const [status, detail] = table[type]
+  const [status, sentence] = table[type]
+  const detail = sentence.replace('{value}', printed(facts.value))
   return { type: urn(type), title: titleOf(type), status, detail, ...facts }
 }
 
 /** The first problem is the answer's own; when there are more, `errors` has them all. */
-export function modelProblem(error: ModelError): ProblemDetails {
-  const [first, ...rest] = error.problems
+function modelProblem({ problems }: ModelError | DocumentError): ProblemDetails {
+  const [first, ...rest] = problems
+  if (!first) return httpProblem('internal')
   const details = { ...short(first), title: titleOf(first.type), status: first.status }
-  return rest.length === 0 ? details : { ...details, errors: error.problems.map(short) }
+  return rest.length === 0 ? details : { ...details, errors: problems.map(short) }
 }
 
-function short(problem: Problem): Omit<ProblemDetails, 'status' | 'title'> {
-  const { type, detail, pointer, value, expected, references } = problem
+function short(problem: Problem & Partial<Position>): Omit<ProblemDetails, 'status' | 'title'> {
+  const { type, detail, pointer, value, expected, references, line, column } = problem
   return {
     type: urn(type),
     detail,
@@ -86,6 +104,7 @@ function short(problem: Problem): Omit<ProblemDetails, 'status' | 'title'> {
     ...(value === undefined ? {} : { value }),
     expected,
     ...(references ? { references } : {}),
+    ...(line === undefined ? {} : { line, column }),
   }
 }
 
@@ -122,7 +141,16 @@ const expectations: Partial<Record<HttpProblemType, string>> = {
 /** Any error as a problem. `internal` says nothing of what went wrong: the caller logs it. */
 export function problemOf(error: unknown): ProblemDetails {
   if (error instanceof HttpError) return error.details
-  if (error instanceof ModelError) return modelProblem(error)
+  if (error instanceof ModelError || error instanceof DocumentError) return modelProblem(error)
+  if (error instanceof RevisionGone)
+    return httpProblem('revision_gone', {
+      ...{ value: error.message, expected: `revision ${error.oldest} or later` },
+    })
+  if (error instanceof RevisionUnknown)
+    return httpProblem('revision_unknown', {
+      ...{ value: error.message, expected: `at most ${error.latest}` },
+    })
+  if (error instanceof StoreError) return httpProblem('store_unwritable')
   const type = byCode[(error as { code?: string } | undefined)?.code ?? ''] ?? 'internal'
   const expected = expectations[type]
   return httpProblem(type, expected === undefined ? {} : { expected })
@@ -141,6 +169,8 @@ const each = {
   parameter: Type.Optional(Type.String({ description: 'name of the parameter at fault' })),
   value: Type.Optional(Type.Unknown({ description: 'what was given' })),
   expected: Type.Optional(Type.String({ description: 'what would be right' })),
+  line: Type.Optional(Type.Integer({ description: 'of a document, from 1' })),
+  column: Type.Optional(Type.Integer()),
   references: Type.Optional(
     Type.Array(Type.String(), { description: "what still refers to it: 'port acme/vm1'" }),
   ),

@@ -15,12 +15,12 @@ const PATIENCE_MS = 5000
 export async function commitWhenFree<T>(
   { realization, closing }: Backing,
   reply: FastifyReply,
-  commit: () => T,
+  commit: () => Promise<T>,
 ): Promise<T> {
   const patience = AbortSignal.timeout(PATIENCE_MS)
   for (;;) {
     try {
-      return commit()
+      return await commit()
     } catch (error) {
       const key = quarantineOf(error)
       if (key === undefined) throw error

@@ -5,6 +5,7 @@
  */
 import type { FrameTuple } from '../../southbound/openflow/frame-tuple.ts'
 import type { Declared, Objects } from '../model/schema.ts'
+import type { Change } from '../model/snapshot.ts'
 
 export type HostState = 'realized' | 'pending' | 'failed' | 'disconnected'
 
@@ -142,7 +143,22 @@ export interface PendingHost {
   readonly certificateFingerprint?: string
 }
 
+export interface ItemCounts {
+  readonly added: number
+  readonly changed: number
+  readonly removed: number
+}
+/** What a commit would do to one host. */
+export interface HostCosts {
+  readonly rows: ItemCounts
+  readonly flows: ItemCounts
+  readonly groups: ItemCounts
+  readonly meters: ItemCounts
+}
+
 export interface Realization {
+  /** What changes would do to hosts, by id; nothing is changed. @throws CompileConflict */
+  preview(changes: readonly Change[]): Readonly<Record<string, HostCosts>>
   status<C extends Declared>(collection: C, object: Objects[C]): Status
   /**
    * Resolves when the object as of `revision` is realized; for a deleted object, when no host
@@ -161,7 +177,11 @@ export interface Realization {
   counters(key: string): Promise<PortCounters | undefined>
   /** Undefined while the host is not connected. */
   drops(hostId: string, signal: AbortSignal): Promise<readonly DropCount[] | undefined>
+  /** The revision up to which a host has everything; undefined while it is away or not settled. */
+  confirmed(hostId: string): number | undefined
   /** Newest last; with `since` only those whose id is greater. */
   events(since?: number): readonly ControllerEvent[]
+  /** Called with each event as it happens. Gives the way to stop. */
+  onEvent(listener: (event: ControllerEvent) => void): () => void
   pendingHosts(): readonly PendingHost[]
 }

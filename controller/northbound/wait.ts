@@ -2,24 +2,73 @@
  * `?wait=realized&timeout=5s`: hold an answer until hosts have confirmed, but no longer than the
  * client wishes.
  */
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import type { Declared } from '../model/schema.ts'
+import type { Backing } from './objects.ts'
 import type { Realization } from './realization.ts'
 
-export const durationPattern = '^[0-9]{1,5}(ms|s)$'
+const durationPattern = '^[0-9]{1,5}(ms|s)$'
 const longestMs = 60_000
-export const defaultTimeout = '5s'
+const defaultTimeout = '5s'
+
+export const WriteQuery = Type.Object(
+  {
+    wait: Type.Optional(
+      Type.Literal('realized', {
+        description:
+          "'realized': answer when every host that it concerns has confirmed it, or the timeout has passed; the write is kept either way",
+      }),
+    ),
+    timeout: Type.Optional(
+      Type.String({
+        pattern: durationPattern,
+        description: `with wait: how long at most, such as 5s or 250ms, never more than 60s; left out, ${defaultTimeout}`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export interface WriteParams {
+  readonly wait?: 'realized'
+  readonly timeout?: string
+}
+
+/** An object, and the revision that hosts have to confirm. */
+export interface Subject {
+  readonly collection: Declared
+  readonly key: string
+  readonly revision: number
+}
+
+/**
+ * Waits if asked to, for all that a write changed. A note when it was not realized in time, undefined otherwise.
+ * @param revision that the write has made, or found
+ */
+export async function waited(
+  { realization, closing }: Backing,
+  { subjects, revision }: { readonly subjects: readonly Subject[]; readonly revision: number },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<string | undefined> {
+  const { wait, timeout = defaultTimeout } = request.query as WriteParams
+  if (wait === undefined) return undefined
+  const realized = await whileConnected(reply, closing, (signal) =>
+    waitRealized(realization, subjects, milliseconds(timeout), signal),
+  )
+  return realized ? undefined : `kept as revision ${revision}, not realized within ${timeout}`
+}
 
 /** '5s' -> 5000, '250ms' -> 250; never more than a minute. `text` has passed the pattern. */
-export function milliseconds(text: string): number {
+function milliseconds(text: string): number {
   const amount = Number.parseInt(text, 10)
   return Math.min(text.endsWith('ms') ? amount : amount * 1000, longestMs)
 }
 
-/** Whether it was realized in time. The write stands either way. */
-export async function waitRealized(
+/** Whether all were realized in time. The write stands either way. */
+async function waitRealized(
   realization: Realization,
-  subject: { readonly collection: Declared; readonly key: string; readonly revision: number },
+  subjects: readonly Subject[],
   timeoutMs: number,
   gone: AbortSignal,
 ): Promise<boolean> {
@@ -27,8 +76,9 @@ export async function waitRealized(
   const timeout = setTimeout(() => timer.abort(), timeoutMs)
   const signal = AbortSignal.any([timer.signal, gone])
   try {
-    const { collection, key, revision } = subject
-    await realization.whenRealized(collection, key, revision, signal)
+    // One after the other: what is realized already costs nothing, and all have one limit.
+    for (const { collection, key, revision } of subjects)
+      await realization.whenRealized(collection, key, revision, signal)
     return true
   } catch (error) {
     if (!signal.aborted) throw error

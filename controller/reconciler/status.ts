@@ -4,9 +4,11 @@
  */
 import { joinersLeft } from '../model/quarantine.ts'
 import type { Declared, Objects } from '../model/schema.ts'
+import type { Change } from '../model/snapshot.ts'
 import type {
   ControllerEvent,
   DropCount,
+  HostCosts,
   PendingHost,
   PortCounters,
   Realization,
@@ -14,6 +16,7 @@ import type {
 } from '../northbound/realization.ts'
 import type { Store } from '../store/store.ts'
 import { apartFrom, hostsApart, portsApart } from './apart.ts'
+import { costsOf } from './costs.ts'
 import { readDrops } from './drops.ts'
 import type { EventLog } from './events.ts'
 import type { Reconciler } from './reconciler.ts'
@@ -67,6 +70,11 @@ export class SiteStatus implements Realization {
       ...this.#mtu(collection, object),
       ...(underlay && { underlay }),
     }
+  }
+
+  preview(changes: readonly Change[]): Readonly<Record<string, HostCosts>> {
+    const preview = this.#reconciler.compiler.preview(changes, this.#store.snapshot)
+    return Object.fromEntries([...preview].map(([hostId, items]) => [hostId, costsOf(items)]))
   }
 
   async whenRealized(
@@ -143,6 +151,14 @@ export class SiteStatus implements Realization {
     return (
       channel && (await readDrops(channel.connection, this.#reconciler.desired(hostId), signal))
     )
+  }
+
+  confirmed(hostId: string): number | undefined {
+    return this.#reconciler.confirmed(hostId)
+  }
+
+  onEvent(listener: (event: ControllerEvent) => void): () => void {
+    return this.#events.onEvent(listener)
   }
 
   events(since?: number): readonly ControllerEvent[] {

@@ -10,6 +10,7 @@
  * the file, restore.ts puts a copy in its place; the compiler listens.
  */
 import { randomUUID } from 'node:crypto'
+import { applyEdits, type Edited } from '../model/edit.ts'
 import type { Edit } from '../model/schema.ts'
 import type { Site, Snapshot } from '../model/snapshot.ts'
 import { type BackupOptions, backup } from './backup.ts'
@@ -124,6 +125,11 @@ export class Store {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush())
       this.#waiting.push({ edits, by, accept, refuse })
     })
+  }
+
+  /** What a commit would make of these edits; nothing is changed. New objects have a uuid of zeros. @throws ModelError */
+  preview(edits: readonly Edit[]): Edited {
+    return applyEdits(this.#publication.site, edits, () => '00000000-0000-0000-0000-000000000000')
   }
 
   /**

@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { put } from '../controller/model/site.ts'
 import { openSite, realized, type TestSite } from '../controller/reconciler/site.ts'
+
+// Each command is a process of its own, which takes its time on a machine that has other things to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const program = fileURLToPath(new URL('../../bin/weft.ts', import.meta.url))
 
@@ -68,7 +71,9 @@ test('warns of a port that is plugged in already, and of a site with both kinds 
 test('says in one sentence what there is not', async () => {
   const refused = async (...args: readonly string[]) => {
     const { code, stdout, stderr } = await weft(...args)
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    // What was typed wrongly has a code of its own.
+    const isUsage = stderr.startsWith('error:')
+    expect({ code, stdout }).toEqual({ code: isUsage ? 2 : 1, stdout: '' })
     return stderr
   }
   const xen = ['--format', 'xen']
@@ -120,4 +125,58 @@ test('reaches a controller through a unix socket', async () => {
   await new Promise((resolve) => relay.close(resolve))
   rmSync(folder, { recursive: true })
   expect(JSON.parse(stdout)).toMatchObject({ port: 'acme/vm2', uuid: site.portUuid('acme/vm2') })
+})
+
+/** Answers as a controller would, with these ports. */
+async function impostor(ports: readonly object[]) {
+  const { url } = site.controller
+  const server = createServer(async ({ url: path = '' }, response) => {
+    if (path.includes('/ports')) response.end(JSON.stringify({ items: ports, revision: 1 }))
+    else response.end(await (await fetch(url + path)).text())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, close: () => new Promise((end) => server.close(end)) }
+}
+
+test.each([
+  ['mac', '02:00:00:00:00:11;touch /tmp/owned'],
+  ['uuid', '$(touch /tmp/owned)                 '],
+  ['addresses', ['10.0.0.11 dev eth0; touch /tmp/owned']],
+  ['interface', 'eth0;reboot'],
+])('an answer whose %s is none is refused: nothing of it is printed', async (name, value) => {
+  const { body: port } = await site.rest('GET', 'tenants/acme/ports/vm1')
+  const other = await impostor([{ ...port, hostId: 'h1', [name]: value }])
+  const { code, stdout, stderr } = await weft(
+    'acme/vm1',
+    '--format',
+    'netns',
+    '--controller',
+    other.url,
+  )
+  await other.close()
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toMatch(
+    new RegExp(
+      `^weft: the controller's answer is not to be trusted: a port: /${name}.* is malformed.*; expected `,
+    ),
+  )
+})
+
+test('a property that only a newer controller knows is not in the way', async () => {
+  const { body: port } = await site.rest('GET', 'tenants/acme/ports/vm1')
+  const other = await impostor([{ ...port, colour: 'blue' }])
+  const { code } = await weft('acme/vm1', '--format', 'netns', '--controller', other.url)
+  await other.close()
+  expect(code).toBe(0)
+})
+
+test('a port on a later page of a long list is found', async () => {
+  const many = Array.from({ length: 1001 }, (_, at) =>
+    put('port', `globex/p${`${at}`.padStart(4, '0')}`, { network: 'wide', addresses: [] }),
+  )
+  site.store.commit([put('network', 'globex/wide', {}), ...many], { who: 'test' })
+  const { code, stdout } = await weft('globex/p1000', '--format', 'json', ...at())
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ port: 'globex/p1000' })
 })

@@ -15,6 +15,7 @@ import {
   openMemoryLab,
 } from '../../topologies/lab/memory/lab.ts'
 import { formatChecks } from '../../topologies/lab/report.ts'
+import { fetchChecked } from '../controller/northbound/schemas.ts'
 import { documentOf, TWO_TENANTS } from './documents.ts'
 
 const vlan = new URL('../../topologies/vlan.yaml', import.meta.url)
@@ -68,7 +69,7 @@ test('over TLS every row holds as well, each host with its own certificate, and 
     const results = await check(lab)
     expect(summarize(results), table(results)).toMatchObject({ failed: 0, ok: true })
     for (const id of ['h1', 'h2']) {
-      const answer = await fetch(`${lab.url}/v1/infra/hosts/${id}`)
+      const answer = await fetchChecked(`${lab.url}/v1/infra/hosts/${id}`)
       expect(await answer.json()).toMatchObject({ status: { certificate: { name: id } } })
     }
     const types = new Set(lab.controller.events.since().map(({ type }) => type))

@@ -12,6 +12,7 @@ import type { Status } from '../../controller/northbound/realization.ts'
 import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
 import { namespacesNamed } from '../../topologies/lab/netns/namespace.ts'
 import { launch, run } from '../../topologies/lab/netns/run.ts'
+import { fetchChecked } from '../controller/northbound/schemas.ts'
 import { eventually, get, needed, openTwoTenants } from './site-under-test.ts'
 
 const WEFT = fileURLToPath(new URL('../../bin/weft.ts', import.meta.url))
@@ -55,7 +56,7 @@ describe('what weft attach prints, run on a host', needed, () => {
   }
 
   async function makePort(port: string): Promise<PortAnswer> {
-    const response = await fetch(`${lab.url}/v1/tenants/acme/ports/${port}`, {
+    const response = await fetchChecked(`${lab.url}/v1/tenants/acme/ports/${port}`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ network: 'web' }),

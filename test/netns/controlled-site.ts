@@ -10,6 +10,7 @@ import { controllerProcess } from '../../topologies/lab/netns/controller-process
 import type { OvsHost } from '../../topologies/lab/netns/ovs-host.ts'
 import { openSite, type Site } from '../../topologies/lab/netns/site.ts'
 import type { NetnsWorkload } from '../../topologies/lab/netns/workload.ts'
+import { fetchChecked } from '../controller/northbound/schemas.ts'
 import { until } from './agent-site.ts'
 
 export interface ControlledSite {
@@ -29,7 +30,7 @@ export interface ControlledSite {
 export async function openControlledSite(document: LabDocument): Promise<ControlledSite> {
   let url = ''
   const call = async (method: string, path: string, body?: object) =>
-    fetch(`${url}/v1/${path}`, {
+    fetchChecked(`${url}/v1/${path}`, {
       method,
       ...(body && {
         body: JSON.stringify(body),

@@ -7,6 +7,7 @@ import { parseDocument } from '../../controller/model/document.ts'
 import type { ControllerEvent } from '../../controller/northbound/realization.ts'
 import { runChecks } from '../../topologies/lab/checks/checks.ts'
 import { type NetnsLab, openNetnsLab } from '../../topologies/lab/netns/lab.ts'
+import { fetchChecked } from '../controller/northbound/schemas.ts'
 import { needs } from '../needs.ts'
 
 export const needed = needs('root', 'netns', 'ovs', 'iproute2', 'ethtool', 'ping')
@@ -38,7 +39,7 @@ export async function eventually<T>(
 }
 
 export async function get<T>(lab: NetnsLab, path: string): Promise<T> {
-  const response = await fetch(`${lab.url}${path}`)
+  const response = await fetchChecked(`${lab.url}${path}`)
   return (await response.json()) as T
 }
 

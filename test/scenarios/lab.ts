@@ -9,6 +9,7 @@ import type { Lab, Unsubscribe } from '../../topologies/lab/lab.ts'
 import type { MemoryLab } from '../../topologies/lab/memory/lab.ts'
 import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
 import { MANAGEMENT_NIC, UNDERLAY_NIC } from '../../topologies/lab/netns/plan.ts'
+import { fetchChecked } from '../controller/northbound/schemas.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 const PATIENCE_MS = 8_000
@@ -45,7 +46,7 @@ export function openScenario(
   }
   const call = async (path: string, init: RequestInit = {}): Promise<unknown> => {
     const url = `${lab.url}/v1/${path}`
-    const answer = await fetch(url, { ...init, signal })
+    const answer = await fetchChecked(url, { ...init, signal })
     const text = await answer.text()
     if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${url}: ${answer.status} ${text}`)
     return text === '' ? undefined : JSON.parse(text)

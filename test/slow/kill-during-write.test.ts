@@ -39,7 +39,7 @@ async function serve(
   killAt?: string,
 ): Promise<{ child: ChildProcess; rest: string }> {
   const rest = join(folder, 'rest.sock')
-  const listen = ['--rest', `unix:${rest}`, '--ovsdb', nowhere, '--openflow', nowhere]
+  const listen = ['--no-auth', '--rest', `unix:${rest}`, '--ovsdb', nowhere, '--openflow', nowhere]
   const { WEFT_KILL_AT: _, ...inherited } = process.env
   const child = spawn(process.execPath, [weft, 'serve', '--store', path, ...listen], {
     stdio: ['ignore', 'pipe', 'inherit'],

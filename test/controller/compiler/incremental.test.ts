@@ -1,7 +1,7 @@
 /** The law of the engine: after every step of a random edit sequence, incremental equals the full compile. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CompileConflict } from '../../../controller/compiler/block.ts'
+import { CompileConflict, sameItem } from '../../../controller/compiler/block.ts'
 import { Compiler, compileFull } from '../../../controller/compiler/compiler.ts'
 import type { Item } from '../../../controller/compiler/program.ts'
 import { TUNNEL_OFPORT } from '../../../controller/compiler/stages.ts'
@@ -149,6 +149,15 @@ function editOf(step: Step, site: Site): Edit | undefined {
 
 let uuids = 0
 const uuid = () => `00000000-0000-4000-8000-${String(++uuids).padStart(12, '0')}`
+const idOf = (item: Item | undefined) => item?.id ?? ''
+/** Ids of what is in one of both alone, or different in them. */
+const differences = (before: ReadonlyMap<string, Item>, after: ReadonlyMap<string, Item>) =>
+  [...new Set([...before.keys(), ...after.keys()])]
+    .filter((id) => {
+      const [one, other] = [before.get(id), after.get(id)]
+      return one !== other && !(one && other && sameItem(one, other))
+    })
+    .sort()
 const shown = (items: ReadonlyMap<string, Item>) =>
   [...items]
     .map(([id, { cookie, bytes }]) => `${id} ${cookie} ${Buffer.from(bytes).toString('hex')}`)
@@ -184,8 +193,9 @@ test('incremental equals full after every step of random edits', () => {
             if (error instanceof ModelError) continue
             throw error
           }
+          // Every third step is looked at beforehand, which must neither change anything nor miss anything.
+          const previewed = ++applied % 3 === 0 && compiler.preview(next.changes, site)
           site = next.site
-          applied++
           for (const { collection, after } of next.changes) {
             reached.add(`${collection} ${after ? 'put' : 'gone'}`)
             if (collection === 'network' && after?.extension) reached.add('extension')
@@ -195,6 +205,12 @@ test('incremental equals full after every step of random edits', () => {
           const full = compileFull(site)
           for (const id of hosts) {
             const mine = held.get(id) as Map<string, Item>
+            if (previewed) {
+              const seen = (previewed.get(id) ?? []).map(({ before, after }) =>
+                idOf(before ?? after),
+              )
+              expect(seen.sort()).toEqual(differences(mine, full.get(id) ?? new Map()))
+            }
             for (const itemId of touched.get(id)?.keys() ?? []) {
               const want = compiler.lookup(id, itemId)
               if (want) mine.set(itemId, want)
@@ -256,5 +272,11 @@ test('a flow that another block of the host has with other instructions is a con
       ? { ...change, after: { ...change.after, ofport: TUNNEL_OFPORT } }
       : change,
   )
+  // Who only wants to know what would be is told, and nothing is lost.
+  expect(() => compiler.preview(forged, site)).toThrow(CompileConflict)
+  for (const [id, items] of compileFull(site))
+    expect(shown(new Map([...compiler.items(id)].map((item) => [item.id, item])))).toEqual(
+      shown(items),
+    )
   expect(() => compiler.apply(forged)).toThrow(CompileConflict)
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { DocumentError, parseDocument } from '../../../controller/model/document.ts'
+import { parseDocument } from '../../../controller/model/document.ts'
+import { DocumentError } from '../../../controller/model/document-edits.ts'
 import { ModelError } from '../../../controller/model/errors.ts'
 import { Store } from '../../../controller/store/store.ts'
 

@@ -51,6 +51,8 @@ test('a range has the keys from its start up to, not including, its end', () => 
         const map = keys.reduce((all, each) => all.set(each, 1), PersistentMap.empty<number>())
         const inside = keys.filter((each) => each >= from && each < to).sort()
         expect([...map.range(from, to)].map(([each]) => each)).toEqual(inside)
+        expect(map.count(from, to)).toBe(inside.length)
+        expect(map.count(from)).toBe(keys.filter((each) => each >= from).length)
       },
     ),
   )

@@ -223,7 +223,7 @@ const cases: readonly Case[] = [
     type: 'unknown_field',
     pointer: '/__proto__',
     value: '__proto__',
-    expected: 'no property at all',
+    expected: 'a known property; known: quota, labels',
   },
   {
     name: 'a missing property',

@@ -140,6 +140,13 @@ test('a network that crosses IPv4 only is refused where a host has nothing but I
   )
 })
 
+test('a network that a document puts again as it was does not excuse a host that cannot carry it', () => {
+  const wide = put('network', 'acme/n', { mtuBytes: 1470 })
+  const site = siteWith([put('tenant', 'acme', {}), wide])
+  const narrow = host('h1', '192.0.2.1', 1500)
+  expect(() => applyEdits(site, [narrow, wide], counting())).toThrow(/underlay of 1500 bytes/)
+})
+
 const ids = ['a', 'b', 'c', 'd']
 const edit: fc.Arbitrary<Edit> = fc.oneof(
   fc

@@ -1,4 +1,6 @@
-/** Calls to a REST server, as a client makes them. */
+/** Calls to a REST server, as a client makes them; every answer must be what /openapi.json says. */
+import { fetchChecked } from './schemas.ts'
+
 export interface Answer {
   readonly status: number
   readonly type: string
@@ -17,8 +19,9 @@ export async function call(
   headers: Record<string, string> = json,
 ): Promise<Answer> {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  const init = body === undefined ? { method } : { method, body: text, headers }
-  const response = await fetch(url + path, init)
+  const { 'content-type': _, ...bodiless } = headers
+  const init = body === undefined ? { method, headers: bodiless } : { method, body: text, headers }
+  const response = await fetchChecked(url + path, init)
   const type = response.headers.get('content-type') ?? ''
   const answer = await response.text()
   return {

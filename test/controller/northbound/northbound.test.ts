@@ -4,6 +4,7 @@ import { Store } from '../../../controller/store/store.ts'
 import { smallSite } from '../model/site.ts'
 import { type Answer, call as callAt, json } from './client.ts'
 import { type RealizedAtOnce, realizedAtOnce } from './realized-at-once.ts'
+import { fetchChecked } from './schemas.ts'
 
 let store: Store
 let realization: RealizedAtOnce
@@ -88,7 +89,7 @@ test('a fault of the program is a problem without any of its text', async () => 
   }
   const other = await createNorthbound({ store, realization: broken })
   const { url: otherUrl } = await other.listen()
-  const response = await fetch(`${otherUrl}/v1/events`)
+  const response = await fetchChecked(`${otherUrl}/v1/events`)
   const text = await response.text()
   expect(response.status).toBe(500)
   expect(JSON.parse(text)).toMatchObject({ type: 'urn:weft:problem:internal', status: 500 })
@@ -100,7 +101,7 @@ test('closing ends a wait instead of waiting for it', async () => {
   const other = await createNorthbound({ store, realization })
   const { url: otherUrl } = await other.listen()
   realization.hold()
-  const waiting = fetch(`${otherUrl}/v1/tenants/acme/ports/c?wait=realized&timeout=60s`, {
+  const waiting = fetchChecked(`${otherUrl}/v1/tenants/acme/ports/c?wait=realized&timeout=60s`, {
     method: 'PUT',
     headers: json,
     body: '{"network":"web"}',

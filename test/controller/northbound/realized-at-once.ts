@@ -13,18 +13,21 @@ export interface RealizedAtOnce extends Realization {
 
 export function realizedAtOnce(store: Store): RealizedAtOnce {
   const events: ControllerEvent[] = []
+  const listeners = new Set<(event: ControllerEvent) => void>()
   let held: PromiseWithResolvers<void> | undefined
   store.onCommit(({ snapshot, changes }) => {
     for (const { collection, key } of changes) {
       const message = `${collection} ${key}`
       const at = '2026-11-22T12:00:00.000Z'
-      events.push({
+      const event = {
         id: events.length + 1,
         at,
         type: 'changed',
         message,
         revision: snapshot.revision,
-      })
+      }
+      events.push(event)
+      for (const tell of listeners) tell(event)
     }
   })
   return {
@@ -37,10 +40,16 @@ export function realizedAtOnce(store: Store): RealizedAtOnce {
       await Promise.race([held.promise, aborted.promise])
     },
     whenFree: async () => false,
+    preview: () => ({}),
+    confirmed: () => (held ? undefined : store.snapshot.revision),
     counters: async () => undefined,
     drops: async (hostId) =>
       hostId === 'h1' ? [{ reason: 'port_security', port: 'acme/vm1', packets: 3 }] : undefined,
     events: (since = 0) => events.filter(({ id }) => id > since),
+    onEvent(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     pendingHosts: () => [{ systemId: 'stranger' }],
     hold() {
       held ??= Promise.withResolvers<void>()

@@ -119,7 +119,7 @@ const refusals: readonly [
     undefined,
     405,
     'method_not_allowed',
-    { value: 'POST', expected: 'DELETE, GET, HEAD, PUT' },
+    { value: 'POST', expected: 'DELETE, GET, HEAD, PATCH, PUT' },
   ],
   [
     'a wrong method of a list',
@@ -144,12 +144,12 @@ const refusals: readonly [
   [
     'an unknown parameter',
     'GET',
-    '/v1/tenants?limit=5',
+    '/v1/tenants?most=5',
     undefined,
     undefined,
     400,
     'parameter_invalid',
-    { parameter: 'limit' },
+    { parameter: 'most' },
   ],
   [
     'a wrong parameter',

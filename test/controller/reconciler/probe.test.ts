@@ -14,6 +14,7 @@ import { ethernetFrame, vxlanFrame } from '../../../southbound/wire/frame.ts'
 import { openMemoryLab } from '../../../topologies/lab/memory/lab.ts'
 import { documentOf } from '../../lab/documents.ts'
 import { siteWith, smallSite } from '../model/site.ts'
+import { fetchChecked } from '../northbound/schemas.ts'
 import { testClock } from './clock.ts'
 import { until } from './site.ts'
 
@@ -149,7 +150,7 @@ test('VNI 0 from an address that is no VTEP is dropped as such, and reaches no g
   forge(lab.underlay.rogueAddress)
   forge(h2?.address ?? 0)
   await new Promise((resolve) => setTimeout(resolve, lab.settleMs))
-  const response = await fetch(`${lab.url}/v1/infra/hosts/h1/drops`)
+  const response = await fetchChecked(`${lab.url}/v1/infra/hosts/h1/drops`)
   const { drops } = (await response.json()) as { drops: unknown[] }
   expect(drops).toEqual([{ reason: 'vtep_unknown', packets: 1 }])
   expect(seen).toEqual([])

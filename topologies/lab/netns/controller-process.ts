@@ -101,6 +101,8 @@ function serveArguments(plan: SitePlan, runDirectory: string, socketPath: string
     ...['--ovsdb', `${address}:${OVSDB_PORT}`],
     ...['--openflow', `${address}:${OPENFLOW_PORT}`],
     ...['--rest', `unix:${socketPath}`],
+    // Whoever brings up a lab is its operator.
+    '--no-auth',
   ]
 }
 

@@ -1,0 +1,138 @@
+/**
+ * What a document would change, for people and programs: objects with their properties before and after, and on each host
+ * how many rows, flows, groups and meters come, change and go. Neighbours: apply.ts asks, the compiler previews.
+ */
+import { createHash } from 'node:crypto'
+import { Type } from 'typebox'
+import { collections, isDeclared } from '../model/collections.ts'
+import type { Declared, Edit, Objects } from '../model/schema.ts'
+import type { Change, Snapshot } from '../model/snapshot.ts'
+import { specOf } from '../model/spec-of.ts'
+import { escaped } from '../model/validate.ts'
+import { oneOf } from '../model/values.ts'
+import type { HostCosts } from './realization.ts'
+
+const Counts = Type.Object({
+  added: Type.Integer(),
+  changed: Type.Integer(),
+  removed: Type.Integer(),
+})
+const ObjectChange = Type.Object({
+  action: oneOf(['add', 'change', 'remove'], 'what becomes of the object'),
+  object: Type.String({ description: "'port acme/vm1'" }),
+  properties: Type.Array(
+    Type.Object({
+      pointer: Type.String({ description: 'RFC 6901' }),
+      before: Type.Optional(Type.Unknown()),
+      after: Type.Optional(Type.Unknown()),
+    }),
+  ),
+})
+const planFields = {
+  revision: Type.Integer({ description: 'applied: of the site now; planned: that it is based on' }),
+  changes: Type.Array(ObjectChange, { description: 'empty: the site is as the document says' }),
+  hosts: Type.Record(
+    Type.String(),
+    Type.Object({ rows: Counts, flows: Counts, groups: Counts, meters: Counts }),
+    { description: 'what each host that is concerned gets and loses' },
+  ),
+  warnings: Type.Array(
+    Type.Object({ type: Type.String(), object: Type.String(), message: Type.String() }),
+  ),
+}
+export const PlanSchema = Type.Object(
+  {
+    mode: oneOf(['plan', 'apply'], 'said, or done'),
+    planId: Type.Optional(
+      Type.String({ description: 'of a plan: applies exactly this, or is refused as stale' }),
+    ),
+    ...planFields,
+    note: Type.Optional(Type.String()),
+  },
+  { title: 'Plan' },
+)
+
+export interface PropertyChange {
+  readonly pointer: string
+  readonly before?: unknown
+  readonly after?: unknown
+}
+export interface ChangedObject {
+  readonly action: 'add' | 'change' | 'remove'
+  readonly object: string
+  readonly properties: readonly PropertyChange[]
+}
+export interface Warning {
+  readonly type: 'unused'
+  readonly object: string
+  readonly message: string
+}
+export interface Plan {
+  readonly changes: readonly ChangedObject[]
+  readonly hosts: Readonly<Record<string, HostCosts>>
+  readonly warnings: readonly Warning[]
+}
+
+/** The same document on the same revision has the same id. */
+export const planIdOf = (revision: number, edits: readonly Edit[]): string =>
+  createHash('sha256')
+    .update(JSON.stringify([revision, edits]))
+    .digest('base64url')
+    .slice(0, 27)
+
+/** @param after the site as it would be */
+export function planOf(
+  changes: readonly Change[],
+  after: Snapshot,
+  hosts: Readonly<Record<string, HostCosts>>,
+): Plan {
+  const declared = changes.filter(({ collection }) => isDeclared(collection))
+  return { changes: declared.map(changeOf), hosts, warnings: warningsOf(declared, after) }
+}
+
+function changeOf({ collection, key, before, after }: Change): ChangedObject {
+  const action = before ? (after ? 'change' : 'remove') : 'add'
+  const name = collection as Declared
+  const [old, now] = [before, after].map((object) =>
+    object ? (specOf(name, object as Objects[Declared]) as Record<string, unknown>) : {},
+  )
+  const properties = action === 'remove' ? [] : differences(old ?? {}, now ?? {})
+  return { action, object: `${collection} ${key}`, properties }
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+function differences(before: Json, after: Json, at = ''): PropertyChange[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return names.flatMap((name) => {
+    const [one, other] = [before[name], after[name]]
+    const pointer = `${at}/${escaped(name)}`
+    if (isObject(one) && isObject(other)) return differences(one, other, pointer)
+    if (JSON.stringify(one) === JSON.stringify(other)) return []
+    return [
+      {
+        pointer,
+        ...(one !== undefined && { before: one }),
+        ...(other !== undefined && { after: other }),
+      },
+    ]
+  })
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What is there and serves nobody. */
+function warningsOf(changes: readonly Change[], after: Snapshot): Warning[] {
+  return changes.flatMap(({ collection, key, after: object }): Warning[] => {
+    if (!object || (collection !== 'network' && collection !== 'physicalNetwork')) return []
+    for (const referrer of after.find('referrer', `${collection} ${key}`))
+      if (users[collection].some((kind) => referrer.startsWith(`${kind} `))) return []
+    const wanted = users[collection].map((kind) => `no ${kind}`).join(' and ')
+    const noun = collections[collection].plural.replace(/s$/, '').replace('-', ' ')
+    const message = `${noun} ${key} is used by ${wanted}`
+    return [{ type: 'unused', object: `${collection} ${key}`, message }]
+  })
+}
+
+const users = { network: ['port'], physicalNetwork: ['network'] } as const
