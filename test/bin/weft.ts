@@ -43,8 +43,9 @@ export async function runWeft(
   return { code, stdout, stderr }
 }
 
+/** Without what says of a terminal that it is another one, or none (node's getColorDepth asks CI). */
 export function bareEnvironment(): Record<string, string> {
-  const names = ['WEFT_CONTROLLER', 'WEFT_TOKEN', 'FORCE_COLOR', 'NO_COLOR']
+  const names = ['WEFT_CONTROLLER', 'WEFT_TOKEN', 'FORCE_COLOR', 'NO_COLOR', 'CI']
   return Object.fromEntries(
     Object.entries(process.env).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && !names.includes(entry[0]),

@@ -1,5 +1,5 @@
 /**
- * Fuzzes what reads frames: extract() and the VXLAN side of the dataplane and the headers' readers. They
+ * Fuzzes what reads frames: extract() and the VXLAN side of the dataplane, the tuple of a dropped frame, the headers' readers. They
  * never throw, never look behind the frame's end, and say of no header that it is there when it is
  * not whole. Neighbour: engine.ts.
  */
@@ -16,6 +16,7 @@ import {
   decapsulateIpv6,
   OTHER_PACKET,
 } from '../../dataplane/tunnel/vxlan.ts'
+import { frameTuple } from '../../southbound/openflow/frame-tuple.ts'
 import { internetChecksum, pseudoHeaderSum } from '../../southbound/wire/checksum.ts'
 import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
 import {
@@ -190,6 +191,8 @@ export function framesTarget(seed: number): Target {
     const key = new Uint32Array(KEY_WORDS)
     extract(key, packet)
     const outcome = vxlanIn(packet)
+    const tuple = frameTuple(packet.bytes.subarray(packet.start, packet.end))
+    if (!tuple !== frame.length < ethernet.size) throw new Error('a tuple of half a header')
     for (const name of headerNames) {
       const at = packet.at[HEADER[name]]!
       const header = anyHeader[name]

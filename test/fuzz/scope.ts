@@ -36,7 +36,7 @@ export const scopes: Readonly<Record<string, Scope>> = {
     files: [
       ...inFolder(
         'southbound/openflow',
-        (name) => !name.startsWith('text') && !connections.has(name),
+        (name) => !name.startsWith('text') && !connections.has(name) && name !== 'frame-tuple',
       ),
       'southbound/wire/record.ts',
       'southbound/wire/sequence.ts',
@@ -96,9 +96,11 @@ export const scopes: Readonly<Record<string, Scope>> = {
     files: [
       'dataplane/packet/flow-key.ts',
       'dataplane/tunnel/vxlan.ts',
+      'southbound/openflow/frame-tuple.ts',
       'southbound/wire/checksum.ts',
     ],
     without: [
+      [all('formatTuple'), 'a printer'],
       [all('outerHeaders|encapsulate'), 'writes a tunnel'],
       [all('flowHash'), 'reads a key, not a frame'],
       [all('updateChecksum'), 'changes a checksum'],
