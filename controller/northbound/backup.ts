@@ -28,7 +28,9 @@ export function addBackup(app: FastifyInstance, { store }: Backing): void {
     },
   }
   const options = { schema, config: { needs: 'access:write' } } as const
-  app.get('/v1::backup', options, async (_, reply) => {
+  app.get('/v1::backup', options, async ({ method }, reply) => {
+    // Who asks for the head alone needs no copy.
+    if (method === 'HEAD') return reply.type(mediaType).send()
     const folder = await mkdtemp(join(tmpdir(), 'weft-backup-'))
     const file = join(folder, 'backup.db')
     reply.raw.once('close', () => void rm(folder, { recursive: true, force: true }))

@@ -140,9 +140,9 @@ async function impostor(ports: readonly object[]) {
 }
 
 test.each([
-  ['mac', '02:00:00:00:00:11;touch /tmp/owned'],
-  ['uuid', '$(touch /tmp/owned)                 '],
-  ['addresses', ['10.0.0.11 dev eth0; touch /tmp/owned']],
+  ['mac', '02:00:00:00:00:11;touch owned-by-it'],
+  ['uuid', '$(touch owned-by-it)                 '],
+  ['addresses', ['10.0.0.11 dev eth0; touch owned-by-it']],
   ['interface', 'eth0;reboot'],
 ])('an answer whose %s is none is refused: nothing of it is printed', async (name, value) => {
   const { body: port } = await site.rest('GET', 'tenants/acme/ports/vm1')

@@ -1,3 +1,4 @@
+/** What was freed stays with whom it may still be used by, against an oracle that reads the whole site. Neighbour: ../../lab/quarantine.test.ts. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { applyEdits } from '../../../controller/model/edit.ts'

@@ -1,3 +1,4 @@
+/** The event log is bounded and fair: who makes much pushes out his own. Neighbour: claims.test.ts. */
 import { expect, test } from 'vitest'
 import { EventLog } from '../../../controller/reconciler/events.ts'
 import { FairQueue } from '../../../controller/reconciler/fair-queue.ts'

@@ -1,3 +1,4 @@
+/** Echo requests to the VTEP: what is answered, byte for byte, and what is not. Neighbour: ../../../dataplane/tunnel/echo.ts. */
 import { expect, test } from 'vitest'
 import { parseIpv4 } from '../../../southbound/wire/address.ts'
 import { icmpEchoFrame } from '../../../southbound/wire/frame.ts'

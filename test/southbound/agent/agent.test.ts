@@ -1,3 +1,4 @@
+/** The passes of an agent: one at a time, whoever asks meanwhile. Neighbours: rig.ts, ../../netns/agent.test.ts on real kernels. */
 import { expect, test } from 'vitest'
 import { Agent } from '../../../southbound/agent/agent.ts'
 import type { Report } from '../../../southbound/agent/backend.ts'
