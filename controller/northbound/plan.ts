@@ -4,12 +4,13 @@
  */
 import { createHash } from 'node:crypto'
 import { Type } from 'typebox'
-import { collections, isDeclared } from '../model/collections.ts'
+import { isDeclared, nounOf } from '../model/collections.ts'
 import type { Declared, Edit, Objects } from '../model/schema.ts'
 import type { Change, Snapshot } from '../model/snapshot.ts'
 import { specOf } from '../model/spec-of.ts'
 import { escaped } from '../model/validate.ts'
 import { oneOf } from '../model/values.ts'
+import { isObject } from './merge-patch.ts'
 import type { HostCosts } from './realization.ts'
 
 const Counts = Type.Object({
@@ -119,20 +120,17 @@ function differences(before: Json, after: Json, at = ''): PropertyChange[] {
   })
 }
 
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Who uses what. */
+const users = { network: 'port', physicalNetwork: 'network' } as const
 
 /** What is there and serves nobody. */
 function warningsOf(changes: readonly Change[], after: Snapshot): Warning[] {
   return changes.flatMap(({ collection, key, after: object }): Warning[] => {
     if (!object || (collection !== 'network' && collection !== 'physicalNetwork')) return []
+    const user = users[collection]
     for (const referrer of after.find('referrer', `${collection} ${key}`))
-      if (users[collection].some((kind) => referrer.startsWith(`${kind} `))) return []
-    const wanted = users[collection].map((kind) => `no ${kind}`).join(' and ')
-    const noun = collections[collection].plural.replace(/s$/, '').replace('-', ' ')
-    const message = `${noun} ${key} is used by ${wanted}`
+      if (referrer.startsWith(`${user} `)) return []
+    const message = `${nounOf(collection)} ${key} is used by no ${user}`
     return [{ type: 'unused', object: `${collection} ${key}`, message }]
   })
 }
-
-const users = { network: ['port'], physicalNetwork: ['network'] } as const
