@@ -1,14 +1,16 @@
 /**
- * Two groups of tests. `fast`: everything that needs neither root nor minutes; `npm run check` runs these alone. `real`: files
- * below netns/, setup/ and slow/ (real hosts, whole installs, long runs) and *.peer.test.ts (other people's programs beside
- * ours), one file at a time and after the fast ones.
+ * Three groups of tests, one after the other. `fast`: everything that needs neither root nor minutes; `npm run check` runs these
+ * alone. `real`: files below setup/ and slow/ (whole installs, long runs) and *.peer.test.ts (other people's programs beside
+ * ours). `hosts`: files below netns/, one at a time: a site of real hosts has the machine to itself, since guests count packets.
  */
 
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { countingReporter } from './reporter.ts'
 
-const real = ['test/{netns,setup,slow}/**/*.test.ts', 'test/**/*.peer.test.ts']
+const real = ['test/{setup,slow}/**/*.test.ts', 'test/**/*.peer.test.ts']
+const hosts = ['test/netns/**/*.test.ts']
+const patience = { testTimeout: 180_000, hookTimeout: 180_000 }
 
 // Vitest reads its configuration from a default export; there is no other way.
 // biome-ignore lint/style/noDefaultExport: see above
@@ -23,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...real],
+          exclude: [...configDefaults.exclude, ...real, ...hosts],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -33,10 +35,18 @@ export default defineConfig({
         test: {
           name: 'real',
           include: real,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
+          ...patience,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'hosts',
+          include: hosts,
+          ...patience,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

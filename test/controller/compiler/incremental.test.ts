@@ -9,6 +9,7 @@ import { applyEdits } from '../../../controller/model/edit.ts'
 import { ModelError } from '../../../controller/model/errors.ts'
 import type { Edit, Specs } from '../../../controller/model/schema.ts'
 import { Site } from '../../../controller/model/snapshot.ts'
+import { runs } from '../../random.ts'
 
 const tenants = ['acme', 'globex']
 const hosts = ['h1', 'h2', 'h3', 'v1', 'v2']
@@ -223,7 +224,7 @@ test('incremental equals full after every step of random edits', () => {
         }
       },
     ),
-    { numRuns: process.env.WEFT_TEST_FULL ? 4000 : 300, seed: 20261122 },
+    runs(300, 4000),
   )
   expect(applied).toBeGreaterThan(1000)
   for (const what of ['extension', 'sub-port in n2', 'sub-port in vlan', 'physicalNetwork gone'])

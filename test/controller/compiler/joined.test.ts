@@ -6,6 +6,7 @@ import type { Item } from '../../../controller/compiler/program.ts'
 import { applyEdits } from '../../../controller/model/edit.ts'
 import { joinersLeft } from '../../../controller/model/quarantine.ts'
 import type { Edit, Network } from '../../../controller/model/schema.ts'
+import { runs } from '../../random.ts'
 import { counting, put, siteWith } from '../model/site.ts'
 
 const WIDE = 'acme/wide'
@@ -82,7 +83,7 @@ test('after every move and every confirmation, incremental equals full, and one 
         )
       }
     }),
-    { numRuns: 60 },
+    runs(60),
   )
   expect(held).toBeGreaterThan(0)
   expect(moves).toBeGreaterThan(held)

@@ -6,6 +6,7 @@ import { applyEdits } from '../../../controller/model/edit.ts'
 import { ModelError } from '../../../controller/model/errors.ts'
 import type { Edit, Specs } from '../../../controller/model/schema.ts'
 import type { Change, Snapshot } from '../../../controller/model/snapshot.ts'
+import { runs } from '../../random.ts'
 import { counting, drop, put, siteWith, smallSite } from '../model/site.ts'
 
 const port = (id: string, spec: Partial<Specs['port']>): Edit =>
@@ -232,7 +233,7 @@ test('after any commits, placements are those that the snapshot alone would give
         }
       },
     ),
-    { numRuns: 200 },
+    runs(200),
   )
   expect([...seen].sort()).toEqual(['ofport', 'subport', 'vtep'])
 })

@@ -5,6 +5,7 @@ import { ModelError } from '../../../controller/model/errors.ts'
 import { indexNames } from '../../../controller/model/indexes.ts'
 import { collectionNames, type Edit } from '../../../controller/model/schema.ts'
 import { Site } from '../../../controller/model/snapshot.ts'
+import { runs } from '../../random.ts'
 import { counting, drop, problemsOf, put, siteWith, smallSite } from './site.ts'
 
 test('a spec that is already so makes no new revision', () => {
@@ -179,6 +180,6 @@ test('after any edits, the indexes are those that the objects alone would give',
         }
       },
     ),
-    { numRuns: 60 },
+    runs(60),
   )
 })

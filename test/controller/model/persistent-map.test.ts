@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PersistentMap } from '../../../controller/model/persistent-map.ts'
+import { runs } from '../../random.ts'
 
 const key = fc.integer({ min: 0, max: 400 }).map((n) => `k${n}`)
 const step = fc.record({ key, value: fc.option(fc.integer(), { nil: undefined }) })
@@ -37,7 +38,7 @@ test('it holds what a Map holds, in order, and older versions stay as they were'
         expect(map.has(key)).toBe(oracle.has(key))
       }
     }),
-    { numRuns: 40 },
+    runs(40),
   )
 })
 
@@ -55,6 +56,7 @@ test('a range has the keys from its start up to, not including, its end', () => 
         expect(map.count(from)).toBe(keys.filter((each) => each >= from).length)
       },
     ),
+    runs(100),
   )
 })
 

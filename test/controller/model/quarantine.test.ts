@@ -6,6 +6,7 @@ import { ModelError } from '../../../controller/model/errors.ts'
 import { firstCarriers } from '../../../controller/model/quarantine.ts'
 import type { Edit, Network, Port } from '../../../controller/model/schema.ts'
 import { Site } from '../../../controller/model/snapshot.ts'
+import { runs } from '../../random.ts'
 import { counting, drop, put } from './site.ts'
 
 const office = { physicalNetwork: 'office' }
@@ -309,7 +310,7 @@ test('after every edit, carriers and quarantine are what the history of the whol
           }
       }
     }),
-    { numRuns: 200 },
+    runs(200),
   )
   expect(seen.refused).toBeGreaterThan(0)
   expect(seen.quarantined).toBeGreaterThan(0)

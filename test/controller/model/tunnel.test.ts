@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalAddress, isVtepAddress } from '../../../controller/model/ip-address.ts'
 import { familiesOf, tunnelBetween, type Vtep } from '../../../controller/model/tunnel.ts'
+import { runs } from '../../random.ts'
 
 const four = { vtepAddress: '192.0.2.11' }
 const six = { vtepAddress: '2001:db8::12' }
@@ -44,6 +45,7 @@ test('both ends choose the same tunnel, and there is one exactly when a family i
       expect(there !== undefined).toBe(common)
       expect(back).toEqual(there && { ...there, local: there.remote, remote: there.local })
     }),
+    runs(100),
   )
 })
 
@@ -53,6 +55,7 @@ test('an address has one spelling, however it was written', () => {
   expect(canonicalAddress('2001:db8:0:1:0:0:0:1')).toBe('2001:db8:0:1::1')
   fc.assert(
     fc.property(v6, (text) => canonicalAddress(canonicalAddress(text)) === canonicalAddress(text)),
+    runs(100),
   )
 })
 

@@ -7,6 +7,7 @@ import type { Edit } from '../../../controller/model/schema.ts'
 import { guestBytes } from '../../../controller/model/segment.ts'
 import { Site } from '../../../controller/model/snapshot.ts'
 import { tunnelBetween } from '../../../controller/model/tunnel.ts'
+import { runs } from '../../random.ts'
 import { counting, drop, put, siteWith, smallSite } from './site.ts'
 
 const dual = put('host', 'd1', {
@@ -209,7 +210,7 @@ test('whatever the model takes, every VXLAN network crosses every tunnel of the 
         return true
       },
     ),
-    { numRuns: 300 },
+    runs(300),
   )
   expect(taken.edits).toBeGreaterThan(100)
   expect(taken.refused).toBeGreaterThan(100)
@@ -231,5 +232,6 @@ test('an MTU that is left out is never refused where every underlay carries 1500
       })
       expect(site.get('network', 'acme/n')?.mtuBytes).toBe(onSix ? 1430 : 1450)
     }),
+    runs(100),
   )
 })

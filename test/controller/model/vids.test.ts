@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hasVid, missingVids, vidRanges } from '../../../controller/model/vids.ts'
+import { runs } from '../../random.ts'
 
 const vid = fc.integer({ min: 1, max: 4094 })
 const entry = fc.oneof(
@@ -32,6 +33,6 @@ test('of any list, each of the 4,094 VIDs is in a range or in a gap, and never i
       }
       return true
     }),
-    { numRuns: 30 },
+    runs(30),
   )
 })

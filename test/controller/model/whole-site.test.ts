@@ -5,6 +5,7 @@ import { indexNames } from '../../../controller/model/indexes.ts'
 import { PersistentMap } from '../../../controller/model/persistent-map.ts'
 import { collectionNames, type Objects } from '../../../controller/model/schema.ts'
 import { Site } from '../../../controller/model/snapshot.ts'
+import { runs } from '../../random.ts'
 import { drop, put, siteWith, smallSite } from './site.ts'
 
 test('a map made at once has what the entries set one by one, and changes like any other', () => {
@@ -26,7 +27,7 @@ test('a map made at once has what the entries set one by one, and changes like a
         ...[oneByOne.size, oneByOne.first(), oneByOne.last()],
       ])
     }),
-    { numRuns: 30, seed: 1 },
+    runs(30),
   )
 })
 

@@ -5,6 +5,7 @@ import { DROP } from '../../../dataplane/packet/drop.ts'
 import type { QueuePlan, ShapePlan } from '../../../dataplane/queues/plan.ts'
 import { type Shaper, shaper } from '../../../dataplane/queues/shaper.ts'
 import { SENT } from '../../../dataplane/tunnel/underlay.ts'
+import { runs } from '../../random.ts'
 import { type TestClock, testClock } from '../rig.ts'
 import { planOf } from './rows.ts'
 
@@ -322,6 +323,6 @@ test('whatever comes: every frame leaves whole, once, in the order of its queue,
       expect(one.waiting).toBe(0)
       expect(out).toEqual(kept)
     }),
-    { numRuns: 200 },
+    runs(200),
   )
 })

@@ -7,6 +7,7 @@ import {
   type PhysicalBridge,
   parseBridge,
 } from '../../../southbound/agent/physical-bridge.ts'
+import { runs } from '../../random.ts'
 
 const interfaceName = fc.stringMatching(/^[A-Za-z0-9][\w.-]{0,14}$/)
 const bridge: fc.Arbitrary<PhysicalBridge> = fc.record({
@@ -31,6 +32,7 @@ test('what is written is read again', () => {
     fc.property(bridge, (one) => {
       expect(parseBridge(one.name, formatBridge(one))).toEqual(one)
     }),
+    runs(100),
   )
 })
 

@@ -15,6 +15,7 @@ import { messageRows } from '../../../southbound/openflow/message-rows.ts'
 import { fieldOf } from '../../../southbound/openflow/oxm.ts'
 import { WireError } from '../../../southbound/wire/error.ts'
 import { Writer } from '../../../southbound/wire/writer.ts'
+import { runs } from '../../random.ts'
 import { matches, messages } from './values.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -124,7 +125,7 @@ describe('matches', () => {
         expect(decodeMatch(wire)).toEqual(match)
         expect(hex(canonicalMatch(wire))).toBe(hex(wire))
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 
@@ -176,7 +177,7 @@ describe('what is encoded decodes to the same value', () => {
         expect(back).toEqual(message)
         expect(hex(encode(back))).toBe(hex(wire))
       }),
-      { numRuns: 60 },
+      runs(60),
     )
   })
 })

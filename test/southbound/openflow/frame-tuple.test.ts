@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { formatTuple, frameTuple } from '../../../southbound/openflow/frame-tuple.ts'
 import { parseIpv4 } from '../../../southbound/wire/address.ts'
 import { arpFrame, udpFrame } from '../../../southbound/wire/frame.ts'
+import { runs } from '../../random.ts'
 
 const [a, b] = [parseIpv4('10.0.0.1'), parseIpv4('10.0.0.2')]
 const udp = { eth_src: 0x020000000001, eth_dst: 0x020000000002, ipv4_src: a, ipv4_dst: b }
@@ -52,5 +53,6 @@ test('no head, however cut or forged, is too much', () => {
       expect(tuple === undefined).toBe(head.length < 14)
       if (tuple) formatTuple(tuple)
     }),
+    runs(100),
   )
 })

@@ -10,6 +10,7 @@ import {
 } from '../../../southbound/openflow/text.ts'
 import { parseGroup } from '../../../southbound/openflow/text-group.ts'
 import { parseMeter } from '../../../southbound/openflow/text-meter.ts'
+import { runs } from '../../random.ts'
 import { acceptedActions } from './text-values.ts'
 
 describe('what is read', () => {
@@ -292,7 +293,7 @@ describe('an error says where, what and what would be right', () => {
           }
         }
       }),
-      { numRuns: 3000 },
+      runs(3000),
     )
   })
 })

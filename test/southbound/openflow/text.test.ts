@@ -19,6 +19,7 @@ import { actionTexts } from '../../../southbound/openflow/text-action.ts'
 import { formatGroup, parseGroup } from '../../../southbound/openflow/text-group.ts'
 import { formatMeter, parseMeter } from '../../../southbound/openflow/text-meter.ts'
 import { Writer } from '../../../southbound/wire/writer.ts'
+import { runs } from '../../random.ts'
 import { pipelineFlows } from './pipeline-flows.ts'
 import { actionValues } from './text-action-values.ts'
 import { validMatches } from './text-match-values.ts'
@@ -50,7 +51,7 @@ describe('what is printed is read as the same', () => {
         expect(hex(encodeMatch(parseMatch(text))), text).toBe(hex(encodeMatch(match)))
         expect(parseMatch(text), text).toEqual(match)
       }),
-      { numRuns: 1500 },
+      runs(1500),
     )
   })
 
@@ -70,7 +71,7 @@ describe('what is printed is read as the same', () => {
         expect(shown(parseFlow(text)), text).toEqual(shown(flow))
         expect(formatFlow(parseFlow(text))).toBe(text)
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 
@@ -81,7 +82,7 @@ describe('what is printed is read as the same', () => {
         expect(text).not.toContain('unknown')
         expect(shown(parseFlow(text)), text).toEqual(shown(flow))
       }),
-      { numRuns: 40 },
+      runs(40),
     )
   })
 
@@ -99,7 +100,7 @@ describe('what is printed is read as the same', () => {
           expect(right, text).toContain(bytesOf(back.slice(i, i + 1)))
         })
       }),
-      { numRuns: 1000 },
+      runs(1000),
     )
   })
 
@@ -128,7 +129,7 @@ describe('what is printed is read as the same', () => {
         const text = formatGroup(encodeGroup(group))
         expect(encodeGroup(parseGroup(text)), text).toEqual(encodeGroup(group))
       }),
-      { numRuns: 200 },
+      runs(200),
     )
   })
 
@@ -152,7 +153,7 @@ describe('what is printed is read as the same', () => {
       fc.property(meters, (meter) => {
         expect(parseMeter(formatMeter(meter)), formatMeter(meter)).toEqual(meter)
       }),
-      { numRuns: 200 },
+      runs(200),
     )
   })
 })

@@ -8,6 +8,7 @@ import { OvsdbClient } from '../../../southbound/ovsdb/client.ts'
 import { OvsdbError } from '../../../southbound/ovsdb/error.ts'
 import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
+import { runs } from '../../random.ts'
 import { hasOvs, ownPeer, type Peer, realPeer } from './peers.ts'
 
 const signal = AbortSignal.timeout(120_000)
@@ -191,7 +192,7 @@ test.skipIf(!hasOvs)(
           }
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     )
     expect(Math.min(committed, refused)).toBeGreaterThan(20)
   },

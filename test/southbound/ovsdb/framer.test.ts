@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { jsonFramer } from '../../../southbound/ovsdb/framer.ts'
 import { formatJson } from '../../../southbound/ovsdb/json.ts'
 import { WireError } from '../../../southbound/wire/error.ts'
+import { runs } from '../../random.ts'
 
 /** Feeds text cut at `cuts` and returns the values that came out. */
 function frames(bytes: Uint8Array, cuts: readonly number[], limits = {}): unknown[] {
@@ -44,7 +45,7 @@ describe('framing of a JSON stream', () => {
         const sorted = cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b)
         expect(frames(bytes, sorted).map(formatJson)).toEqual(wire)
       }),
-      { numRuns: 200 },
+      runs(200),
     )
   })
 
@@ -94,7 +95,7 @@ describe('framing of a JSON stream', () => {
           expect(error).toBeInstanceOf(WireError)
         }
       }),
-      { numRuns: 2000 },
+      runs(2000),
     )
   })
 })

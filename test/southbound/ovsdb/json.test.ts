@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatJson, parseJson, show } from '../../../southbound/ovsdb/json.ts'
+import { runs } from '../../random.ts'
 
 const MAX = 2n ** 63n - 1n
 
@@ -60,7 +61,7 @@ test('right and wrong texts are read as by a reviver that is told the digits', (
     fc.property(text, (text) => {
       expect(outcome(parseJson, text)).toEqual(outcome(revived, text))
     }),
-    { numRuns: 5000 },
+    runs(5000),
   )
 })
 

@@ -20,6 +20,7 @@ import {
   weak,
 } from '../../../southbound/ovsdb/schema.ts'
 import { OvsdbServer } from '../../../southbound/ovsdb/server.ts'
+import { runs } from '../../random.ts'
 
 const signal = AbortSignal.timeout(60_000)
 
@@ -190,7 +191,7 @@ test('after random transactions both kinds of monitor equal the tables, and refe
         client.close()
       },
     ),
-    { numRuns: 100 },
+    runs(100),
   )
   // The plan must reach what it is for.
   expect(Math.min(committed, refused, collected)).toBeGreaterThan(50)

@@ -8,6 +8,7 @@ import { OvsdbError } from '../../../southbound/ovsdb/error.ts'
 import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { OvsdbServer } from '../../../southbound/ovsdb/server.ts'
+import { runs } from '../../random.ts'
 
 const signal = AbortSignal.timeout(60_000)
 const { insert, update, mutate, deleteRows, wait } = operations(openVSwitch)
@@ -203,7 +204,7 @@ describe('a client that means no good', () => {
         const reason = await session.closed
         if (reason !== undefined) expect(reason).toBeInstanceOf(OvsdbError)
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 

@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseSchema } from '../../../southbound/ovsdb/schema-json.ts'
 import { OvsdbServer } from '../../../southbound/ovsdb/server.ts'
+import { runs } from '../../random.ts'
 import { hasOvs, ownPeer, type Peer, realPeer } from './peers.ts'
 import { type Json, type Message, type WireClient, wireClient } from './wire.ts'
 import { emptyZoo, transaction, zooColumns, zooSchema } from './zoo.ts'
@@ -129,9 +130,8 @@ test.skipIf(!hasOvs)(
           expect({ operations, rows: plain(actual) }).toEqual({ operations, rows: plain(expected) })
         }
       }),
-      { numRuns: Number(process.env.ZOO_RUNS ?? 100) },
+      runs(100),
     )
-    if (process.env.ZOO_RUNS) console.log(committed, refused, tags)
     expect(Math.min(committed, refused)).toBeGreaterThan(100)
   },
   120_000,

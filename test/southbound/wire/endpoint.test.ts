@@ -7,6 +7,7 @@ import {
   parseEndpoint,
 } from '../../../southbound/wire/endpoint.ts'
 import { WireError } from '../../../southbound/wire/error.ts'
+import { runs } from '../../random.ts'
 
 test.each<[string, Endpoint]>([
   ['tcp:192.0.2.1:6653', { kind: 'tcp', host: '192.0.2.1', port: 6653 }],
@@ -48,6 +49,6 @@ test('whatever is read reads the same again, and nothing but the typed error com
         expect(error).toBeInstanceOf(WireError)
       }
     }),
-    { numRuns: 5000, seed: 3 },
+    runs(5000),
   )
 })

@@ -17,6 +17,7 @@ import {
   wide,
 } from '../../../southbound/wire/struct.ts'
 import { Writer } from '../../../southbound/wire/writer.ts'
+import { runs } from '../../random.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 type Accessors = Record<string, (bytes: Uint8Array, at: number, value?: number | bigint) => unknown>
@@ -82,7 +83,7 @@ test('what is read of any layout is what was written, and nothing around it chan
       }
       expect(any.read(out, 1)).toEqual(value)
     }),
-    { numRuns: 200 },
+    runs(200),
   )
 })
 
