@@ -18,7 +18,7 @@ import { addBackup } from './commands/backup-options.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDocuments } from './commands/documents-options.ts'
 import { addEvents } from './commands/events-options.ts'
-import type { LabOptions } from './commands/lab.ts'
+import { addLab } from './commands/lab-options.ts'
 import { addObjects } from './commands/objects-options.ts'
 import { addPki } from './commands/pki-options.ts'
 import { exitCodes } from './commands/rest-options.ts'
@@ -30,8 +30,6 @@ import { isStop, stopSignal } from './stop.ts'
 import { UsageError } from './usage.ts'
 
 const oldestNode = 24
-
-type LabArguments = Omit<LabOptions, 'backend' | 'signal'> & { lab: LabOptions['backend'] }
 
 /** `127.0.0.1:8080` or `[::1]:8080`; port 0 lets the system choose. */
 function endpoint(text: string, form = 'ADDRESS:PORT, such as 127.0.0.1:8080'): Endpoint {
@@ -148,36 +146,7 @@ Examples:
     }),
   )
 
-weft
-  .command('lab')
-  .description('bring up a topology, prove on real packets what it promises, serve until Ctrl-C')
-  .argument('[file]', 'topology document (default: topologies/two-tenants.yaml of Weft)')
-  .addOption(
-    new Option(
-      '--lab <backend>',
-      'where the hosts come from: this process, or network namespaces with Open vSwitch',
-    )
-      .choices(['memory', 'netns'])
-      .default('memory'),
-  )
-  .option('--tls', 'hosts and controller speak mutual TLS only, on OVSDB and OpenFlow', false)
-  .option('--check', 'end after the table: exit code 0 when every row holds, else 1', false)
-  .addHelpText(
-    'after',
-    `
-Examples:
-  $ weft lab
-  $ weft lab --check topologies/two-tenants.yaml
-  $ weft lab --lab netns
-  $ weft lab --tls                            keys and certificates of its own, gone when the lab is`,
-  )
-  .action((file: string | undefined, { lab: backend, ...options }: LabArguments) =>
-    perform(async (signal) => {
-      const { lab } = await import('./commands/lab.ts')
-      return lab(file, { backend, ...options, signal })
-    }),
-  )
-
+addLab(weft, perform)
 addSwitch(weft, perform)
 addAgent(weft, perform)
 addPki(weft, perform)

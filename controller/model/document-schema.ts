@@ -91,3 +91,10 @@ export interface RawDocument {
 }
 
 export type LabHosts = Readonly<Record<string, { readonly switch: LabSwitch }>>
+
+/** The same for editors and other people's programs, as `topologies/schema.json` has it. JSON Schema 2020-12. */
+export const publishedSchema: object = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  ...documentSchema,
+  title: 'Topology document of Weft',
+}
