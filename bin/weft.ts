@@ -25,6 +25,7 @@ import { exitCodes } from './commands/rest-options.ts'
 import type { ServeOptions } from './commands/serve.ts'
 import { addSwitch } from './commands/switch-options.ts'
 import { addToken } from './commands/token-options.ts'
+import { addTrace } from './commands/trace-options.ts'
 import { explain } from './explain.ts'
 import { isStop, stopSignal } from './stop.ts'
 import { UsageError } from './usage.ts'
@@ -156,6 +157,7 @@ addBackup(weft, perform)
 addObjects(weft, perform)
 addAttach(weft, perform)
 addEvents(weft, perform)
+addTrace(weft, perform)
 addToken(weft, perform)
 weft.commandsGroup('This command line:')
 addCompletion(weft, perform)

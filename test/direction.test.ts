@@ -27,7 +27,7 @@ const order = [
 ]
 
 /** What the controller may take from the dataplane: the matcher that forwards is the matcher that explains. */
-const explaining = /^dataplane\/(packet|classifier|pipeline)\/[a-z0-9-]+\.ts$/
+const explaining = /^dataplane\/(packet|classifier|pipeline|trace)\/[a-z0-9-]+\.ts$/
 
 const pure = ['controller/model/', 'controller/compiler/']
 

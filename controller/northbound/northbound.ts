@@ -32,6 +32,7 @@ import { addOpenapi } from './openapi.ts'
 import { MethodTable } from './paths.ts'
 import { HttpError, mediaType, parserProblem, problemOf } from './problem.ts'
 import type { Realization } from './realization.ts'
+import { addTrace } from './trace.ts'
 
 export interface NorthboundOptions {
   readonly store: Store
@@ -96,6 +97,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   addMetrics(app, backing)
   addHistory(app, backing)
   addBackup(app, backing)
+  addTrace(app, backing)
   addDocumentation(app)
   await app.ready()
 

@@ -6,6 +6,8 @@
 import type { FrameTuple } from '../../southbound/openflow/frame-tuple.ts'
 import type { Declared, Objects } from '../model/schema.ts'
 import type { Change } from '../model/snapshot.ts'
+import type { Counted } from '../trace/injection.ts'
+import type { Trace, TraceRequest, WalkOf } from '../trace/trace.ts'
 
 export type HostState = 'realized' | 'pending' | 'failed' | 'disconnected'
 
@@ -184,4 +186,8 @@ export interface Realization {
   /** Called with each event as it happens. Gives the way to stop. */
   onEvent(listener: (event: ControllerEvent) => void): () => void
   pendingHosts(): readonly PendingHost[]
+  /** The way of a packet by what hosts should have. @throws CompileConflict */
+  trace(request: TraceRequest): Trace
+  /** Sends what was walked. Undefined while a host that it comes to is away; rejects when one does not answer. */
+  inject(walk: WalkOf, signal: AbortSignal): Promise<readonly Counted[] | undefined>
 }

@@ -15,6 +15,9 @@ import type {
   Status,
 } from '../northbound/realization.ts'
 import type { Store } from '../store/store.ts'
+import { type Counted, inject } from '../trace/injection.ts'
+import { traceSite } from '../trace/site.ts'
+import { type Trace, type TraceRequest, trace, type WalkOf } from '../trace/trace.ts'
 import { apartFrom, hostsApart, portsApart } from './apart.ts'
 import { costsOf } from './costs.ts'
 import { readDrops } from './drops.ts'
@@ -70,6 +73,20 @@ export class SiteStatus implements Realization {
       ...this.#mtu(collection, object),
       ...(underlay && { underlay }),
     }
+  }
+
+  trace(request: TraceRequest): Trace {
+    const { compiler } = this.#reconciler
+    const { snapshot } = this.#store
+    return trace(traceSite(compiler, snapshot), request, (edits) => {
+      const { site, changes } = this.#store.preview(edits)
+      return traceSite(compiler, site, compiler.preview(changes, snapshot))
+    })
+  }
+
+  inject(walk: WalkOf, signal: AbortSignal): Promise<readonly Counted[] | undefined> {
+    const connection = (hostId: string) => this.#reconciler.channel(hostId)?.connection
+    return inject(walk, { connection, signal })
   }
 
   preview(changes: readonly Change[]): Readonly<Record<string, HostCosts>> {

@@ -58,6 +58,9 @@ export const DROP = Object.fromEntries(names.map((name, i) => [name, i])) as {
   readonly [K in DropReason]: number
 }
 
+/** The reason with this number. */
+export const dropReasonOf = (number: number): DropReason => names[number] ?? 'exception'
+
 export interface DropCounters {
   /** Counts one frame. */
   count(reason: number): void
