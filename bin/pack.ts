@@ -29,7 +29,7 @@ const dist = join(root, 'dist')
 
 /** Folders that an installed Weft is made of; package.json is read by `weft --version`. */
 const packed = [
-  '{southbound,dataplane,controller,topologies,bin}/**/*.{ts,yaml,json}',
+  '{southbound,dataplane,controller,topologies,bin}/**/*.{ts,yaml,json,service}',
   'southbound/**/*.md',
   'package.json',
 ]

@@ -7,7 +7,7 @@ import { printable } from './print/printable.ts'
 export class RestError extends Error {
   override readonly name = 'RestError'
   readonly status: number
-  /** Of a problem, without its urn: 'in_use'. */
+  /** Of a problem, without its urn: 'in_use'; 'connection_lost' where there is no answer and may be a deed. */
   readonly type: string | undefined
 
   constructor(status: number, message: string, type?: string) {

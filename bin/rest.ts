@@ -41,6 +41,8 @@ export interface Ask {
 export interface Answer<T> {
   readonly status: number
   readonly body: T
+  /** The controller's clock, milliseconds since 1970; undefined where it does not say. */
+  readonly date: number | undefined
 }
 
 export interface Rest {
@@ -73,12 +75,14 @@ export function openRest(options: RestOptions): Rest {
   async function text(method: Method, path: string, ask: Ask): Promise<Answer<string>> {
     const { limitMs = LIMIT_MS } = ask
     const response = await answered(options, method, path, ask, limitMs)
-    return { status: response.statusCode ?? 0, body: await textOf(response, options) }
+    const date = Date.parse(response.headers.date ?? '')
+    const body = await textOf(response, options)
+    return { status: response.statusCode ?? 0, body, date: Number.isNaN(date) ? undefined : date }
   }
   const rest: Rest = {
     controller,
     async ask<T>(method: Method, path: string, ask: Ask = {}) {
-      const { status, body } = await text(method, path, ask)
+      const { status, body, date } = await text(method, path, ask)
       const value = parsed(body)
       if (value === undefined)
         throw new RestError(
@@ -86,7 +90,7 @@ export function openRest(options: RestOptions): Rest {
           `${controller} is no controller: no JSON at ${path} (${status})`,
         )
       if (!isDone(status)) throw refusalAt(controller, status, value, ask)
-      return { status, body: value as T }
+      return { status, body: value as T, date }
     },
     async text(path, ask = {}) {
       const { status, body } = await text('GET', path, ask)
@@ -181,14 +185,23 @@ function answered(
   request.on('error', (cause: NodeJS.ErrnoException) => {
     const late = limit.some(({ aborted }) => aborted) && limitMs !== undefined
     const why = late ? `nothing within ${limitMs / 1000} s` : cause.message || cause.code
-    const help = untrusted.has(cause.code ?? '') ? '; --ca FILE names the CA to trust' : ''
+    const isCut = cause.code === 'ECONNRESET' && controller.startsWith('http:')
+    const help = untrusted.has(cause.code ?? '')
+      ? '; --ca FILE names the CA to trust'
+      : isCut
+        ? '; does it speak TLS (https://)?'
+        : ''
     const message = `no controller answers at ${controller}: ${why}${help}`
-    reject(signal.aborted ? signal.reason : new RestError(0, message))
+    const type = lost.has(cause.code ?? '') ? 'connection_lost' : undefined
+    reject(signal.aborted ? signal.reason : new RestError(0, message, type))
   })
   const { json, document } = ask
   request.end(document?.text ?? (json === undefined ? undefined : JSON.stringify(json)))
   return promise
 }
+
+/** The connection ended before an answer had begun: nobody knows whether the request was carried out. */
+const lost: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE'])
 
 const untrusted: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -220,6 +233,7 @@ function broken({ controller, signal }: RestOptions, cause: unknown): unknown {
   return new RestError(
     0,
     `${controller} went away in the middle of its answer: ${(cause as Error).message}`,
+    'connection_lost',
   )
 }
 

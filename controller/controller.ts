@@ -22,8 +22,9 @@ import { Reconciler } from './reconciler/reconciler.ts'
 import { SiteStatus } from './reconciler/status.ts'
 import { type Hooks, noHooks } from './store/hooks.ts'
 import type { Store } from './store/store.ts'
-import type { CredentialFiles } from './tls/credentials.ts'
+import type { CredentialFiles, KeyFiles } from './tls/credentials.ts'
 import type { PeerIdentity } from './tls/identity.ts'
+import { restKeys } from './tls/rest-keys.ts'
 import { secureListeners } from './tls/secure-listeners.ts'
 
 /** Where something listens; port 0: the system chooses. */
@@ -36,6 +37,10 @@ export interface ControllerOptions {
   readonly store: Store
   /** Where REST listens; a path is a unix socket. */
   readonly rest: Endpoint | { readonly path: string }
+  /** With it REST is HTTPS only. */
+  readonly restTls?: KeyFiles | undefined
+  /** For answers that are under way when it closes, milliseconds; who has not read his by then is cut off. */
+  readonly graceMs?: number | undefined
   /** Where hosts dial in by OVSDB; without it only `acceptOvsdb` brings hosts. */
   readonly ovsdb?: Endpoint
   /** Where bridges dial in by OpenFlow; hosts are told this port at the address by which they reached us. */
@@ -88,9 +93,14 @@ export class Controller {
       hooks = noHooks,
       version = '0.0.0',
       access,
+      restTls,
+      graceMs,
     } = options
     const events = new EventLog(clock)
     events.onEvent(({ type, host, message }) => log.info({ type, host, message }, 'event'))
+    const end = new AbortController()
+    const watch = { events, clock, log, signal: end.signal }
+    const tls = restTls && restKeys({ files: restTls, ...watch })
     const carriers = firstCarriers(store.snapshot)
     if (carriers.length > 0) store.commit(carriers, { who: 'controller' })
     const reconciler = new Reconciler({ store, events, clock, log, program })
@@ -99,8 +109,11 @@ export class Controller {
     const northbound = await createNorthbound({
       ...{ store, realization, onRefused, hooks, version },
       ...(access && { access }),
+      ...(tls && { tls }),
+      graceMs,
     })
     const controller = new Controller(events, reconciler, northbound)
+    controller.#endings.push(async () => end.abort())
     try {
       await controller.#listen(options)
     } catch (error) {

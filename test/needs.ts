@@ -55,6 +55,9 @@ const table = {
   iperf3: () => commands('iperf3'),
   nft: () => commands('nft'),
   openssl: () => commands('openssl'),
+  python: () => (existsSync('/usr/bin/python3') ? undefined : '/usr/bin/python3'),
+  setpriv: () => commands('setpriv'),
+  systemdAnalyze: () => commands('systemd-analyze'),
   libvirtSchemas: () =>
     existsSync('/usr/share/libvirt/schemas/domain.rng')
       ? commands('virt-xml-validate', 'xmllint')

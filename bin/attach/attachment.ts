@@ -5,10 +5,10 @@
  * A sub-port has no interface of its own: its attachment is that of its trunk, with its VLAN.
  */
 import { rangeOf } from '../../controller/model/cidr.ts'
+import { addressNumber, familyOf } from '../../controller/model/ip-address.ts'
 import type { Host, Network, Port, Subnet } from '../../controller/model/schema.ts'
 import { hint } from '../../controller/model/suggest.ts'
 import type { Status } from '../../controller/northbound/realization.ts'
-import { parseIpv4 } from '../../southbound/wire/address.ts'
 import { AttachError } from './error.ts'
 
 /** The bridge of every host of kind ovs that workloads are plugged into. */
@@ -125,12 +125,11 @@ function guestInterface(port: Port, { networks, subnets }: SiteFacts): GuestInte
   if (!network) throw new AttachError(`there is no network ${port.tenant}/${port.network}`)
   const ranges = subnets.filter((subnet) => subnet.network === port.network)
   const addresses = port.addresses.map((address) => {
-    const value = parseIpv4(address)
-    const home = ranges.find(({ cidr }) => {
-      const { first, last } = rangeOf(cidr)
-      return first <= value && value <= last
-    })
-    return `${address}/${home?.cidr.split('/')[1] ?? 32}`
+    const [family, value] = [familyOf(address), addressNumber(address)]
+    const home = ranges
+      .map(({ cidr }) => rangeOf(cidr))
+      .find((range) => range.family === family && range.first <= value && value <= range.last)
+    return `${address}/${home?.prefix ?? (family === 4 ? 32 : 128)}`
   })
   return { key: keyOf(port), network, mac: port.mac, addresses, mtuBytes: network.mtuBytes }
 }

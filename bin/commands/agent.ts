@@ -14,7 +14,9 @@ import { Agent } from '../../southbound/agent/agent.ts'
 import { openIproute2 } from '../../southbound/agent/iproute2/backend.ts'
 import { openStorage } from '../../southbound/ovsdb/journal-storage.ts'
 import { hardwareVtep } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
+import { startedService } from '../systemd/notify.ts'
 import { keepManagers } from './agent-managers.ts'
+import type { LogLevel } from './log-option.ts'
 import { remoteTarget, serveAt, type TlsSettings, tlsFiles } from './remotes.ts'
 import { SwitchError } from './switch-error.ts'
 
@@ -29,6 +31,7 @@ export interface AgentSettings extends TlsSettings {
   readonly audit: number
   /** Remove what agents have made, and end. */
   readonly remove: boolean
+  readonly log: LogLevel
   /** Ends the agent in order. */
   readonly signal: AbortSignal
 }
@@ -36,7 +39,7 @@ export interface AgentSettings extends TlsSettings {
 /** Serves until the signal. @returns the exit code */
 export async function runAgent(settings: AgentSettings): Promise<number> {
   const { tunnelIp, signal } = settings
-  const log = pino({ level: process.env.WEFT_LOG ?? 'info' }, pino.destination(2))
+  const log = pino({ level: settings.log }, pino.destination(2))
   const remotes = settings.remote.map(remoteTarget)
   if (tunnelIp !== undefined && isIP(tunnelIp) === 0) {
     throw new SwitchError(
@@ -83,7 +86,9 @@ export async function runAgent(settings: AgentSettings): Promise<number> {
     for (const target of remotes) taken.unshift(await serveAt(target, database, network, log))
     await agent.start()
     process.stdout.write(nextSteps(settings, db))
+    const service = startedService(log)
     if (!signal.aborted) await once(signal, 'abort')
+    service.stopping()
     return 0
   } finally {
     for (const release of taken) await release()

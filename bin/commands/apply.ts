@@ -1,8 +1,10 @@
 /** `weft plan` and `weft apply`: a document, what it would change, and the change. Neighbours: documents-options.ts, ../print/plan.ts. */
 
+import { randomUUID } from 'node:crypto'
 import { durationOf } from '../duration.ts'
 import { print } from '../print/output.ts'
 import { countChanges, type PlanAnswer, planLines } from '../print/plan.ts'
+import { printable } from '../print/printable.ts'
 import { paint, withProgress } from '../print/terminal.ts'
 import { RestError } from '../rest-error.ts'
 import { readText } from '../text-file.ts'
@@ -37,21 +39,33 @@ export async function applyDocument(options: ApplyOptions): Promise<number> {
     ...(waitMs !== undefined && { wait: 'realized', timeout: `${waitMs}ms` }),
   }
   const document = { text: readText(file), name: file === '-' ? 'standard input' : file }
-  const asking = rest.ask<PlanAnswer>('POST', path, {
-    ...{ query, document, limitMs: DOCUMENT_LIMIT_MS },
+  // With one key, so that what was done and not answered is not done twice.
+  const headers = { 'idempotency-key': `"${randomUUID()}"` }
+  const ask = () =>
+    rest.ask<PlanAnswer>('POST', path, { query, headers, document, limitMs: DOCUMENT_LIMIT_MS })
+  const asking = ask().catch((error: unknown) => {
+    if (error instanceof RestError && error.type === 'connection_lost') return ask()
+    throw error
   })
   const does = waitMs === undefined ? 'waiting for the controller' : 'waiting for hosts'
   const { status, body } = await withProgress(does, asking)
-  if (!Array.isArray(body.changes) || !Array.isArray(body.warnings))
+  if (!isPlan(body))
     throw new RestError(status, `${rest.controller} is no controller: it answers no plan`)
   await print(output, body, () => {
     const last = mode === 'plan' ? planned(body, options) : applied(body, options, status)
     return [...planLines(body, paint), ...last]
   })
   if (status !== 202) return 0
-  process.stderr.write(`weft: ${body.note ?? 'kept, and not realized yet'}\n`)
+  process.stderr.write(`weft: ${printable(body.note ?? 'kept, and not realized yet')}\n`)
   return 3
 }
+
+/** What is printed of it as it is: numbers, and an id that is to be typed again. */
+const isPlan = ({ changes, warnings, revision, planId = '' }: PlanAnswer): boolean =>
+  Array.isArray(changes) &&
+  Array.isArray(warnings) &&
+  Number.isInteger(revision) &&
+  /^[\w-]{0,128}$/.test(planId)
 
 /** The site, or the part of it that the document is about. */
 const about = ({ tenant }: ApplyOptions): string =>

@@ -46,7 +46,7 @@ export function addDocuments(weft: Command, perform: Perform): void {
   )
     .option(
       '--plan-id <id>',
-      'exactly what `weft plan` has shown, refused when the site has changed since',
+      'exactly what `weft plan` has shown, refused when it would do anything else by now',
     )
     .addOption(waitOption())
     .addHelpText(

@@ -93,6 +93,6 @@ async function printerOf(output: OutputFormat): Promise<(event: ControllerEvent)
 function lineOf(event: ControllerEvent): string {
   const { at, type, host = '', message } = event
   const time = `${at}`.slice(0, 19).replace('T', ' ')
-  const columns = [paint('dim', time), `${type}`.padEnd(20), `${host}`.padEnd(8), `${message}`]
-  return `${columns.map((text, index) => (index === 0 ? text : printable(text))).join('  ')}\n`
+  const columns = [`${type}`.padEnd(20), `${host}`.padEnd(8), `${message}`].map(printable)
+  return `${[paint('dim', printable(time)), ...columns].join('  ')}\n`
 }

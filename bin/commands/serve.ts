@@ -8,15 +8,23 @@ import { Controller, type ControllerOptions, type Endpoint } from '../../control
 import { ModelError } from '../../controller/model/errors.ts'
 import { type Hooks, noHooks, strikeAt } from '../../controller/store/hooks.ts'
 import { Store } from '../../controller/store/store.ts'
-import type { CredentialFiles } from '../../controller/tls/credentials.ts'
+import type { CredentialFiles, KeyFiles } from '../../controller/tls/credentials.ts'
 import { TlsError } from '../../controller/tls/error.ts'
 import { readDocument } from '../document.ts'
+import { startedService } from '../systemd/notify.ts'
+import { UsageError } from '../usage.ts'
+import type { LogLevel } from './log-option.ts'
 import { type AccessOptions, accessOf, checkAccess } from './serve-access.ts'
 
 export interface ServeOptions extends AccessOptions {
   /** SQLite file, or `:memory:`. */
   readonly store: string
   readonly rest: ControllerOptions['rest']
+  /** Both or none; with them REST is HTTPS only. Paths of PEM files. */
+  readonly restTlsKey?: string
+  readonly restTlsCert?: string
+  /** Plain HTTP at an address that others can reach. */
+  readonly restInsecure?: boolean
   readonly ovsdb: Endpoint
   readonly openflow: Endpoint
   /** All three or none; with them hosts dial by TLS only. Paths of PEM files. */
@@ -25,6 +33,9 @@ export interface ServeOptions extends AccessOptions {
   readonly tlsCa?: string
   /** A topology document to apply before hosts are let in. */
   readonly apply?: string
+  /** Seconds. */
+  readonly grace: number
+  readonly log: LogLevel
   readonly version: string
   /** Ends the controller in order; hosts keep forwarding. */
   readonly signal: AbortSignal
@@ -34,15 +45,28 @@ export interface ServeOptions extends AccessOptions {
 export async function serve(options: ServeOptions): Promise<number> {
   const { store: path, rest, ovsdb, openflow, version, signal } = options
   const tls = tlsFiles(options)
+  const restTls = restTlsFiles(options)
   checkAccess(options)
-  const log = pino({ level: process.env.WEFT_LOG ?? 'info' })
+  const log = pino({ level: options.log })
   const hooks = hooksFromEnvironment()
   const store = Store.open(path, { hooks })
   try {
     if (options.apply !== undefined) apply(store, options.apply)
     const access = accessOf(options, store, log)
     const controller = await Controller.start({
-      ...{ store, rest, ovsdb, openflow, tls, log, hooks, version, access },
+      ...{
+        graceMs: options.grace * 1000,
+        store,
+        rest,
+        restTls,
+        ovsdb,
+        openflow,
+        tls,
+        log,
+        hooks,
+        version,
+        access,
+      },
     })
     log.info(
       {
@@ -54,7 +78,10 @@ export async function serve(options: ServeOptions): Promise<number> {
       },
       'serving',
     )
+    const service = startedService(log)
     if (!signal.aborted) await once(signal, 'abort')
+    log.info({ reason: (signal.reason as Error).message }, 'stopping')
+    service.stopping()
     await controller.close()
     return 0
   } finally {
@@ -70,6 +97,24 @@ function tlsFiles({ tlsKey, tlsCert, tlsCa }: ServeOptions): CredentialFiles | u
   refuseClientsOnly(tlsCert)
   return { key: tlsKey, cert: tlsCert, ca: tlsCa }
 }
+
+/** Tokens are as good as what carries them: in the open they go nowhere but to this machine. */
+function restTlsFiles(options: ServeOptions): KeyFiles | undefined {
+  const { rest, restTlsKey: key, restTlsCert: cert, restInsecure, auth } = options
+  if (key !== undefined && cert !== undefined) {
+    refuseClientsOnly(cert)
+    return { key, cert }
+  }
+  if (key !== undefined || cert !== undefined)
+    throw new UsageError('--rest-tls-key and --rest-tls-cert go together')
+  if (auth === false || restInsecure || 'path' in rest || isLoopback(rest.host)) return undefined
+  throw new UsageError(
+    `REST at ${rest.host} without TLS would let anybody on the way read tokens: --rest-tls-key and --rest-tls-cert, or --rest-insecure where something in front of it speaks TLS`,
+  )
+}
+
+const isLoopback = (host: string): boolean =>
+  /^(localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i.test(host)
 
 /** A certificate of a host would start, and every host would refuse it. RFC 5280 §4.2.1.12. */
 function refuseClientsOnly(file: string): void {

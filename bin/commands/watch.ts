@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { nounOf } from '../../controller/model/collections.ts'
 import { durationOf } from '../duration.ts'
 import { printable } from '../print/printable.ts'
-import { stateOf } from '../print/state.ts'
+import { progressOf } from '../print/state.ts'
 import { paint } from '../print/terminal.ts'
 import type { Answered } from '../print/views.ts'
 import { objectOf, objectPath } from '../target.ts'
@@ -19,6 +19,8 @@ export interface WatchOptions extends RestArguments {
   readonly signal: AbortSignal
 }
 
+/** Not the numbers of items, which cost a controller most. */
+const fields = 'id,status.realized,status.reason,status.conditions'
 /** A look so often. */
 const INTERVAL_MS = 250
 
@@ -32,10 +34,8 @@ export async function watch(options: WatchOptions): Promise<number> {
   const ends = performance.now() + limitMs
   let last: string | undefined
   for (;;) {
-    const { body } = await rest.ask<Answered>('GET', path, { query: { fields: 'id,status' } })
-    const state = stateOf(body.status, { why: true })
-    const { text, style } =
-      typeof state === 'string' ? { text: 'pending', style: 'yellow' as const } : state
+    const { body } = await rest.ask<Answered>('GET', path, { query: { fields } })
+    const { text, style = 'yellow' } = progressOf(body.status)
     if (text !== last)
       process.stdout.write(`${paint('dim', clock())}  ${paint(style, printable(text))}\n`)
     last = text

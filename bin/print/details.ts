@@ -17,10 +17,27 @@ export function detailLines(title: string, { status, ...spec }: Answered, paint:
   const head = status
     ? [`${paint('bold', printable(title))}  ${paint(style, printable(text))}`]
     : [paint('bold', printable(title))]
-  const { realized: _, revision: seen, ...known } = (status ?? {}) as Json
+  const { realized: _, revision: seen, observedRevision, ...known } = withFailed(status ?? {})
   const { revision, note: _note, ...declared } = spec as Json
-  const own = { ...declared, revision, ...(seen !== revision && { 'revision seen': seen }) }
+  const own = {
+    ...{ ...declared, revision, ...(seen !== revision && { 'revision seen': seen }) },
+    'observed revision': observedRevision,
+  }
   return [...head, ...block(own, paint, '  '), ...sections(known, paint)]
+}
+
+/** What hosts refuse is a table of its own behind the one of hosts. */
+function withFailed(status: Json): Json {
+  const { hosts, ...rest } = status
+  if (!isObject(hosts)) return status
+  const failed: Json[] = []
+  const shortened = Object.entries(hosts).map(([host, value]) => {
+    const { failed: items, ...state } = value as Json
+    if (isList(items)) failed.push(...items.map((item) => ({ host, ...item })))
+    return [host, state]
+  })
+  const { reason, conditions, ...others } = rest
+  return { reason, conditions, hosts: Object.fromEntries(shortened), failed, ...others }
 }
 
 /** A section: its title and what is in it. */

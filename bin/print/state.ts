@@ -1,4 +1,4 @@
-/** What is true of an object on hosts, in one cell. Neighbours: views.ts, ../commands/watch.ts. */
+/** What is true of an object on hosts, in one cell. Neighbours: views.ts; ../commands/watch.ts has a line of it. */
 import type { Status } from '../../controller/northbound/realization.ts'
 import type { Cell } from './table.ts'
 import type { Style } from './terminal.ts'
@@ -10,6 +10,25 @@ const styles: Readonly<Record<string, Style>> = {
 }
 /** More hosts are counted, not named. */
 const NAMED = 3
+
+/** 'realized', 'realized, degraded: …', 'unplugged: …': by its conditions, why included. */
+export function progressOf(status: Partial<Status> | undefined): Exclude<Cell, string> {
+  const condition = (type: string) => status?.conditions?.find((each) => each.type === type)
+  const [realized, degraded] = [condition('Realized'), condition('Degraded')]
+  if (!realized) {
+    const state = stateOf(status, { why: true })
+    return typeof state === 'string' ? { text: 'pending', style: 'yellow' } : state
+  }
+  if (realized.status !== 'true') {
+    const style = waits.has(realized.reason) ? 'yellow' : 'red'
+    return { text: `${realized.reason}: ${realized.message}`, style }
+  }
+  if (degraded?.status !== 'true') return { text: 'realized', style: 'green' }
+  return { text: `realized, degraded: ${degraded.message}`, style: 'yellow' }
+}
+
+/** Reasons that may go by waiting. */
+const waits: ReadonlySet<string> = new Set(['pending', 'unplugged', 'still_joined', 'disconnected'])
 
 export const styleOf = (state: string): Style | undefined => styles[state]
 

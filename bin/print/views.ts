@@ -17,7 +17,10 @@ const labels = property('labels')
 const views: Readonly<Record<Declared, readonly Column[]>> = {
   tenant: [labels, state],
   network: [property('type'), ['segment', segment], ['mtu', mtu], labels, state],
-  subnet: [property('network'), property('cidr'), labels, state],
+  subnet: [
+    ...[property('network'), property('cidr'), property('allocation')],
+    ...[property('reserved'), labels, state],
+  ] as const,
   port: [
     ...[property('network'), property('mac'), property('addresses'), ['host', place]],
     ...[labels, state],
@@ -27,6 +30,8 @@ const views: Readonly<Record<Declared, readonly Column[]>> = {
       property('kind'),
       property('vtep', 'vtepAddress'),
       bytes('underlay mtu', 'underlayMtuBytes'),
+      ['phase', ({ status }: Answered) => status?.phase ?? ''] as const,
+      ['workloads', ({ status }: Answered) => shown(status?.workloads)] as const,
     ],
     ...[labels, state],
   ] as const,
@@ -35,6 +40,7 @@ const views: Readonly<Record<Declared, readonly Column[]>> = {
     ...[bytes('mtu', 'mtuBytes'), state],
   ] as const,
   physicalNetwork: [bytes('mtu', 'mtuBytes'), property('vids'), labels, state],
+  vniPool: [property('vnis'), labels],
   token: [property('role'), property('expires'), property('description')],
   siteToken: [property('role'), property('expires'), property('description')],
 }

@@ -47,6 +47,9 @@ const TIMEOUT_MS = 5000
 /** Time between two askings because of an unknown key, milliseconds: whoever invents key ids must not make us ask. */
 const COOLDOWN_MS = 30_000
 
+/** Characters of a subject; of more, the rest is left out. */
+const LONGEST_SUBJECT = 200
+
 const tenantForm = new RegExp(idPattern)
 const rolesOfTenant: ReadonlySet<unknown> = new Set<Role>(['admin', 'member', 'reader'])
 const rolesOfSite: ReadonlySet<unknown> = new Set<Role>(['operator', 'reader'])
@@ -100,7 +103,10 @@ const isKeyTrouble = ({ code }: errors.JOSEError): boolean =>
 function principalOf(payload: JWTPayload, options: JwtOptions): Principal {
   const { roleClaim = 'weft_role', tenantClaim = 'weft_tenant' } = options
   const { [roleClaim]: role, [tenantClaim]: tenant } = payload
-  const subject = `jwt ${payload.sub?.slice(0, 200)}`
+  const { sub } = payload as { readonly sub?: unknown }
+  if (typeof sub !== 'string' || sub === '') throw new JwtRefused('sub is no name')
+  // By characters: half of one is none.
+  const subject = `jwt ${[...sub.slice(0, 2 * LONGEST_SUBJECT)].slice(0, LONGEST_SUBJECT).join('').toWellFormed()}`
   if (tenant === undefined) {
     if (!rolesOfSite.has(role)) throw new JwtRefused(`${roleClaim} without ${tenantClaim}`)
     return { subject, role: role as Role }

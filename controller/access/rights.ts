@@ -8,7 +8,7 @@ import type { Principal, Role } from './principal.ts'
 
 /** What a route needs, each with what it lets one do. */
 export const needs = {
-  public: 'nothing: it says nothing of the site',
+  public: 'nothing: it says nothing of the site but its revision',
   'tenant:read': 'look at a tenant, its networks, subnets and ports, and at their events',
   'tenant:write': 'make, change and delete networks, subnets and ports of a tenant',
   'tenant:admin': 'read, make and end tokens of a tenant',

@@ -82,6 +82,11 @@ export class Block {
     this.#changed = []
   }
 
+  /** Families of some of its items. */
+  familiesOf(items: readonly Item[]): Iterable<number> {
+    return items.length < this.#items.size ? familiesOf(items) : this.#families.values()
+  }
+
   /** Whether there may be an item with an id of one of these families; false is certain. */
   mayHaveOf(families: ReadonlySet<number>): boolean {
     return this.#families.meet(families)
@@ -107,7 +112,7 @@ export class Block {
     if (!this.#isNew && !this.#before.has(id)) this.#before.set(id, this.#items.get(id))
     const variants = this.#variants.get(id)
     if (!variants) {
-      if (this.#items.delete(id)) this.#families.remove(familyOf(id))
+      this.#items.delete(id)
       return
     }
     const at = variants.findIndex((variant) => sameItem(variant.item, item))
@@ -149,9 +154,9 @@ export class Block {
   }
 }
 
-/** How many items there are of each family; in `among` how many such sets have one. */
+/** The families of items that there are, or have been: of a block; in `among` of all blocks of its kind. */
 export class Families {
-  readonly #counts = new Map<number, number>()
+  readonly #members = new Set<number>()
   readonly #among: Families | undefined
 
   constructor(among?: Families) {
@@ -159,28 +164,22 @@ export class Families {
   }
 
   add(family: number): void {
-    const count = this.#counts.get(family) ?? 0
-    this.#counts.set(family, count + 1)
-    if (count === 0) this.#among?.add(family)
+    if (this.#members.has(family)) return
+    this.#members.add(family)
+    this.#among?.add(family)
   }
 
-  remove(family: number): void {
-    const count = (this.#counts.get(family) ?? 0) - 1
-    if (count > 0) {
-      this.#counts.set(family, count)
-      return
-    }
-    this.#counts.delete(family)
-    this.#among?.remove(family)
+  common(families: Iterable<number>): ReadonlySet<number> {
+    return new Set([...families].filter((family) => this.#members.has(family)))
   }
 
-  common(families: ReadonlySet<number>): ReadonlySet<number> {
-    return new Set([...families].filter((family) => this.#counts.has(family)))
-  }
-
-  meet(families: ReadonlySet<number>): boolean {
-    for (const family of families) if (this.#counts.has(family)) return true
+  meet(families: Iterable<number>): boolean {
+    for (const family of families) if (this.#members.has(family)) return true
     return false
+  }
+
+  values(): Iterable<number> {
+    return this.#members
   }
 }
 
@@ -193,7 +192,7 @@ function familyOf(id: string): number {
   return ((byte(0) & 7) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)
 }
 
-export function familiesOf(items: readonly Item[]): Set<number> {
+function familiesOf(items: readonly Item[]): Set<number> {
   const families = new Set<number>()
   for (const { id } of items) families.add(familyOf(id))
   return families
@@ -217,4 +216,20 @@ export function sameItem(a: Item, b: Item): boolean {
   if (a === b) return true
   if (a.id !== b.id || a.cookie !== b.cookie) return false
   return a.hasBytesOf ? a.hasBytesOf(b) : sameBytes(a.bytes, b.bytes)
+}
+
+/** Those items of a block that one of these intents is behind. */
+export function itemsFrom(block: Block, intents: readonly string[]): Item[] {
+  const found: Item[] = []
+  // Items of one unit are neighbours, and share the array of their intents.
+  let last: readonly string[] = []
+  let isOf = false
+  for (const item of block.items()) {
+    if (item.from !== last) {
+      last = item.from
+      isOf = last.some((intent) => intents.includes(intent))
+    }
+    if (isOf) found.push(item)
+  }
+  return found
 }

@@ -4,7 +4,7 @@
  */
 import type { Change, Snapshot } from '../model/snapshot.ts'
 import { sameItem } from './block.ts'
-import { Engine } from './engine.ts'
+import { Engine, type ItemsAsked } from './engine.ts'
 import { fullCompile } from './full.ts'
 import { ensure } from './maps.ts'
 import { Placements } from './placement.ts'
@@ -64,6 +64,11 @@ export class Compiler {
     return this.#engine.items(hostId)
   }
 
+  /** What should be on a host because of one of these intents. */
+  itemsOf(hostId: string, asked: ItemsAsked): readonly Item[] {
+    return this.#engine.itemsOf(hostId, asked)
+  }
+
   /** Units run so far: what compiling has cost. */
   get runs(): number {
     return this.#engine.runs
@@ -71,6 +76,11 @@ export class Compiler {
 
   placement(portKey: string): Placement | undefined {
     return this.#placements.get(portKey)
+  }
+
+  /** Keys of the ports that are on a host now. */
+  portsOn(hostId: string): ReadonlySet<string> {
+    return this.#placements.on(hostId)
   }
 
   /** Ids of the physical networks that networks on this host are on. */

@@ -23,8 +23,12 @@ export const dropCookie = {
 export function cookieOf(from: readonly string[], reason?: DropReason): bigint {
   const [low, high] = hash48(from.length > 1 ? [...from].sort().join('\n') : (from[0] as string))
   const code = reason ? DROP | dropReasons[reason][0] : 0
-  return (BigInt((OURS << 8) | code) << 48n) | (BigInt(high) << 32n) | BigInt(low)
+  // By bytes: to put it together of three bigints takes five times as long.
+  scratch.setUint32(0, ((OURS << 24) | (code << 16) | high) >>> 0)
+  scratch.setUint32(4, low)
+  return scratch.getBigUint64(0)
 }
+const scratch = new DataView(new ArrayBuffer(8))
 
 /** The reason in the cookie of a drop flow; undefined when it is not one of ours. */
 export function reasonOf(cookie: bigint): DropReason | undefined {

@@ -10,7 +10,7 @@
  * changed flow of a network is one difference, however many hosts carry the network. The slow and obvious version of
  * the same law is `full.ts`; both run the units of a Program (`program.ts`).
  */
-import { Block, Families, familiesOf, type Outputs, refuseConflict, sameItem } from './block.ts'
+import { Block, Families, itemsFrom, type Outputs, refuseConflict, sameItem } from './block.ts'
 import { ensure } from './maps.ts'
 import type { Emitter, Index, Input, Item, Program, Unit } from './program.ts'
 import {
@@ -58,6 +58,8 @@ export class Engine {
   readonly #sharedFamilies = new Families()
   /** Id of an item that several blocks of a host may have -> the blocks that have it. */
   readonly #shared = new Map<string, Set<Block>>()
+  /** Where the last lookup ended. */
+  #lastFound = new Block('')
   /** Blocks that the last commit changed; what they remember of it goes with the next one. */
   #settled: readonly Block[] = []
   /** host -> its blocks. */
@@ -119,9 +121,14 @@ export class Engine {
 
   /** What should be on a host under this item id; undefined: nothing. */
   lookup(host: string, id: string): Item | undefined {
+    // Who looks many up looks them up in their order, block by block: a host with a thousand networks has thousands.
+    const found = this.#lastFound.hosts.has(host) ? this.#lastFound.get(id) : undefined
+    if (found) return found
     for (const block of this.#links.get(host)?.keys() ?? []) {
       const item = block.get(id)
-      if (item) return item
+      if (!item) continue
+      this.#lastFound = block
+      return item
     }
     return undefined
   }
@@ -129,6 +136,17 @@ export class Engine {
   /** Every item that should be on a host. */
   *items(host: string): Iterable<Item> {
     for (const block of this.#links.get(host)?.keys() ?? []) yield* block.items()
+  }
+
+  /** As `items`, of those that one of these intents is behind. */
+  itemsOf(host: string, { intents, among, seen }: ItemsAsked): readonly Item[] {
+    const found = new Map<string, Item>()
+    for (const block of this.#links.get(host)?.keys() ?? []) {
+      if (!among(block.id)) continue
+      for (const item of ensure(seen, block, () => itemsFrom(block, intents)))
+        found.set(item.id, item)
+    }
+    return [...found.values()]
   }
 
   /** Ids of the blocks that a host links. */
@@ -218,6 +236,7 @@ export class Engine {
   /** Puts the new outputs before it takes back the old ones, so that what is equal never moves. */
   #replace(task: Task, next: Outputs): void {
     const { places, items, hosts, links } = task
+    if (items.length === 0 && hosts.length === 0) return this.#put(task, next)
     const kept = next.items.map((item, at) => {
       const old = items[at]
       return next.places[at] === places[at] && old && sameItem(old, item) ? old : item
@@ -235,6 +254,16 @@ export class Engine {
     task.items = kept
     task.hosts = next.hosts
     task.links = next.links
+  }
+
+  /** The first outputs of a task. */
+  #put(task: Task, { places, items, hosts, links }: Outputs): void {
+    for (let at = 0; at < items.length; at++) this.#touch(places[at]).add(items[at] as Item)
+    for (let at = 0; at < hosts.length; at++) this.#link(hosts[at] as string, links[at] as Block, 1)
+    task.places = places
+    task.items = items
+    task.hosts = hosts
+    task.links = links
   }
 
   #block(id: string): Block {
@@ -321,7 +350,9 @@ export class Engine {
     const [first] = changed.hosts
     if (first === undefined) return
     const isOwn = changed === this.#own.get(first)
-    const families = (isOwn ? this.#sharedFamilies : this.#ownFamilies).common(familiesOf(items))
+    const families = (isOwn ? this.#sharedFamilies : this.#ownFamilies).common(
+      changed.familiesOf(items),
+    )
     if (families.size === 0) return
     if (isOwn) {
       for (const other of this.#links.get(first)?.keys() ?? [])
@@ -352,6 +383,14 @@ export class Engine {
     const { cells } = this.#indexes.get(name) as IndexState
     return cellAt(cells, key, () => new Set())
   }
+}
+
+export interface ItemsAsked {
+  readonly intents: readonly string[]
+  /** Whether a block of this id is to be looked through. */
+  readonly among: (block: string) => boolean
+  /** What was found so far: one map for all hosts that the same intents are asked of. */
+  readonly seen: Map<Block, readonly Item[]>
 }
 
 const empty = () => ({ places: [], items: [], hosts: [], links: [] })

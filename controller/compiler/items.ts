@@ -41,16 +41,28 @@ export function flow(
   does: Does,
   isShared = false,
 ): FlowItem {
-  const instructions: Instruction[] = []
   const reason = 'drop' in does ? does.drop : undefined
+  const id = compactId(tableId, priority, encodeMatch(match))
+  const intents = intentsOf(from)
+  const doing = kept.get(does) ?? encodeDoes(does)
+  return new CompactFlow(id, doing, intents.cookie(reason), intents.from, isShared)
+}
+
+function encodeDoes(does: Does): string {
+  const instructions: Instruction[] = []
   if ('meter' in does && does.meter) instructions.push({ kind: 'meter', meter_id: does.meter })
   if (does.apply) instructions.push({ kind: 'apply_actions', actions: does.apply })
   if ('goto' in does && does.goto !== undefined)
     instructions.push({ kind: 'goto_table', table_id: does.goto })
-  const id = compactId(tableId, priority, encodeMatch(match))
-  const doing = compactBytes(encodeInstructions(instructions))
-  const intents = intentsOf(from)
-  return new CompactFlow(id, doing, intents.cookie(reason), intents.from, isShared)
+  return compactBytes(encodeInstructions(instructions))
+}
+
+const kept = new WeakMap<Does, string>()
+
+/** What many flows do, encoded once: most of a port's flows do one of a dozen things. */
+export function often<D extends Does>(does: D): D {
+  kept.set(does, encodeDoes(does))
+  return does
 }
 
 interface Intents {

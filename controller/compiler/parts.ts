@@ -2,11 +2,14 @@
 import type { Action } from '../../southbound/openflow/action.ts'
 import { guestTags } from '../model/overhead.ts'
 import type { Network } from '../model/schema.ts'
+import { type Does, often } from './items.ts'
+import { ensure } from './maps.ts'
 import type { Placement } from './program.ts'
 import { anewGroup, register } from './stages.ts'
 
 export const ARP = 0x0806
 export const IPV4 = 0x0800
+export const IPV6 = 0x86dd
 const TAG_TYPE = 0x8100
 /** OFPP_IN_PORT of OpenFlow 1.0, as resubmit has it. */
 const SAME_PORT = 0xfff8
@@ -36,7 +39,9 @@ export const fromSegment = 2
 export const notFromTunnel = [0, fromTunnel] as const
 export const notFromSegment = [0, fromSegment] as const
 
-export const goto = (table_id: number) => ({ goto: table_id })
+const gotos = new Map<number, Does>()
+export const goto = (table_id: number): Does =>
+  ensure(gotos, table_id, () => often({ goto: table_id }))
 export const output = (ofport: number): Action => ({ kind: 'output', port: ofport, max_len: 0 })
 export const set = (field: string, value: number | bigint): Action =>
   ({ kind: 'set_field', field, value }) as Action

@@ -10,6 +10,7 @@ import type { Change } from '../model/snapshot.ts'
 import { ensure } from './maps.ts'
 import type { Input, PlacedAt, Placement } from './program.ts'
 
+const none: ReadonlySet<string> = new Set()
 const rank = { bound: 0, declared: 1, subport: 2 } as const
 
 interface Claim {
@@ -31,10 +32,17 @@ export class Placements {
   /** Interface of a vtep host -> keys of the ports that claim a VID of it. */
   readonly #tagged = new Map<string, Set<string>>()
   readonly #placed = new Map<string, Placement>()
+  /** Host -> keys of the ports that are there. */
+  readonly #onHost = new Map<string, Set<string>>()
 
   /** Where a port is now; undefined: nowhere. */
   get(key: string): Placement | undefined {
     return this.#placed.get(key)
+  }
+
+  /** Keys of the ports that are on a host now. */
+  on(hostId: string): ReadonlySet<string> {
+    return this.#onHost.get(hostId) ?? none
   }
 
   /** Takes changed ports and bindings, gives the placements that are different now. */
@@ -55,7 +63,10 @@ export class Placements {
       (this.#ports.get(key)?.parent === undefined ? trunks : subports).push(key)
     for (const key of [...trunks, ...subports]) {
       const value = this.#resolve(key)
-      if (samePlacement(this.#placed.get(key), value)) continue
+      const before = this.#placed.get(key)
+      if (samePlacement(before, value)) continue
+      if (before) remove(this.#onHost, before.hostId, key)
+      if (value) ensure(this.#onHost, value.hostId, () => new Set()).add(key)
       if (value) this.#placed.set(key, value)
       else this.#placed.delete(key)
       inputs.push({ collection: 'placement', key, value })

@@ -7,9 +7,11 @@ import type { Action } from '../../southbound/openflow/action.ts'
 import type { Match } from '../../southbound/openflow/match.ts'
 import { IN_PORT } from '../../southbound/openflow/port.ts'
 import { parseIpv4, parseMac } from '../../southbound/wire/address.ts'
-import type { Network } from '../model/schema.ts'
+import { familyOf } from '../model/ip-address.ts'
+import type { Network, Port } from '../model/schema.ts'
 import { segmentsOf } from '../model/segment.ts'
 import { flow } from './items.ts'
+import { blameIpv6, ipv6Claims, secureIpv6, solicited } from './neighbour-units.ts'
 import {
   ARP,
   enterAnew,
@@ -56,6 +58,22 @@ export const port: Unit = {
   },
 }
 
+/** What a port says as text, read once for all of its flows: they are made one after the other. */
+interface Numbers {
+  readonly port: Port | undefined
+  readonly mac: number
+  readonly ipv4: readonly number[]
+}
+let last: Numbers = { port: undefined, mac: 0, ipv4: [] }
+function numbersOf(port: Port): Numbers {
+  if (last.port === port) return last
+  const ipv4 = port.addresses.filter((each) => familyOf(each) === 4).map(parseIpv4)
+  last = { port, mac: parseMac(port.mac), ipv4 }
+  return last
+}
+const ipv4Of = (port: Port) => numbersOf(port).ipv4
+const macOf = (port: Port) => numbersOf(port).mac
+
 type AtSwitch = Exclude<PlacedAt, { kind: 'vtep' }>
 
 /** Classified by where it comes in, and given out there. */
@@ -101,6 +119,7 @@ function blame(view: Emitter, key: string, net: Network, { port, hostId }: Place
     )
   drop(table.admission, 201, TAGGED_AND_FITTING, 'vlan_not_allowed')
   drop(table.responders, 101, { eth_type: ARP, arp_op: 1 }, 'arp_unknown')
+  blameIpv6(drop, port)
   drop(table.l2, 1, {}, 'mac_unknown')
   drop(table.output, 1, {}, 'port_not_here')
   drop(table.oversize, 200, {}, 'mtu_exceeded')
@@ -111,24 +130,28 @@ function blame(view: Emitter, key: string, net: Network, { port, hostId }: Place
 /** Held to its addresses. */
 function secure(view: Emitter, key: string, { port, hostId }: Placement): void {
   const from = [`port/${key}`]
-  const own = (priority: number, match: Match, does: Parameters<typeof flow>[4]) =>
-    view.emit(block.host(hostId), flow(from, table.portSecurity, priority, match, does))
-  const mac = parseMac(port.mac)
+  const own = (tableId: number, priority: number, match: Match, does: Parameters<typeof flow>[4]) =>
+    view.emit(block.host(hostId), flow(from, tableId, priority, match, does))
+  const mac = macOf(port)
   const mine = { [source]: port.number, eth_src: mac }
-  own(10, { [source]: port.number }, dropAndShow('port_security'))
-  for (const address of port.addresses.map(parseIpv4)) {
-    own(100, { ...mine, eth_type: IPV4, ipv4_src: address }, goto(table.l2))
+  const { portSecurity } = table
+  own(portSecurity, 10, { [source]: port.number }, dropAndShow('port_security'))
+  for (const address of ipv4Of(port)) {
+    own(portSecurity, 100, { ...mine, eth_type: IPV4, ipv4_src: address }, goto(table.l2))
     // A sender of 0.0.0.0 is an address probe (RFC 5227 §2.1.1).
-    for (const arp_spa of [address, 0])
-      own(100, { ...mine, eth_type: ARP, arp_sha: mac, arp_spa }, goto(table.responders))
+    for (const arp_spa of [address, 0]) {
+      const match = { ...mine, eth_type: ARP, arp_sha: mac, arp_spa }
+      own(portSecurity, 100, match, goto(table.responders))
+    }
   }
+  secureIpv6(own, port)
 }
 
 /** ARP for its addresses is answered on every host of the network, but not to itself. */
 function answer(view: Emitter, key: string, net: Network, place: Placement): void {
   const { port, hostId, at } = place
   const from = [`port/${key}`]
-  for (const address of port.addresses.map(parseIpv4)) {
+  for (const address of ipv4Of(port)) {
     const asked = { eth_type: ARP, arp_op: 1, arp_tpa: address }
     // Or its duplicate address detection would fail; its announcements are flooded.
     if (at.kind !== 'vtep')
@@ -143,7 +166,7 @@ function answer(view: Emitter, key: string, net: Network, place: Placement): voi
         table.responders,
         200,
         { [network]: net.number, ...asked },
-        { apply: arpReply(parseMac(port.mac), address), goto: table.answer },
+        { apply: arpReply(macOf(port), address), goto: table.answer },
       ),
     )
   }
@@ -171,29 +194,28 @@ function reach(view: Emitter, key: string, net: Network, place: Placement): void
   const home = view.get('host', hostId)
   if (!home || (net.type !== 'vxlan' && home.kind !== 'ovs')) return
   const from = [`port/${key}`]
-  const mac = parseMac(port.mac)
+  const mac = macOf(port)
   const here = { [network]: net.number }
-  view.emit(
-    net.type === 'vxlan' ? block.network(networkKeyOf(place)) : block.host(hostId),
-    flow(
-      from,
-      table.l2,
-      100,
-      { ...here, eth_dst: mac },
-      { apply: [set(destination, port.number)], goto: table.output },
-    ),
-  )
+  const wanted = net.type === 'vxlan' ? block.network(networkKeyOf(place)) : block.host(hostId)
+  const share = (
+    tableId: number,
+    priority: number,
+    match: Match,
+    does: Parameters<typeof flow>[4],
+  ) => view.emit(wanted, flow(from, tableId, priority, match, does))
+  const apply = [set(destination, port.number)]
+  share(table.l2, 100, { ...here, eth_dst: mac }, { apply, goto: table.output })
+  solicited(share, net, port)
   const looker = net.extension?.hostId ?? hostId
   // A host of kind vtep looks for that by an ACL.
   if (segmentsOf(net).length > 0 && view.get('host', looker)?.kind === 'ovs') {
     const claims: readonly (readonly [priority: number, claim: Match])[] = [
       [100, { eth_src: mac }],
-      ...port.addresses
-        .map(parseIpv4)
-        .flatMap((address) => [
-          [99, { eth_type: ARP, arp_spa: address }] as const,
-          [99, { eth_type: IPV4, ipv4_src: address }] as const,
-        ]),
+      ...ipv4Of(port).flatMap((address) => [
+        [99, { eth_type: ARP, arp_spa: address }] as const,
+        [99, { eth_type: IPV4, ipv4_src: address }] as const,
+      ]),
+      ...ipv6Claims(port).map((claim) => [99, claim] as const),
     ]
     for (const [priority, claim] of claims) {
       const match = { ...here, [origin]: fromSegment, ...claim }

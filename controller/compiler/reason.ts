@@ -20,6 +20,11 @@ export const dropReasons = {
     11,
     'the frame came from a physical network and has the MAC, IP or ARP sender of a port of ours',
   ],
+  nd_unknown: [
+    12,
+    'the neighbour solicitation asks for an address that no port of the network has',
+  ],
+  ra_refused: [13, 'the port is no router, and sent a router advertisement or a redirect'],
 } as const satisfies Record<string, readonly [code: number, sentence: string]>
 
 export type DropReason = keyof typeof dropReasons

@@ -9,7 +9,8 @@ import type { Action } from '../../southbound/openflow/action.ts'
 import type { FlowBytes } from '../../southbound/openflow/flow.ts'
 import { CONTROLLER } from '../../southbound/openflow/port.ts'
 import { cookieOf } from './cookie.ts'
-import { flow, meter } from './items.ts'
+import { type Does, flow, meter, often } from './items.ts'
+import { ensure } from './maps.ts'
 import { enterAnew, resubmit, set } from './parts.ts'
 import type { Unit } from './program.ts'
 import { type DropReason, dropReasons } from './reason.ts'
@@ -25,9 +26,12 @@ const MUTE_S = 5
 const SAMPLE_BYTES = 128
 const MUTE_PRIORITY = 100
 
+const shown = new Map<DropReason, Does>()
 /** Drops, and shows a sample of it; of a frame whose `source` is set. */
-export const dropAndShow = (drop: DropReason) =>
-  ({ drop, apply: [set(reason, dropReasons[drop][0]), resubmit(table.shown)] }) as const
+export const dropAndShow = (drop: DropReason): Does =>
+  ensure(shown, drop, () =>
+    often({ drop, apply: [set(reason, dropReasons[drop][0]), resubmit(table.shown)] }),
+  )
 
 const field = (name: string, n_bits: number) => {
   const at = { field: name, ofs: 0 }

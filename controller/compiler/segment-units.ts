@@ -8,6 +8,7 @@ import { stillJoinedAt } from '../model/quarantine.ts'
 import type { Network } from '../model/schema.ts'
 import { type Segment, segmentsOf } from '../model/segment.ts'
 import { flow } from './items.ts'
+import { asksAll } from './neighbour-units.ts'
 import {
   ARP,
   enterAnew,
@@ -124,7 +125,8 @@ export const segments: Unit = {
       { apply: net.type === 'vxlan' ? [set('tunnel_id', BigInt(net.vni)), group] : [group] },
     )
     // All that no port of ours has may be out there.
-    shared(from, table.responders, 150, { ...here, eth_type: ARP, arp_op: 1 }, goto(table.l2))
+    for (const asked of [{ eth_type: ARP, arp_op: 1 }, asksAll])
+      shared(from, table.responders, 150, { ...here, ...asked }, goto(table.l2))
     onSegment(
       from,
       table.l2,

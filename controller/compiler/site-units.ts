@@ -1,6 +1,7 @@
 /** What every host has: the entries of the pipeline, and at the end of each table the drop with its reason. */
 import { IN_PORT } from '../../southbound/openflow/port.ts'
 import { anew, flow } from './items.ts'
+import { asksAll, speaksForAnyone } from './neighbour-units.ts'
 import {
   ARP,
   enterAnew,
@@ -44,8 +45,12 @@ export const site: Unit = {
     emit(from, table.size, 0, {}, goto(table.portSecurity))
     // Whoever is on a physical network is no port of ours, and answers for himself.
     emit(from, table.portSecurity, 50, { [origin]: fromSegment }, goto(table.l2))
+    const unclear = { [origin]: fromSegment, ...speaksForAnyone }
+    emit(from, table.portSecurity, 60, unclear, { drop: 'source_looped' })
     emit(from, table.portSecurity, 0, {}, { drop: 'port_security' })
+    emit(from, table.neighbours, 0, {}, { drop: 'port_security' })
     emit(from, table.responders, 100, { eth_type: ARP, arp_op: 1 }, { drop: 'arp_unknown' })
+    emit(from, table.responders, 100, asksAll, { drop: 'nd_unknown' })
     emit(from, table.responders, 0, {}, goto(table.l2))
     emit(from, table.l2, 0, {}, { drop: 'mac_unknown' })
     emit(from, table.output, 0, {}, { drop: 'port_not_here' })

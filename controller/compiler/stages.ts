@@ -1,7 +1,7 @@
 /**
  * The pipeline of br-int as data: table numbers, registers, ports. Every unit takes its numbers from here.
  *
- *   classify ─► admission (─► inner tag, size) ─► port security ─► responders ─► L2 lookup ─► output
+ *   classify ─► admission (─► inner tag, size) ─► port security (─► neighbours) ─► responders ─► L2 lookup ─► output
  *      │                                                               └─► answer     ▲
  *      └─ tunnel (VNI known?) ─► peer (VTEP known?) ──────────────────────────────────┘
  *
@@ -19,6 +19,7 @@ export const table = {
   innerTag: 6,
   size: 8,
   portSecurity: 10,
+  neighbours: 15,
   responders: 30,
   l2: 50,
   output: 70,

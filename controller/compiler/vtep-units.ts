@@ -9,6 +9,7 @@ import type { Network } from '../model/schema.ts'
 import { type Tunnel, tunnelBetween, type Vtep, vtepAddressOf } from '../model/tunnel.ts'
 import { vidRanges } from '../model/vids.ts'
 import { antiSpoofing, loopedSources } from './acl.ts'
+import { namesOf } from './neighbour-units.ts'
 import { type Emitter, index, type Placement, type Program, type Unit } from './program.ts'
 import { row, rowName, type VtepRow } from './rows.ts'
 import { joinedSegmentAt } from './segment-units.ts'
@@ -108,7 +109,7 @@ const portOnVtep: Unit = {
     const { port, hostId, at } = place
     const from = [`port/${key}`]
     const acl = rowName(port.uuid)
-    const entries = antiSpoofing(port.mac, port.addresses)
+    const entries = antiSpoofing(port.mac, namesOf(port))
     view.emit(block.host(hostId), row(from, { table: 'ACL', name: acl, entries }))
     view.emit(
       block.host(hostId),
@@ -153,7 +154,7 @@ const segmentOnVtep: Unit = {
 function segmentSource(view: Emitter, key: string, { port, hostId }: Placement, net: Network) {
   const looker = net.extension?.hostId ?? hostId
   if (!joinedSegmentAt(view, net, looker) || view.get('host', looker)?.kind !== 'vtep') return
-  for (const entry of loopedSources(port)) {
+  for (const entry of loopedSources({ ...port, addresses: namesOf(port) })) {
     const value = { table: 'ACL_entry', acl: rowName(net.uuid), entry } as const
     view.emit(block.host(looker), row([`port/${key}`], value))
   }

@@ -4,10 +4,11 @@
  * uniqueness, references, what cannot change, what is still in use; rules.ts has those of one
  * collection. Each costs by the object, through the indexes, never by the site.
  */
+import { portsWithin } from './address-pool.ts'
 import { subnetRange } from './cidr.ts'
 import { collections, nounOf, splitKey } from './collections.ts'
 import { holderFacts, type Problem, problem } from './errors.ts'
-import { addressValue, entryBounds, indexRowsOf } from './indexes.ts'
+import { indexRowsOf } from './indexes.ts'
 import { checkQuota } from './quota.ts'
 import type { Context } from './rule.ts'
 import { rules } from './rules.ts'
@@ -71,11 +72,8 @@ export function* referrersOf<C extends Collection>(
 }
 
 function* portsIn(view: View, subnet: Subnet): Generator<string> {
-  const { first, last } = subnetRange(subnet)
-  const network = `${subnet.tenant}/${subnet.network}`
-  const from = entryBounds(addressValue(network, first))[0]
-  const to = entryBounds(addressValue(network, last))[1]
-  for (const [, port] of view.index('portByAddress').range(from, to)) yield port
+  const range = subnetRange(subnet)
+  yield* portsWithin(view, `${subnet.tenant}/${subnet.network}`, range.family, range)
 }
 
 // Rules that follow from the tables ---------------------------------------------------------------

@@ -1,11 +1,13 @@
-/** IPv4 ranges as numbers, by `ip-cidr`. */
+/** Subnets as ranges of numbers, by `ip-cidr`. Neighbours: ip-address.ts, address-ranges.ts. */
 import IPCIDR from 'ip-cidr'
-import { parseIpv4 } from '../../southbound/wire/address.ts'
+import type { AddressRange } from './address-ranges.ts'
+import { addressNumber, canonicalAddress, familyOf } from './ip-address.ts'
+import type { Family } from './overhead.ts'
 
-/** First (network address) and last (broadcast address) of a range, unsigned 32-bit. */
-export interface Range {
-  readonly first: number
-  readonly last: number
+/** From the network address to the last one (of IPv4 the broadcast address), 32 or 128 bits. */
+export interface Range extends AddressRange {
+  readonly family: Family
+  readonly prefix: number
   /** The range as it should be written: '10.0.0.0/24'. */
   readonly canonical: string
 }
@@ -13,12 +15,20 @@ export interface Range {
 /** `cidr` must have passed the schema. */
 export function rangeOf(cidr: string): Range {
   const [first, last] = new IPCIDR(cidr).toRange<string>()
-  const prefix = cidr.slice(cidr.indexOf('/'))
+  const prefix = cidr.slice(cidr.indexOf('/') + 1)
   return Object.freeze({
-    first: parseIpv4(first),
-    last: parseIpv4(last),
-    canonical: first + prefix,
+    family: familyOf(cidr),
+    first: addressNumber(first),
+    last: addressNumber(last),
+    prefix: Number(prefix),
+    canonical: `${canonicalAddress(first)}/${prefix}`,
   })
+}
+
+/** The one spelling of its address; bits behind the prefix stay as they are. */
+export function canonicalCidr(cidr: string): string {
+  const [address = '', prefix] = cidr.split('/')
+  return `${canonicalAddress(address)}/${prefix}`
 }
 
 const ranges = new WeakMap<object, Range>()
@@ -34,9 +44,10 @@ export function subnetRange(subnet: { readonly cidr: string }): Range {
 }
 
 /**
- * 0.0.0.0/8, 127.0.0.0/8 and 224.0.0.0 upwards are no address of one interface. RFC 6890 §2.2.2.
+ * What no workload can have: the network address (of IPv6 the anycast address of routers, RFC 4291 §2.6.1) and the
+ * broadcast address, which IPv6 has not.
  */
-export function isUsable(address: number): boolean {
-  const top = Math.floor(address / 2 ** 24)
-  return top !== 0 && top !== 127 && top < 224
+export function endsOf({ family, first, last }: Range): AddressRange[] {
+  const network = { first, last: first }
+  return family === 4 ? [network, { first: last, last }] : [network]
 }

@@ -43,6 +43,7 @@ export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
     references: [],
     fixed: [],
   },
+  vniPool: { plural: 'vni-pools', documentKey: 'vniPools', references: [], fixed: [] },
   host: { plural: 'hosts', references: [], fixed: ['kind'] },
   bridge: {
     plural: 'bridges',
@@ -87,7 +88,7 @@ export const collections: { readonly [C in Declared]: CollectionRow<C> } = {
       { field: '', to: 'tenant', key: (subnet) => subnet.tenant },
       { field: 'network', to: 'network', key: (subnet) => `${subnet.tenant}/${subnet.network}` },
     ],
-    fixed: ['network', 'cidr'],
+    fixed: ['network'],
   },
   port: {
     plural: 'ports',

@@ -94,8 +94,8 @@ function editsOf(raw: RawDocument): readonly Edit<Declared>[] {
   const push = (collection: Declared, key: string, spec: object): void => {
     edits.push(Object.freeze({ collection, key, spec }) as Edit<Declared>)
   }
-  for (const [id, spec] of Object.entries(raw.physicalNetworks ?? {}))
-    push('physicalNetwork', id, spec)
+  for (const collection of ['physicalNetwork', 'vniPool'] as const)
+    for (const [id, spec] of Object.entries(raw[`${collection}s`] ?? {})) push(collection, id, spec)
   for (const [id, { bridges, ...spec }] of Object.entries(raw.hosts ?? {})) {
     push('host', id, underlayMtuBytes === undefined ? spec : { underlayMtuBytes, ...spec })
     for (const [bridge, its] of Object.entries(bridges ?? {}))

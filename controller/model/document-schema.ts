@@ -60,6 +60,7 @@ export const documentSchema: TObject = Type.Object(
       ),
     ),
     physicalNetworks: byId(schemas.physicalNetwork.spec),
+    vniPools: byId(schemas.vniPool.spec),
     hosts: byId(Type.Object({ ...HostSpec.properties, ...children('host') }, strict)),
     tenants: byId(Type.Object({ ...TenantSpec.properties, ...children('tenant') }, strict)),
     workloads: Type.Optional(
@@ -82,6 +83,7 @@ export interface RawDocument {
   readonly name?: string
   readonly underlay?: { readonly mtuBytes: number }
   readonly physicalNetworks?: Readonly<Record<string, object>>
+  readonly vniPools?: Readonly<Record<string, object>>
   readonly hosts?: Readonly<Record<string, { readonly bridges?: Readonly<Record<string, object>> }>>
   readonly tenants?: Readonly<
     Record<string, Readonly<Record<string, Readonly<Record<string, object>>>>>

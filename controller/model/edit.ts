@@ -7,8 +7,9 @@
  */
 import { checkDelete, checkPut } from './check.ts'
 import { collections, isDeclared, nounOf, splitKey } from './collections.ts'
-import { ModelError, type Problem, problem, refuse } from './errors.ts'
+import { MOST_PROBLEMS, ModelError, type Problem, problem, refuse } from './errors.ts'
 import { forgetCounters } from './ipam.ts'
+import type { Place } from './place.ts'
 import { follow } from './quarantine.ts'
 import { allocates, resolve, sameObject } from './resolve.ts'
 import {
@@ -39,10 +40,10 @@ interface Touched {
 
 /**
  * @param uuid random and never repeating; called once for each new object
- * @throws ModelError with all problems; nothing has changed then
+ * @throws ModelError with all problems, of more than a hundred the first; nothing has changed then
  */
 export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => string): Edited {
-  refuse(edits.flatMap(({ collection, key, spec }) => checkEdit(collection, key, spec)))
+  refuseFirst(edits, ({ collection, key, spec }) => checkEdit(collection, key, spec))
   refuse(duplicates(edits))
 
   const draft = site.draft()
@@ -52,14 +53,18 @@ export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => strin
     touched.set(`${collection} ${key}`, { collection, key, spec })
   }
   const problems: Problem[] = []
+  const claimedMacs = macsOf(edits)
   for (const { collection, key, spec } of inOrder(edits)) {
     touch(collection, key, spec)
     if (spec === undefined) {
       if (!draft.get(collection, key)) problems.push(absent(collection, key))
       remove(draft, collection, key, { revision, touch })
     } else {
-      problems.push(...put(draft, { collection, key, spec } as Edit, { revision, uuid, touch }))
+      problems.push(
+        ...put(draft, { collection, key, spec } as Edit, { revision, uuid, touch, claimedMacs }),
+      )
     }
+    if (problems.length >= MOST_PROBLEMS) break
   }
   refuse(problems)
 
@@ -73,9 +78,19 @@ export function applyEdits(site: Site, edits: readonly Edit[], uuid: () => strin
   }
   // What is put again as it was is not looked at for itself, so that others must look at it.
   const changed = new Set(changes.map(({ collection, key }) => `${collection} ${key}`))
-  refuse(changes.flatMap((change) => check(change, draft, touched, changed)))
+  refuseFirst(changes, (change) => check(change, draft, touched, changed))
   if (changes.length === 0) return { site, changes, counters: new Map() }
   return { site: draft.site(revision), changes, counters: draft.movedCounters }
+}
+
+/** As many problems as anybody reads. @throws ModelError */
+function refuseFirst<T>(all: readonly T[], problemsOf: (each: T) => readonly Problem[]): void {
+  const problems: Problem[] = []
+  for (const each of all) {
+    problems.push(...problemsOf(each))
+    if (problems.length >= MOST_PROBLEMS) break
+  }
+  refuse(problems)
 }
 
 const idForm = new RegExp(idPattern)
@@ -130,15 +145,31 @@ function inOrder(edits: readonly Edit[]): readonly Edit[] {
   return edits.toSorted((a, b) => place(a) - place(b))
 }
 
+/** MACs that ports say themselves: nobody is given them. */
+function macsOf(edits: readonly Edit[]): ReadonlySet<string> {
+  const macs = new Set<string>()
+  if (edits.length === 1) return macs
+  for (const { collection, key, spec } of edits) {
+    if (collection !== 'port' || spec?.mac === undefined) continue
+    macs.add(`${splitKey(key).parent}/${spec.network} ${spec.mac.toLowerCase()}`)
+  }
+  return macs
+}
+
 interface At {
   readonly revision: number
   readonly touch: (collection: Collection, key: string) => void
 }
 
-function put(draft: Draft, edit: Edit, at: At & { readonly uuid: () => string }): Problem[] {
+function put(
+  draft: Draft,
+  edit: Edit,
+  at: At & Pick<Place<Collection>, 'uuid' | 'claimedMacs'>,
+): Problem[] {
   const { collection, key, spec } = edit
   const before = draft.get(collection, key)
-  const place = { ...splitKey(key), before, draft, uuid: at.uuid }
+  const { uuid, claimedMacs } = at
+  const place = { ...splitKey(key), before, draft, uuid, claimedMacs }
   try {
     const fields = resolve(collection, spec as never, place as never)
     if (before && sameObject(before, fields)) return []

@@ -14,7 +14,6 @@ export const problemTypes = {
   unknown_field: [400, '{value} is no property here'],
   read_only: [400, '{value} is given by the controller and cannot be written'],
   out_of_range: [400, '{value} is out of range'],
-  ipv6_unsupported: [400, '{value} is IPv6, which is not supported yet'],
   id_invalid: [400, '{value} is not a valid id'],
   id_reserved: [400, '{value} belongs to Weft itself'],
   cidr_host_bits: [400, '{value} has bits set behind its prefix'],
@@ -35,7 +34,7 @@ export const problemTypes = {
   in_use: [409, '{value} is still in use by {by}'],
   vni_taken: [409, 'VNI {value} is used by {by}'],
   quarantined: [409, '{value} is quarantined: {by} may still forward for the network that had it'],
-  vni_exhausted: [409, 'no VNI is left to give'],
+  vni_exhausted: [409, 'no VNI is left to give: all {value} are taken, or quarantined'],
   physical_networks_exhausted: [409, 'there are as many physical networks as there can be'],
   vid_taken: [409, 'VID {value} of this physical network is used by {by}'],
   vid_exhausted: [409, 'no VID is left to give on physical network {by}'],
@@ -55,7 +54,16 @@ export const problemTypes = {
   address_taken: [409, '{value} is used by {by} of the same network'],
   address_outside_subnet: [409, '{value} is in no subnet of the network'],
   address_reserved: [409, '{value} is the network or broadcast address of subnet {by}'],
-  subnet_full: [409, 'no address is left to give in the subnets of network {value}'],
+  address_kept_back: [409, '{value} is reserved in subnet {by}'],
+  subnet_full: [409, 'no address is left to give in network {value}: {by}'],
+  range_invalid: [400, '{value} does not go from one address to a later one of its family'],
+  range_outside_subnet: [400, '{value} is not in subnet {by}'],
+  ranges_unused: [400, '{value} gives no address: allocation is {by}'],
+  eui64_prefix: [400, 'no MAC makes an address in {value}'],
+  addresses_left_out: [409, 'subnets of the network without {value} have not the address of {by}'],
+  ipv6_mtu_too_small: [409, '{value} cannot be on a network of {by} bytes'],
+  addresses_unusable: [409, '{value} cannot be: it makes the address of {by} unusable'],
+  subnets_exhausted: [409, 'network {value} has {by} subnets, and can have no more'],
   subnet_overlap: [409, '{value} overlaps with subnet {by} of the same network'],
   system_id_taken: [409, '{value} is the system-id of {by}'],
   vtep_address_taken: [409, '{value} is the VTEP address of {by}'],
@@ -201,6 +209,8 @@ export class ModelError extends Error {
 
 /** How many problems a message spells out; who made one mistake a thousand times reads it once. */
 const SPELLED_OUT = 20
+/** How many are looked for: each costs a look at what may have been meant. */
+export const MOST_PROBLEMS = 100
 
 /** The first sentences, and how many more there are. */
 export function firstOf(sentences: readonly string[]): readonly string[] {

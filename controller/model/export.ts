@@ -17,10 +17,11 @@ export function documentOf(view: View, tenant?: string): object {
     withChildren(view, 'host', id, specOf('host', host)),
   ])
   const tenants = [...view.list('tenant').keys()].map((id) => [id, tenantOf(view, id)])
+  const section = (name: 'physicalNetwork' | 'vniPool'): Entries =>
+    Object.fromEntries([...view.list(name)].map(([id, it]) => [id, specOf(name, it)]))
   return filled({
-    physicalNetworks: Object.fromEntries(
-      [...view.list('physicalNetwork')].map(([id, it]) => [id, specOf('physicalNetwork', it)]),
-    ),
+    physicalNetworks: section('physicalNetwork'),
+    vniPools: section('vniPool'),
     hosts: Object.fromEntries(hosts),
     tenants: Object.fromEntries(tenants),
   })

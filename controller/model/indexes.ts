@@ -3,9 +3,10 @@
  * of the object written, so that no check and no allocation ever looks through the site. A row with
  * `unique` is also a rule of the model: two objects may not have the same value.
  */
-import { parseIpv4 } from '../../southbound/wire/address.ts'
 import { collections, declaredNames } from './collections.ts'
 import type { ProblemType } from './errors.ts'
+import { addressNumber, familyOf } from './ip-address.ts'
+import type { Family } from './overhead.ts'
 import type { Collection, Objects } from './schema.ts'
 import { guestBytes, segmentsOf } from './segment.ts'
 import { familiesOf } from './tunnel.ts'
@@ -32,9 +33,11 @@ const filled = <T>(value: T | undefined): readonly T[] => (value === undefined ?
 
 /** Numbers as text that sorts like the number. */
 export const sortable = (value: number): string => value.toString(16).padStart(8, '0')
-/** Value of `portByAddress`: one address of one network. `network` is its key. */
-export const addressValue = (network: string, address: number): string =>
-  `${network} ${sortable(address)}`
+/** Value of `portByAddress`: one address of one network. `network` is its key. All of IPv4 come before those of IPv6. */
+export const addressValue = (network: string, family: Family, address: bigint): string => {
+  const digits = address.toString(16)
+  return `${network} ${family === 4 ? digits.padStart(8, '0') : `v6 ${digits.padStart(32, '0')}`}`
+}
 
 /** Value of `networkByVid`: one VID of one physical network. */
 export const vidValue = (physicalNetwork: string, vid: number): string =>
@@ -125,8 +128,10 @@ const table = {
   }),
   portByAddress: row(
     'port',
-    (port) =>
-      port.addresses.map((a) => addressValue(`${port.tenant}/${port.network}`, parseIpv4(a))),
+    ({ tenant, network, addresses }) =>
+      addresses.map((each) =>
+        addressValue(`${tenant}/${network}`, familyOf(each), addressNumber(each)),
+      ),
     { type: 'address_taken', pointer: (at) => `/addresses/${at}` },
   ),
   portByOfport: row(
@@ -195,6 +200,7 @@ export function indexRowsOf<C extends Collection>(
 
 const rows: Record<Collection, { name: IndexName }[]> = {
   physicalNetwork: [],
+  vniPool: [],
   host: [],
   bridge: [],
   tenant: [],

@@ -20,6 +20,7 @@ import {
   strict,
   Uuid,
   vids,
+  vnis,
 } from './values.ts'
 
 const physicalNetworkFields = {
@@ -49,6 +50,20 @@ export const PhysicalNetwork = Type.Object(
   { ...strict, title: 'PhysicalNetwork' },
 )
 
+const vniPoolFields = {
+  vnis: vnis(
+    "at most 256 VNIs and ranges such as '20000-29999', which networks are given that say none; with pools they are given nothing else",
+  ),
+}
+export const VniPoolSpec = Type.Object(
+  { ...vniPoolFields, ...labelled },
+  { ...strict, title: 'VniPoolSpec' },
+)
+export const VniPool = Type.Object(
+  { id: Id, uuid: Uuid, ...vniPoolFields, ...labelled, revision: Revision },
+  { ...strict, title: 'VniPool' },
+)
+
 const hostFields = {
   kind: oneOf(
     ['ovs', 'vtep'],
@@ -75,6 +90,14 @@ const hostExtras = {
     pattern: '^[0-9a-fA-F]{2}(:?[0-9a-fA-F]{2}){31}$',
     description:
       "the SHA-256 of the host's TLS certificate, 64 hexadecimal digits (colons may stand between bytes); left out, the certificate names the host itself",
+  }),
+  draining: Type.Boolean({
+    description:
+      'true: workloads are on their way to other hosts; those that are here go on, and the status lists them',
+  }),
+  adopt: Type.Boolean({
+    description:
+      "true: a br-int that somebody else has filled is Weft's from now on, and what is in it goes; see /v1/infra/hosts/{id}/adoption",
   }),
 }
 export const HostSpec = Type.Object(

@@ -1,17 +1,17 @@
 /**
- * What the model gives where the client leaves it out: numbers, VNIs, MAC addresses, IP addresses.
- * Everything moves forward: the counters are part of the revision, so that what was freed a moment
- * ago is the last to be given again, and a restarted controller goes on where it stopped.
+ * What the model gives where the client leaves it out: numbers, VNIs, VIDs, MAC addresses; address-pool.ts
+ * has IP addresses. Everything moves forward: the counters are part of the revision, so that what was freed
+ * a moment ago is the last to be given again, and a restarted controller goes on where it stopped.
  */
-import { formatIpv4, formatMac } from '../../southbound/wire/address.ts'
-import { subnetRange } from './cidr.ts'
+import { formatMac } from '../../southbound/wire/address.ts'
+import { addressCounter } from './address-pool.ts'
 import { ModelError, problem } from './errors.ts'
-import { addressValue, entryBounds, entryValue, sortable, vidValue } from './indexes.ts'
+import { sortable, vidValue } from './indexes.ts'
 import { isQuarantined } from './quarantine.ts'
-import type { PhysicalNetwork, Subnet } from './schema.ts'
+import type { PhysicalNetwork } from './schema.ts'
 import type { Draft, View } from './snapshot.ts'
 import { lastPhysicalNumber, vidRange, vniPool } from './values.ts'
-import { hasVid } from './vids.ts'
+import { hasVid, type VidRange, vidRanges } from './vids.ts'
 
 /** A number that no object of the collection has or had; it goes into the registers of switches. */
 export function nextNumber(draft: Draft, collection: 'network' | 'port'): number {
@@ -38,24 +38,29 @@ export function allocatePhysicalNumber(draft: Draft): number {
   ])
 }
 
-/** @throws ModelError `vni_exhausted` */
+/** What networks are given that say no VNI, in ascending order and apart. */
+function vniRanges(view: View): readonly VidRange[] {
+  const pools = [...view.list('vniPool').values()]
+  return pools.length === 0 ? [vniPool] : vidRanges(pools.flatMap(({ vnis }) => vnis))
+}
+
+/** The next one after the last that was given, of the pools of the site. @throws ModelError `vni_exhausted` */
 export function allocateVni(draft: Draft): number {
-  const last = draft.counter('vni')
-  const start = last === 0 || last >= vniPool.last ? vniPool.first : last + 1
+  const given = draft.counter('vni')
   const taken = (number: number): boolean =>
     held(draft, 'networkByVni', sortable(number)) || isQuarantined(draft, { kind: 'vni', number })
-  const vni = firstFree(start, vniPool.last, taken) ?? firstFree(vniPool.first, start - 1, taken)
-  if (vni === undefined) {
-    throw new ModelError([
-      problem('vni_exhausted', {
-        pointer: '/vni',
-        value: undefined,
-        expected: 'a VNI of your own',
-      }),
-    ])
+  const pool = vniRanges(draft)
+  const ahead = pool.map(({ first, last }) => ({ first: Math.max(first, given + 1), last }))
+  for (const { first, last } of [...ahead, ...pool]) {
+    const vni = firstFree(first, last, taken)
+    if (vni === undefined) continue
+    draft.setCounter('vni', vni)
+    return vni
   }
-  draft.setCounter('vni', vni)
-  return vni
+  const size = pool.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+  const expected = 'more VNIs in a VNI pool, networks to be deleted first, or a VNI of your own'
+  const facts = { pointer: '/vni', value: size, expected }
+  throw new ModelError([problem('vni_exhausted', facts)])
 }
 
 /**
@@ -88,71 +93,29 @@ const vidCounter = (uuid: string): string => `vid.${uuid}`
 const macPrefixes = [0x0257, 0x0657, 0x0a57, 0x0e57]
 
 /**
- * A pure function of the port's number, unless a client took that very address. @throws ModelError
- * `mac_exhausted`
+ * A pure function of the port's number, unless a client took that very address, or takes it in the same commit
+ * (`claimed`). Numbers are never given again, nor are these, in the whole site. @throws ModelError `mac_exhausted`
  */
-export function allocateMac(view: View, network: string, portNumber: number): string {
+export function allocateMac(
+  view: View,
+  network: string,
+  portNumber: number,
+  claimed: ReadonlySet<string>,
+): string {
   for (const prefix of macPrefixes) {
     const mac = formatMac(prefix * 2 ** 32 + portNumber)
-    if (!held(view, 'portByMac', `${network} ${mac}`)) return mac
+    const value = `${network} ${mac}`
+    if (!claimed.has(value) && !held(view, 'portByMac', value)) return mac
   }
   throw new ModelError([
     problem('mac_exhausted', { pointer: '/mac', value: undefined, expected: 'a MAC of your own' }),
   ])
 }
 
-export function subnetsOf(view: View, network: string): Subnet[] {
-  return [...view.find('subnetByNetwork', network)].map((key) => view.get('subnet', key) as Subnet)
-}
-
-/**
- * The next free address of the first subnet that has one; undefined when the network has no subnet.
- * The network address, the broadcast address and the first address (a gateway's) are never given.
- * @throws ModelError `subnet_full`
- */
-export function allocateAddress(draft: Draft, network: string): string | undefined {
-  const subnets = subnetsOf(draft, network)
-  for (const subnet of subnets) {
-    const { first, last } = subnetRange(subnet)
-    const [low, high] = [first + 2, last - 1]
-    const name = `subnet.${subnet.uuid}`
-    const next = draft.counter(name) + 1
-    const start = next > low && next <= high ? next : low
-    const address = gap(draft, network, start, high) ?? gap(draft, network, low, start - 1)
-    if (address === undefined) continue
-    draft.setCounter(name, address)
-    return formatIpv4(address)
-  }
-  if (subnets.length === 0) return undefined
-  throw new ModelError([
-    problem('subnet_full', {
-      pointer: '/addresses',
-      value: network,
-      expected: 'another subnet, or ports to be deleted first',
-    }),
-  ])
-}
-
 /** The counter of a subnet or a physical network goes with it. */
 export function forgetCounters(draft: Draft, { uuid }: { readonly uuid: string }): void {
-  for (const name of [`subnet.${uuid}`, vidCounter(uuid)])
+  for (const name of [addressCounter(uuid), vidCounter(uuid)])
     if (draft.counter(name) !== 0) draft.setCounter(name, undefined)
-}
-
-/**
- * The first address from `low` to `high` that no port of the network has, by walking the taken ones
- * in order.
- */
-function gap(view: View, network: string, low: number, high: number): number | undefined {
-  if (low > high) return undefined
-  const from = entryBounds(addressValue(network, low))[0]
-  const to = entryBounds(addressValue(network, high))[1]
-  let free = low
-  for (const [entry] of view.index('portByAddress').range(from, to)) {
-    if (entryValue(entry) !== addressValue(network, free)) return free
-    free++
-  }
-  return free <= high ? free : undefined
 }
 
 function firstFree(

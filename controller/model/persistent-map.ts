@@ -45,11 +45,14 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
    * key that is there twice the last entry stays.
    */
   static of<V>(entries: readonly (readonly [string, V])[]): PersistentMap<V> {
-    const last = new Map(entries)
-    const keys = [...last.keys()].sort()
-    if (keys.length === 0) return PersistentMap.empty()
-    const valuesOf = (chunk: readonly string[]) => chunk.map((key) => last.get(key) as V)
-    let nodes: Node<V>[] = chunks(keys).map((chunk) => leaf(chunk, valuesOf(chunk)))
+    const ordered = inOrder(entries)
+    if (ordered.length === 0) return PersistentMap.empty()
+    let nodes: Node<V>[] = chunks(ordered).map((chunk) =>
+      leaf(
+        chunk.map(([key]) => key),
+        chunk.map(([, value]) => value),
+      ),
+    )
     while (nodes.length > 1) nodes = chunks(nodes).map(branch)
     return new PersistentMap(nodes[0] as Node<V>)
   }
@@ -131,6 +134,22 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
   }
 }
 
+type Entries<V> = readonly (readonly [string, V])[]
+
+/** By key, each once. Entries of a store come nearly in order, which a merge sort makes use of; those of uuids do not. */
+function inOrder<V>(entries: Entries<V>): Entries<V> {
+  const keyAt = (at: number): string => entries[at]?.[0] ?? ''
+  let descents = 0
+  for (let at = 1; at < entries.length; at++) if (keyAt(at - 1) >= keyAt(at)) descents++
+  if (descents === 0) return entries
+  if (descents > entries.length / 8) {
+    const last = new Map(entries)
+    return [...last.keys()].sort().map((key) => [key, last.get(key) as V])
+  }
+  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return sorted.filter(([key], at) => key !== sorted[at + 1]?.[0])
+}
+
 /** Of equal size and with room for more, none of them small. */
 function chunks<T>(items: readonly T[]): (readonly T[])[] {
   const count = Math.ceil(items.length / (limit * 0.75))
@@ -183,8 +202,16 @@ function insert<V>(node: Node<V>, key: string, value: V): [Node<V>, Node<V>?] {
   const child = node.children[at] as Node<V>
   const [first, second] = insert(child, key, value)
   if (first === child) return [node]
-  const made = second ? [first, second] : [first]
-  return split(branch(node.children.toSpliced(at, 1, ...made)))
+  if (!second) return [withChild(node, at, first)]
+  return split(branch(node.children.toSpliced(at, 1, first, second)))
+}
+
+/** The same keys where they hold still: most of what a write costs is the copy of them. */
+function withChild<V>(node: Branch<V>, at: number, child: Node<V>): Branch<V> {
+  const [smallest = ''] = child.keys
+  const keys = smallest < (node.keys[at] as string) ? node.keys.with(at, smallest) : node.keys
+  const size = node.size - (node.children[at] as Node<V>).size + child.size
+  return { keys, values: undefined, children: node.children.with(at, child), size }
 }
 
 function split<V>(node: Node<V>): [Node<V>, Node<V>?] {
@@ -209,16 +236,15 @@ function remove<V>(node: Node<V>, key: string): Node<V> {
   const rest = remove(child, key)
   if (rest === child) return node
   if (rest.keys.length === 0) return branch(node.children.toSpliced(at, 1))
+  if (rest.keys.length >= limit / 4) return withChild(node, at, rest)
   return branch(mergeSmall(node.children.with(at, rest), at))
 }
 
 /**
- * A child that has become small joins a neighbour with room, so that deletions leave no tree of
- * near-empty nodes.
+ * The child at `at` has become small: it joins a neighbour with room, so that deletions leave no
+ * tree of near-empty nodes.
  */
 function mergeSmall<V>(children: readonly Node<V>[], at: number): readonly Node<V>[] {
-  const child = children[at] as Node<V>
-  if (child.keys.length >= limit / 4) return children
   const left = at > 0 ? at - 1 : at
   const a = children[left]
   const b = children[left + 1]

@@ -8,6 +8,8 @@ export interface Place<C extends Collection> {
   readonly before: Objects[C] | undefined
   readonly draft: Draft
   readonly uuid: () => string
+  /** What ports of the same commit say: 'acme/web 02:00:00:00:00:11'. */
+  readonly claimedMacs: ReadonlySet<string>
 }
 
 /** Distributes, so that a union of collections is a union of objects. */

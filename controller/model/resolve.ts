@@ -3,13 +3,15 @@
  * client leaves out and the model once gave keeps its value, so that the same PUT twice changes
  * nothing.
  */
+import { checkRoomForSubnet, followMac, giveAddresses } from './address-pool.ts'
+import { canonicalRange } from './address-ranges.ts'
+import { canonicalCidr } from './cidr.ts'
 import { canonicalAddress } from './ip-address.ts'
-import { allocateAddress, allocateMac, allocatePhysicalNumber, nextNumber } from './ipam.ts'
+import { allocateMac, allocatePhysicalNumber, nextNumber } from './ipam.ts'
 import type { Place, Resolve, Unrevised } from './place.ts'
 import { resolveNetwork } from './resolve-network.ts'
 import { bridgeKinds } from './rules-segment.ts'
 import type { Collection, Objects, Specs } from './schema.ts'
-import type { Draft } from './snapshot.ts'
 
 /** Properties of an object always stand in the same order: equal objects have equal JSON. */
 const resolvers: { readonly [C in Collection]: Resolve<C> } = {
@@ -19,6 +21,11 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     number: before?.number ?? allocatePhysicalNumber(draft),
     mtuBytes: spec.mtuBytes ?? 1500,
     vids: Object.freeze([...(spec.vids ?? ['1-4094'])]),
+  }),
+  vniPool: ({ vnis }, { id, before, uuid }) => ({
+    id,
+    uuid: before?.uuid ?? uuid(),
+    vnis: Object.freeze([...vnis]),
   }),
   host: (spec, { id, before, uuid }) => ({
     id,
@@ -33,6 +40,8 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     ...(spec.certificateFingerprint === undefined
       ? {}
       : { certificateFingerprint: spec.certificateFingerprint.replaceAll(':', '').toLowerCase() }),
+    ...given('draining', spec.draining),
+    ...given('adopt', spec.adopt),
   }),
   bridge: (spec, { parent, id, before, draft, uuid }) => ({
     host: parent,
@@ -50,13 +59,19 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
     ...given('quota', quota && Object.freeze({ ...quota })),
   }),
   network: resolveNetwork,
-  subnet: (spec, { parent, id, before, uuid }) => ({
-    tenant: parent,
-    id,
-    uuid: before?.uuid ?? uuid(),
-    network: spec.network,
-    cidr: spec.cidr,
-  }),
+  subnet: (spec, { parent, id, before, draft, uuid }) => {
+    if (!before) checkRoomForSubnet(draft, `${parent}/${spec.network}`)
+    return {
+      tenant: parent,
+      id,
+      uuid: before?.uuid ?? uuid(),
+      network: spec.network,
+      cidr: canonicalCidr(spec.cidr),
+      ...given('allocation', spec.allocation),
+      ...given('allocationRanges', canonicalRanges(spec.allocationRanges)),
+      ...given('reserved', canonicalRanges(spec.reserved)),
+    }
+  },
   port: resolvePort,
   token: (spec, { parent, id, before, uuid }) => ({
     tenant: parent,
@@ -88,20 +103,24 @@ const resolvers: { readonly [C in Collection]: Resolve<C> } = {
 
 function resolvePort(
   spec: Specs['port'],
-  { parent, id, before, draft, uuid }: Place<'port'>,
+  { parent, id, before, draft, uuid, claimedMacs }: Place<'port'>,
 ): Unrevised<'port'> {
   const network = `${parent}/${spec.network}`
   const number = before?.number ?? nextNumber(draft, 'port')
+  const mac =
+    spec.mac?.toLowerCase() ?? before?.mac ?? allocateMac(draft, network, number, claimedMacs)
+  const addresses =
+    spec.addresses?.map(canonicalAddress) ??
+    (before && followMac(draft, network, before.addresses, { before: before.mac, now: mac })) ??
+    giveAddresses(draft, network, mac)
   return {
     tenant: parent,
     id,
     uuid: before?.uuid ?? uuid(),
     number,
     network: spec.network,
-    mac: spec.mac?.toLowerCase() ?? before?.mac ?? allocateMac(draft, network, number),
-    addresses: Object.freeze(
-      spec.addresses?.slice() ?? before?.addresses ?? freeAddress(draft, network),
-    ),
+    mac,
+    addresses: Object.freeze([...new Set(addresses)]),
     ...given('hostId', spec.hostId),
     ...given('ofport', spec.ofport),
     ...given('interface', spec.interface),
@@ -120,10 +139,8 @@ function given<K extends string, V>(name: K, value: V | undefined): { readonly [
   return (value === undefined ? {} : { [name]: value }) as { readonly [P in K]?: V }
 }
 
-function freeAddress(draft: Draft, network: string): string[] {
-  const address = allocateAddress(draft, network)
-  return address === undefined ? [] : [address]
-}
+const canonicalRanges = (ranges: readonly string[] | undefined) =>
+  ranges && Object.freeze(ranges.map(canonicalRange))
 
 /** @throws ModelError when nothing is left to give. */
 export function resolve<C extends Collection>(

@@ -2,11 +2,12 @@
  * Rules of ports: their addresses, and the ways to be bound by declaration. A port is in one place:
  * an ofport or an interface of a host, or inside the trunk of another port.
  */
-import { formatIpv4, parseIpv4 } from '../../southbound/wire/address.ts'
-import { subnetRange } from './cidr.ts'
+import { subnetsOf } from './address-pool.ts'
+import { type AddressRange, parseRange, without } from './address-ranges.ts'
+import { endsOf, subnetRange } from './cidr.ts'
 import { holderFacts, type Problem, type ProblemType, problem } from './errors.ts'
 import { interfaceValue } from './indexes.ts'
-import { subnetsOf } from './ipam.ts'
+import { addressNumber, familyOf, formatAddress } from './ip-address.ts'
 import type { Context } from './rule.ts'
 import type { Host, Port } from './schema.ts'
 
@@ -15,21 +16,30 @@ export function checkAddresses(port: Port, _: string, { view }: Context): Proble
   if (port.addresses.length === 0 || !view.get('network', network)) return []
   const subnets = subnetsOf(view, network)
   return port.addresses.flatMap((address, at) => {
-    const pointer = `/addresses/${at}`
-    const value = parseIpv4(address)
+    const facts = { pointer: `/addresses/${at}`, value: address }
+    const value = addressNumber(address)
+    const isIn = ({ first, last }: AddressRange) => first <= value && value <= last
     const home = subnets.find((subnet) => {
-      const { first, last } = subnetRange(subnet)
-      return first <= value && value <= last
+      const range = subnetRange(subnet)
+      return range.family === familyOf(address) && isIn(range)
     })
     if (!home) {
       const ranges = subnets.map(({ cidr, id }) => `${cidr} (subnet ${id})`).join(' or ')
       const expected = ranges ? `an address in ${ranges}` : `a subnet of network ${network} first`
-      return [problem('address_outside_subnet', { pointer, value: address, expected })]
+      return [problem('address_outside_subnet', { ...facts, expected })]
     }
-    const { first, last } = subnetRange(home)
-    if (value !== first && value !== last) return []
-    const expected = `${formatIpv4(first + 1)} to ${formatIpv4(last - 1)}`
-    return [problem('address_reserved', { pointer, value: address, by: home.id, expected })]
+    const range = subnetRange(home)
+    const ends = endsOf(range)
+    if (ends.some(isIn)) {
+      const [left = range] = without([range], ends)
+      const words = [left.first, left.last].map((each) => formatAddress(range.family, each))
+      const expected = words.join(' to ')
+      return [problem('address_reserved', { ...facts, by: home.id, expected })]
+    }
+    const reserved = home.reserved?.find((each) => isIn(parseRange(each)))
+    if (reserved === undefined) return []
+    const expected = `an address outside of ${reserved}, or that taken out of reserved`
+    return [problem('address_kept_back', { ...facts, by: home.id, expected })]
   })
 }
 

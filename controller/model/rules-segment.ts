@@ -1,12 +1,12 @@
 /**
- * Rules of physical networks, of the VLANs that networks use on them, and of the bridges that lead to
- * them. Neighbours: rules-mtu.ts has their sizes, vids.ts the lists.
+ * Rules of physical networks, of the VLANs that networks use on them, of the bridges that lead to them, and of VNI pools. Neighbours: rules-mtu.ts has their sizes, vids.ts the lists.
  */
 import { type Problem, problem } from './errors.ts'
 import { vidValue } from './indexes.ts'
 import type { Context } from './rule.ts'
-import type { Bridge, Network, PhysicalNetwork } from './schema.ts'
+import type { Bridge, Network, PhysicalNetwork, VniPool } from './schema.ts'
 import { segmentsOf } from './segment.ts'
+import { vniRange } from './values.ts'
 import { hasVid, missingVids, type VidList, vidRangeOf } from './vids.ts'
 
 /** A range goes upwards. */
@@ -15,6 +15,15 @@ export function checkVids({ vids = [] }: { readonly vids?: VidList }): Problem[]
     const { first, last } = vidRangeOf(value)
     const expected = `a range that goes upwards, such as '${last}-${first}'`
     return first <= last ? [] : [problem('malformed', { pointer: `/vids/${at}`, value, expected })]
+  })
+}
+
+export function checkVnis({ vnis }: VniPool): Problem[] {
+  return vnis.flatMap((value, at) => {
+    const { first, last } = vidRangeOf(value)
+    const expected = `a range that goes upwards, to ${vniRange.last} at most`
+    const isRight = first <= last && last <= vniRange.last
+    return isRight ? [] : [problem('malformed', { pointer: `/vnis/${at}`, value, expected })]
   })
 }
 

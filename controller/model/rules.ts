@@ -6,12 +6,10 @@
  * rules-segment.ts, rules-bridge.ts,
  * rules-port.ts and rules-trunk.ts have those of their subjects.
  */
-import { isUsable, rangeOf, subnetRange } from './cidr.ts'
 import { type Problem, problem } from './errors.ts'
 import { familyOf, isVtepAddress, vtepAddressRule } from './ip-address.ts'
-import { subnetsOf } from './ipam.ts'
 import { checkQuarantined } from './quarantine.ts'
-import type { Context, Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 import { checkUplinks } from './rules-bridge.ts'
 import {
   checkBridgeMtu,
@@ -27,12 +25,22 @@ import {
   checkVidAllowed,
   checkVids,
   checkVidsInUse,
+  checkVnis,
 } from './rules-segment.ts'
+import {
+  checkAddressesLeft,
+  checkAllocation,
+  checkCidr,
+  checkIpv6Mtu,
+  checkIpv6MtuOfNetwork,
+  checkOverlap,
+} from './rules-subnet.ts'
 import { checkTransparent, checkTrunkNetwork } from './rules-trunk.ts'
-import type { Declared, Host, Subnet } from './schema.ts'
+import type { Declared, Host } from './schema.ts'
 
 export const rules: { readonly [C in Declared]: readonly Rule<C>[] } = {
   physicalNetwork: [checkVids, checkVidsInUse, checkPhysicalMtu],
+  vniPool: [checkVnis],
   host: [checkVtepAddresses, checkUnderlayMtu],
   bridge: [checkBridgeKind, checkVids, checkUplinks, checkBridgeMtu],
   tenant: [],
@@ -42,9 +50,10 @@ export const rules: { readonly [C in Declared]: readonly Rule<C>[] } = {
     checkVidAllowed,
     checkExtension,
     checkTransparent,
+    checkIpv6MtuOfNetwork,
     checkQuarantined,
   ],
-  subnet: [checkCidr, checkOverlap],
+  subnet: [checkCidr, checkOverlap, checkAllocation, checkAddressesLeft, checkIpv6Mtu],
   port: [checkAddresses, checkPlace, checkInterfaceHolder, checkSubport, checkTrunkNetwork],
   token: [],
   siteToken: [],
@@ -65,28 +74,4 @@ function checkVtepAddresses(host: Host): Problem[] {
     problems.push(problem('same_family', facts))
   }
   return problems
-}
-
-function checkCidr(subnet: Subnet): Problem[] {
-  const range = rangeOf(subnet.cidr)
-  const facts = { pointer: '/cidr', value: subnet.cidr }
-  if (range.canonical !== subnet.cidr) {
-    return [problem('cidr_host_bits', { ...facts, expected: range.canonical })]
-  }
-  if (isUsable(range.first) && isUsable(range.last)) return []
-  const expected = 'a unicast range outside 0.0.0.0/8, 127.0.0.0/8 and 224.0.0.0 upwards'
-  return [problem('address_unusable', { ...facts, expected })]
-}
-
-function checkOverlap(subnet: Subnet, key: string, { view }: Context): Problem[] {
-  const { first, last } = subnetRange(subnet)
-  for (const other of subnetsOf(view, `${subnet.tenant}/${subnet.network}`)) {
-    const otherKey = `${other.tenant}/${other.id}`
-    const range = subnetRange(other)
-    if (otherKey === key || last < range.first || range.last < first) continue
-    const expected = `a range apart from ${other.cidr}`
-    const facts = { pointer: '/cidr', value: subnet.cidr, by: otherKey, expected }
-    return [problem('subnet_overlap', facts)]
-  }
-  return []
 }

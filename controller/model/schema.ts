@@ -21,6 +21,7 @@ import * as access from './token-schemas.ts'
  */
 export const schemas = {
   physicalNetwork: { spec: infra.PhysicalNetworkSpec, object: infra.PhysicalNetwork },
+  vniPool: { spec: infra.VniPoolSpec, object: infra.VniPool },
   host: { spec: infra.HostSpec, object: infra.Host },
   bridge: { spec: infra.BridgeSpec, object: infra.Bridge },
   tenant: { spec: made.TenantSpec, object: made.Tenant },
@@ -42,6 +43,7 @@ export type Tenant = Frozen<Static<typeof made.Tenant>>
 export type Subnet = Frozen<Static<typeof made.Subnet>>
 export type Port = Frozen<Static<typeof made.Port>>
 export type PhysicalNetwork = Frozen<Static<typeof infra.PhysicalNetwork>>
+export type VniPool = Frozen<Static<typeof infra.VniPool>>
 export type Host = Frozen<Static<typeof infra.Host>>
 export type Bridge = Frozen<Static<typeof infra.Bridge>>
 export type Carrier = Frozen<Static<typeof kept.Carrier>>
@@ -90,6 +92,7 @@ export type Binding = Omit<
 
 export interface Specs {
   readonly physicalNetwork: Frozen<Static<typeof infra.PhysicalNetworkSpec>>
+  readonly vniPool: Frozen<Static<typeof infra.VniPoolSpec>>
   readonly host: Frozen<Static<typeof infra.HostSpec>>
   readonly bridge: Frozen<Static<typeof infra.BridgeSpec>>
   readonly tenant: Frozen<Static<typeof made.TenantSpec>>
@@ -104,6 +107,7 @@ export interface Specs {
 }
 export interface Objects {
   readonly physicalNetwork: PhysicalNetwork
+  readonly vniPool: VniPool
   readonly host: Host
   readonly bridge: Bridge
   readonly tenant: Tenant

@@ -9,9 +9,10 @@
 import { Type } from 'typebox'
 import { overheadBytes } from './overhead.ts'
 import {
+  addressRanges,
+  Cidr,
+  GuestAddress,
   Id,
-  Ipv4,
-  Ipv4Cidr,
   idOf,
   labelled,
   Mac,
@@ -101,16 +102,37 @@ export const NetworkObject = Type.Object(
 )
 
 const networkOfTenant = idOf('the id of a network of the same tenant')
+const poolFields = {
+  allocation: oneOf(
+    ['pool', 'eui64', 'fixed'],
+    "how a port that names no addresses gets one here: 'pool' (the next that is free), 'eui64' (from its MAC, in an IPv6 /64) or 'fixed' (it gets none); left out, pool",
+  ),
+  allocationRanges: addressRanges(
+    "at most 64 addresses and ranges such as '10.0.0.100-10.0.0.199', which the pool gives; left out, all but the first address, a gateway's",
+  ),
+  reserved: addressRanges(
+    "at most 64 addresses and ranges such as '10.0.0.1' or '10.0.0.10-10.0.0.20', which no port has",
+  ),
+}
 export const SubnetSpec = Type.Object(
-  { network: networkOfTenant, cidr: Ipv4Cidr, ...labelled },
+  { network: networkOfTenant, cidr: Cidr, ...optional(poolFields).properties, ...labelled },
   { ...strict, title: 'SubnetSpec' },
 )
 export const Subnet = Type.Object(
-  { tenant: Id, id: Id, uuid: Uuid, network: Id, cidr: Ipv4Cidr, ...labelled, revision: Revision },
+  {
+    tenant: Id,
+    id: Id,
+    uuid: Uuid,
+    network: Id,
+    cidr: Cidr,
+    ...optional(poolFields).properties,
+    ...labelled,
+    revision: Revision,
+  },
   { ...strict, title: 'Subnet' },
 )
 
-const Addresses = Type.Array(Ipv4, {
+const Addresses = Type.Array(GuestAddress, {
   maxItems: 16,
   uniqueItems: true,
   description: 'at most 16 different addresses, each in a subnet of the network',

@@ -101,9 +101,6 @@ function explain(
     type === 'malformed' ? (failed?.description ?? expectation(failed)) : expectation(failed)
   const expected = `${right}${nearest(keyword, failed, value)}`
   const facts = { pointer: instancePath, value, expected }
-  if (failed?.format?.startsWith('ipv4') && typeof value === 'string' && value.includes(':')) {
-    return [problem('ipv6_unsupported', facts)]
-  }
   return [problem(type, facts)]
 }
 

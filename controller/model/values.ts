@@ -20,11 +20,37 @@ export const Ipv4 = Type.String({
   pattern: `^${octet}(\\.${octet}){3}$`,
   description: 'an IPv4 address such as 10.0.0.11',
 })
-export const Ipv4Cidr = Type.String({
-  format: 'ipv4-cidr',
-  pattern: `^${octet}(\\.${octet}){3}/([89]|[12][0-9]|30)$`,
-  description: 'an IPv4 range with a prefix of 8 to 30 bits, such as 10.0.0.0/24',
+const ipv4Text = `${octet}(\\.${octet}){3}`
+const group = '[0-9a-fA-F]{1,4}'
+/** RFC 4291 §2.2, without the form that ends in an IPv4 address. */
+const ipv6Text = `((${group}:){7}${group}|(${group}:){1,7}:|${[1, 2, 3, 4, 5, 6]
+  .map((after) => `(${group}:){1,${7 - after}}(:${group}){1,${after}}`)
+  .join('|')}|:((:${group}){1,7}|:))`
+const ipv6 = (tail: string) => Type.String({ pattern: `^${ipv6Text}${tail}$` })
+
+/** Of a workload; kept in the form of RFC 5952. */
+export const GuestAddress = Type.Union([Ipv4, ipv6('')], {
+  description: 'an IPv4 or IPv6 address such as 10.0.0.11 or 2001:db8::11',
 })
+export const Cidr = Type.Union(
+  [
+    Type.String({ pattern: `^${ipv4Text}/([89]|[12][0-9]|30)$` }),
+    ipv6('/(1[6-9]|[2-9][0-9]|1[01][0-9]|12[0-6])'),
+  ],
+  {
+    description:
+      'an IPv4 range with a prefix of 8 to 30 bits such as 10.0.0.0/24, or an IPv6 one of 16 to 126 such as 2001:db8::/64',
+  },
+)
+/** A list of addresses and ranges of them; both ends are of one family. */
+export const addressRanges = (description: string) =>
+  Type.Array(
+    Type.Union(
+      [Type.String({ pattern: `^${ipv4Text}(-${ipv4Text})?$` }), ipv6(`(-${ipv6Text})?`)],
+      { description: 'an address, or a range such as 10.0.0.100-10.0.0.199' },
+    ),
+    { maxItems: 64, uniqueItems: true, description },
+  )
 /** An address of either family; kept in the form of RFC 5952. */
 export const ipAddress = (description: string) =>
   Type.Union([Ipv4, Type.String({ format: 'ipv6', description: 'an IPv6 address' })], {
@@ -59,9 +85,22 @@ export const interfaceName = Type.String({
 
 /** 24 bits; 0 is Weft's own (path probes). RFC 7348 §5. */
 export const vniRange = { first: 1, last: 0xffffff } as const
+const vniText = '[1-9][0-9]{0,7}'
+/** A list of VNIs and ranges of them; that they go upwards and are VNIs is a rule. */
+export const vnis = (description: string) =>
+  Type.Array(
+    Type.Union(
+      [
+        Type.Integer({ minimum: vniRange.first, maximum: vniRange.last }),
+        Type.String({ pattern: `^${vniText}-${vniText}$` }),
+      ],
+      { description: "a VNI from 1 to 16777215 or a range of them such as '20000-29999'" },
+    ),
+    { minItems: 1, maxItems: 256, uniqueItems: true, description },
+  )
 /**
- * A VNI that the client leaves out is taken from here, so that numbers people like to type stay
- * theirs.
+ * A VNI that the client leaves out is taken from here where the site has no pools, so that numbers people like to type
+ * stay theirs.
  */
 export const vniPool = { first: 10_001, last: 0xffffff } as const
 

@@ -1,4 +1,4 @@
-/** Lists of VIDs and ranges of them, such as [100, '200-299']. */
+/** Lists of VIDs, or VNIs, and ranges of them, such as [100, '200-299']. */
 import { vidRange } from './values.ts'
 
 export type VidList = readonly (number | string)[]

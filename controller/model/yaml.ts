@@ -14,6 +14,7 @@ import {
   type Pair,
   parseDocument,
 } from 'yaml'
+import { parseJsonText } from './json-text.ts'
 
 /** Both count from 1. */
 export interface Position {
@@ -33,11 +34,24 @@ export interface YamlText {
 }
 
 export function parseYaml(text: string): YamlText {
+  const json = parseJsonText(text)
+  if (!json) return parseNodes(text)
+  let nodes: YamlText | undefined
+  // Most documents are right, and nobody asks for a line.
+  const position: YamlText['position'] = (...at) => {
+    nodes ??= parseNodes(text)
+    return nodes.position(...at)
+  }
+  return { value: json.value, errors: [], position }
+}
+
+function parseNodes(text: string): YamlText {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    uniqueKeys: true,
+    // The library compares each key of a map with each; keys are looked at below.
+    uniqueKeys: false,
   })
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset)
@@ -47,6 +61,8 @@ export function parseYaml(text: string): YamlText {
     ...at(pos[0]),
     message,
   }))
+  if (errors.length === 0)
+    errors.push(...badKeys(document.contents).map(([pos, message]) => ({ ...at(pos), message })))
   let value: unknown
   if (errors.length === 0) {
     try {
@@ -79,6 +95,27 @@ export function parseYaml(text: string): YamlText {
     return at(found)
   }
   return { value, errors, position }
+}
+
+/** Keys that are there twice, or are no text; costs by the document. */
+function badKeys(contents: unknown): (readonly [offset: number, message: string])[] {
+  const found: (readonly [number, string])[] = []
+  const left = [contents]
+  while (left.length > 0) {
+    const node = left.pop()
+    if (isSeq(node)) for (const item of node.items) left.push(item)
+    if (!isMap(node)) continue
+    const names = new Set<string>()
+    for (const { key, value } of node.items) {
+      const name = isScalar(key) ? String(key.value) : undefined
+      const offset = start(key) ?? start(node) ?? 0
+      if (name === undefined) found.push([offset, 'a key is a text'])
+      else if (names.has(name)) found.push([offset, `${name} is there twice`])
+      else names.add(name)
+      left.push(value)
+    }
+  }
+  return found.sort(([a], [b]) => a - b)
 }
 
 function start(node: unknown): number | undefined {

@@ -3,17 +3,18 @@
  * lists.ts.
  */
 import type { Declared, Objects } from '../model/schema.ts'
-import type { Realization } from './realization.ts'
+import type { Realization, StatusOptions } from './realization.ts'
 
-/** @param at what it is read as of: of the past there is no status */
+/** @param at what it is read as of: of the past there is no status, @param options of the status */
 export function answerOf(
   realization: Realization,
   collection: Declared,
   object: Objects[Declared],
   at?: string,
+  options?: StatusOptions,
 ): object {
   if (at !== undefined) return object
-  return { ...object, status: realization.status(collection, object as never) }
+  return { ...object, status: realization.status(collection, object as never, options) }
 }
 
 /** `id,status.realized` of { id, status: { realized, hosts } } -> { id, status: { realized } }. */

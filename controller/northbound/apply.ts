@@ -2,26 +2,25 @@
  * `:apply`: a whole document at once, as one revision or not at all; with `?mode=plan` what that would do. `:export`: the
  * document that makes a site, or a tenant, as it is now.
  *
- * Neighbours: model/document-edits.ts reads documents, plan.ts says what they change.
+ * Neighbours: model/document-edits.ts reads documents, tenant-document.ts bounds those of a tenant, plan.ts says what they change.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { stringify } from 'yaml'
-import { withOperatorFields } from '../access/operator-fields.ts'
 import type { Need } from '../access/rights.ts'
 import { isDeclared } from '../model/collections.ts'
-import { type DocumentEdits, DocumentError, parseEdits } from '../model/document-edits.ts'
-import { ModelError, problem } from '../model/errors.ts'
+import { type DocumentEdits, parseEdits } from '../model/document-edits.ts'
+import { ModelError } from '../model/errors.ts'
 import { documentOf } from '../model/export.ts'
 import { pruned } from '../model/prune.ts'
-import type { Declared, Edit } from '../model/schema.ts'
 import { Id } from '../model/values.ts'
 import { noTenant } from './guard.ts'
 import { authorOf, type Backing } from './objects.ts'
 import { problemResponses, ref, responseOf } from './openapi.ts'
-import { type Plan, planIdOf, planOf } from './plan.ts'
+import { planEdits, planIdParameter } from './plan.ts'
 import { HttpError } from './problem.ts'
 import { commitWhenFree } from './quarantine.ts'
+import { checkLength, editsOfTenant, LONGEST_OF_TENANT } from './tenant-document.ts'
 import { type Subject, type WriteParams, WriteQuery, waited } from './wait.ts'
 
 /** A document of 100,000 ports has some 10 MB. */
@@ -41,12 +40,7 @@ const ApplyQuery = Type.Object(
         description: "'true': what the document does not have is deleted, tokens excepted",
       }),
     ),
-    planId: Type.Optional(
-      Type.String({
-        pattern: '^[A-Za-z0-9_-]{27}$',
-        description: 'of a plan: refused when the site has changed since, or the document has',
-      }),
-    ),
+    planId: planIdParameter,
   },
   { additionalProperties: false },
 )
@@ -97,7 +91,11 @@ function addRoutes(app: FastifyInstance, backing: Backing, { tenants, need, see 
     },
   }
   const config = { needs: need }
-  const options = { schema: applySchema, config, bodyLimit: LONGEST_DOCUMENT }
+  const options = {
+    schema: applySchema,
+    config,
+    bodyLimit: tenants ? LONGEST_OF_TENANT : LONGEST_DOCUMENT,
+  }
   app.post(url('apply'), options, (request, reply) => apply(backing, request, reply))
 
   const exportSchema = {
@@ -133,7 +131,9 @@ async function apply(
   const { tenant } = request.params as { readonly tenant?: string }
   const { mode = 'apply' } = request.query as ApplyParams
   const reader = tenant === undefined ? 'operator' : 'tenant'
-  const document = parseEdits(textOf(request), 'document', reader)
+  const text = textOf(request)
+  if (request.principal.tenant !== undefined) checkLength(text)
+  const document = parseEdits(text, 'document', reader)
   try {
     if (mode === 'plan') return { mode, ...planned(backing, request, document).answer }
     return await commitPlanned(backing, request, reply, document)
@@ -166,7 +166,7 @@ async function commitPlanned(
 
 /** What the document would do to the site as it is now. */
 function planned(backing: Backing, request: FastifyRequest, document: DocumentEdits) {
-  const { store, realization } = backing
+  const { store } = backing
   const { tenant } = request.params as { readonly tenant?: string }
   const { prune, planId: given } = request.query as ApplyParams
   // Whoever waits for the disk goes first, so that nothing comes between the look and the write.
@@ -174,62 +174,14 @@ function planned(backing: Backing, request: FastifyRequest, document: DocumentEd
   const base = store.snapshot
   if (tenant !== undefined && !base.get('tenant', tenant)) throw noTenant(tenant)
   const asked =
-    tenant === undefined ? document.edits : editsOfTenant(document, tenant, request, backing)
+    tenant === undefined ? document.edits : editsOfTenant(document, tenant, request.principal, base)
   const edits = prune ? [...asked, ...pruned(base, asked, tenant)] : asked
-  const planId = planIdOf(base.revision, edits)
-  if (given !== undefined && given !== planId) {
-    const expected = 'a plan of this document on the site as it is now'
-    throw new HttpError('plan_stale', { parameter: 'planId', value: given, expected })
-  }
-  const { site, changes } = store.preview(edits)
-  const plan = shownTo(planOf(changes, site, realization.preview(changes)), tenant)
+  const isOperators = tenant === undefined
+  const { planId, plan, changes } = planEdits(backing, edits, { isOperators, given })
   return { answer: { planId, revision: base.revision, ...plan }, edits, changes }
 }
 
 function textOf({ body }: FastifyRequest): string {
   if (typeof body === 'string' && body.trim() !== '') return body
   throw new HttpError('body_missing', { pointer: '', expected: 'a document as YAML or JSON' })
-}
-
-/** How many hosts there are, and which, is the operator's to know. */
-const shownTo = (plan: Plan, tenant: string | undefined): Plan =>
-  tenant === undefined ? plan : { ...plan, hosts: {} }
-
-/** Of one tenant alone, and without what is the operator's to say. */
-function editsOfTenant(
-  document: DocumentEdits,
-  tenant: string,
-  { principal }: FastifyRequest,
-  { store }: Backing,
-): Edit<Declared>[] {
-  const { raw, edits, explain, place } = document
-  const foreign = [
-    ...Object.keys(raw.tenants ?? {})
-      .filter((id) => id !== tenant)
-      .map((id) => `/tenants/${id}`),
-    ...(['hosts', 'physicalNetworks'] as const)
-      .filter((name) => raw[name])
-      .map((name) => `/${name}`),
-  ]
-  if (foreign.length > 0) {
-    const expected = `nothing beside /tenants/${tenant}`
-    const problems = foreign.map((pointer) =>
-      problem('outside_tenant', { pointer, value: pointer, expected }),
-    )
-    throw new DocumentError(problems.map((each) => place(each, each.pointer)))
-  }
-  return edits
-    .filter(({ collection }) => collection !== 'tenant')
-    .map((edit) => {
-      const before = store.snapshot.get(edit.collection, edit.key)
-      try {
-        const spec = withOperatorFields(principal, edit.collection, edit.spec, before)
-        return { ...edit, spec } as Edit<Declared>
-      } catch (error) {
-        if (!(error instanceof ModelError)) throw error
-        const { collection, key } = edit
-        const [first, ...rest] = error.problems.map((each) => ({ ...each, collection, key }))
-        throw explain(first ? new ModelError([first, ...rest]) : error)
-      }
-    })
 }

@@ -13,11 +13,14 @@ const ofTenants: ReadonlySet<string> = new Set([
   'device_fault',
 ])
 
-/** @param tenant undefined: of the site, which sees all */
-export function seenBy(tenant: string | undefined): (event: ControllerEvent) => boolean {
+/** @param tenant undefined: of the site, which sees all @param after id of the last event that is not for it */
+export function seenBy(
+  tenant: string | undefined,
+  after = Number.NEGATIVE_INFINITY,
+): (event: ControllerEvent) => boolean {
   if (tenant === undefined) return () => true
   return (event) => {
-    if (!ofTenants.has(event.type)) return false
+    if (event.id <= after || !ofTenants.has(event.type)) return false
     const tenants = tenantsOf(event)
     return tenants.size === 1 && tenants.has(tenant)
   }

@@ -1,7 +1,7 @@
 /**
  * Events as they happen: `GET /v1/events` with `Accept: text/event-stream` (WHATWG HTML §9.2). The id of an event is that of
  * the log, so that a client that comes back with `Last-Event-ID` misses nothing; when the log no longer has what it
- * missed the answer is 410, and it reads the site again.
+ * missed the answer is 410, and it reads the site again. A stream ends with the token that opened it.
  *
  * Neighbours: observations.ts has the same as a list, event-scope.ts says whose events are whose.
  */
@@ -19,9 +19,13 @@ export interface Stream {
   readonly since: number | undefined
   readonly isSeen: (event: ControllerEvent) => boolean
   readonly closing: AbortSignal
+  /** Whether who opened it may still read it. */
+  readonly isLetIn: () => Promise<boolean>
+  /** Called when that may have changed; otherwise it is asked with each beat. Gives the way to stop. */
+  readonly onAccess: (listener: () => void) => () => void
 }
 
-/** Takes the answer over; it ends when the client, or the server, goes. */
+/** Takes the answer over; it ends when the client, its token, or the server, goes. */
 export function streamEvents(reply: FastifyReply, stream: Stream): void {
   const { realization, since, isSeen, closing } = stream
   reply.hijack()
@@ -31,27 +35,58 @@ export function streamEvents(reply: FastifyReply, stream: Stream): void {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
+    // A connection that is kept for another request would hold up the end of the server.
+    connection: 'close',
   })
+  // Between the end and the last byte read, events still come.
+  const isOver = (): boolean => raw.writableEnded || raw.destroyed
   const write = (text: string): void => {
-    raw.write(text)
-    if (raw.writableLength > WAITING_BYTES) raw.destroy()
+    if (!isOver()) raw.write(text)
   }
   const send = (event: ControllerEvent): void => {
-    if (isSeen(event)) write(textOf(event))
+    if (!isSeen(event)) return
+    write(textOf(event))
+    if (raw.writableLength > WAITING_BYTES) raw.destroy()
   }
-  write(': weft\n\n')
-  if (since !== undefined) for (const event of realization.events(since)) send(event)
-  const forget = realization.onEvent(send)
-  const beat = setInterval(() => write(':\n\n'), BEAT_MS)
+  let stop = (): void => {}
+  const live = (): void => {
+    stop = realization.onEvent(send)
+  }
+  /** What was missed may be more than may wait, and goes as fast as it is read. */
+  const replay = (last: number): void => {
+    for (const event of realization.events(last)) {
+      if (isOver()) return
+      if (raw.writableLength > WAITING_BYTES / 2) {
+        raw.once('drain', () => replay(event.id - 1))
+        return
+      }
+      if (isSeen(event)) write(textOf(event))
+    }
+    live()
+  }
+
   const end = (): void => {
-    raw.end()
+    if (!isOver()) raw.end()
   }
+  const ask = (): void => {
+    void stream.isLetIn().then((isLetIn) => isLetIn || end())
+  }
+  const beat = setInterval(() => {
+    write(':\n\n')
+    ask()
+  }, BEAT_MS)
+  const forget = stream.onAccess(ask)
   raw.once('close', () => {
     clearInterval(beat)
     forget()
+    stop()
     closing.removeEventListener('abort', end)
   })
   closing.addEventListener('abort', end, { once: true })
+
+  write(': weft\n\n')
+  if (since === undefined) live()
+  else replay(since)
 }
 
 const textOf = (event: ControllerEvent): string =>

@@ -19,12 +19,15 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Of a route that needs more than `public`. */
     principal: Principal
+    /** Whether the same header would still be let in: an answer that goes on for long outlives no token. */
+    isLetIn: () => Promise<boolean>
   }
 }
 
 /** To be called before routes are added. */
 export function addGuard(app: FastifyInstance, access: Access, limiter: Limiter): void {
   app.decorateRequest('principal', null as never)
+  app.decorateRequest('isLetIn', null as never)
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.needs === undefined) throw new Error(`${method} ${url} does not say what it needs`)
   })
@@ -40,11 +43,18 @@ export function addGuard(app: FastifyInstance, access: Access, limiter: Limiter)
     }
     request.principal = principal
     await limiter.count(request, reply)
+    limiter.hold(request, reply)
     if (request.is404) return
     const { tenant } = request.params as { readonly tenant?: string }
     const answer = need === undefined ? 'forbidden' : verdict(principal, need, tenant)
     if (answer === 'hidden') throw noTenant(`${tenant}`)
-    if (answer === 'allowed' || need === undefined) return
+    if (need === undefined) return
+    request.isLetIn = async () => {
+      const now = await access.authenticate(request.headers.authorization)
+      if ('refused' in now) return now.refused === 'unavailable'
+      return verdict(now, need, tenant) === 'allowed'
+    }
+    if (answer === 'allowed') return
     const { role } = principal
     throw new HttpError('forbidden', { value: role, expected: `a token that may: ${needs[need]}` })
   })

@@ -3,12 +3,18 @@
  * hosts have it. Neighbour: store/history.ts reads it.
  */
 import type { FastifyInstance } from 'fastify'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
+import type { Principal } from '../access/principal.ts'
+import { verdict } from '../access/rights.ts'
+import { isDeclared } from '../model/collections.ts'
 import type { Snapshot } from '../model/snapshot.ts'
-import type { Revision } from '../store/history.ts'
+import type { Revision, RevisionChange } from '../store/history.ts'
 import type { Store } from '../store/store.ts'
+import { noTenant } from './guard.ts'
 import type { Backing } from './objects.ts'
 import { answering, problemResponses } from './openapi.ts'
+import { needsOf } from './paths.ts'
+import { HttpError } from './problem.ts'
 
 const LONGEST = 1000
 
@@ -23,17 +29,37 @@ export const atParameter = Type.Optional(
 
 /**
  * The site that a request means. @param at a revision or a time; undefined: now
- * @throws RevisionGone, RevisionUnknown
+ * @throws RevisionGone, RevisionUnknown, HttpError `parameter_invalid`; ModelError `not_found` when it was another tenant
+ *   that had the id of the principal's then
  */
-export function siteAt(store: Store, at: string | undefined): Snapshot {
+export function siteAt(
+  store: Store,
+  at: string | undefined,
+  { tenant }: Pick<Principal, 'tenant'>,
+): Snapshot {
   if (at === undefined) return store.snapshot
-  return /^[0-9]+$/.test(at) ? store.at(Number(at)) : store.atTime(Date.parse(at))
+  const site = /^[0-9]+$/.test(at) ? store.at(Number(at)) : store.atTime(timeOf(at))
+  const uuid = (of: Snapshot): string | undefined => of.get('tenant', `${tenant}`)?.uuid
+  if (tenant !== undefined && uuid(site) !== uuid(store.snapshot)) throw noTenant(tenant)
+  return site
+}
+
+/** Milliseconds since 1970. `text` has passed the pattern. */
+function timeOf(text: string): number {
+  const time = Date.parse(text)
+  if (!Number.isNaN(time)) return time
+  const facts = { parameter: 'at', value: text, expected: 'a time that there is' }
+  throw new HttpError('parameter_invalid', facts)
 }
 
 const Changed = Type.Object({
   object: Type.String({ description: "'port acme/vm1'" }),
-  before: Type.Optional(Type.Unknown({ description: 'absent: it was made' })),
-  after: Type.Optional(Type.Unknown({ description: 'absent: it was deleted' })),
+  before: Type.Optional(
+    Type.Unknown({ description: 'absent: it was made, or is not yours to read' }),
+  ),
+  after: Type.Optional(
+    Type.Unknown({ description: 'absent: it was deleted, or is not yours to read' }),
+  ),
 })
 const head = {
   revision: Type.Integer(),
@@ -103,16 +129,23 @@ export function addHistory(app: FastifyInstance, { store, realization }: Backing
   app.get('/v1/revisions/:revision', { schema, config }, (request) => {
     const number = Number((request.params as { readonly revision: string }).revision)
     const revision = store.revision(number)
-    const changes = revision.changes.map(([collection, key, before, after]) => ({
-      object: `${collection} ${key}`,
-      ...(before && { before }),
-      ...(after && { after }),
-    }))
+    const changes = revision.changes.map((each) => shownTo(request.principal, each))
     const isBehind = (host: string): boolean => (realization.confirmed(host) ?? -1) < number
     const hosts = [...store.snapshot.list('host').keys()]
     const confirmed = hosts.filter((host) => !isBehind(host))
     return { ...headOf(revision), changes, hosts: { confirmed, behind: hosts.filter(isBehind) } }
   })
+}
+
+/** An object of which one may not read what it is now, one may not read what it was; that there was a change is for all. */
+function shownTo(
+  principal: Principal,
+  [collection, key, before, after]: RevisionChange,
+): Static<typeof Changed> {
+  const object = `${collection} ${key}`
+  const need = isDeclared(collection) ? needsOf[collection].read : 'infra:read'
+  if (verdict(principal, need, undefined) !== 'allowed') return { object }
+  return { object, ...(before && { before }), ...(after && { after }) }
 }
 
 const headOf = ({ revision, at, who, requestId, via }: Revision): object => ({

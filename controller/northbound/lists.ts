@@ -84,7 +84,7 @@ function addList(
     const { limit = LONGEST_PAGE, cursor: text, labels, fields, at } = request.query as ListParams
     const { tenant } = request.params as { readonly tenant?: string }
     const cursor = text === undefined ? undefined : parseCursor(text)
-    const snapshot = siteAt(store, cursor ? `${cursor.revision}` : at)
+    const snapshot = siteAt(store, cursor ? `${cursor.revision}` : at, request.principal)
     if (tenant !== undefined && !snapshot.get('tenant', tenant)) throw noTenant(tenant)
 
     const fits = parseSelector(labels)
@@ -132,8 +132,9 @@ function take<C extends Declared>(
 ): { readonly objects: Objects[C][]; readonly after?: string } {
   const objects: Objects[C][] = []
   let last: string | undefined
-  // A key with the lowest character behind it is the next key that there can be.
-  const start = after === undefined ? from : `${after}\u0000`
+  // A key with the lowest character behind it is the next key that there can be. A cursor is whatever a client sends.
+  const next = `${after ?? ''}\u0000`
+  const start = after === undefined || (from !== undefined && next < from) ? from : next
   for (const [key, object] of snapshot.list(collection).range(start, to)) {
     if (!fits(object.labels)) continue
     if (objects.length === limit && last !== undefined) return { objects, after: last }

@@ -8,21 +8,29 @@
 
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TSchema } from 'typebox'
 import { type Access, openAccess } from '../access/access.ts'
 import { declaredNames } from '../model/collections.ts'
 import { ModelError, type Problem, printed } from '../model/errors.ts'
+import { isPlain } from '../model/json-text.ts'
 import { validator } from '../model/validate.ts'
 import { type Hooks, noHooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
+import { httpsOptions, type KeySource, keepKeys } from '../tls/rest-keys.ts'
+import { addAdoption } from './adoption.ts'
 import { addApply } from './apply.ts'
 import { addBackup } from './backup.ts'
+import { addDeletions } from './deletion.ts'
 import { addDocumentation } from './documentation.ts'
+import { addFlows } from './flows.ts'
 import { addGuard } from './guard.ts'
 import { addHistory } from './history.ts'
+import { addIdempotency } from './idempotency.ts'
 import { addLimits, defaultLimits, type Limits } from './limits.ts'
 import { addLists } from './lists.ts'
 import { addMetrics } from './metrics.ts'
@@ -32,6 +40,7 @@ import { addOpenapi } from './openapi.ts'
 import { MethodTable } from './paths.ts'
 import { HttpError, mediaType, parserProblem, problemOf } from './problem.ts'
 import type { Realization } from './realization.ts'
+import { addStoreReport } from './store-report.ts'
 import { addTrace } from './trace.ts'
 
 export interface NorthboundOptions {
@@ -42,6 +51,10 @@ export interface NorthboundOptions {
   /** Who is let in; left out, everybody, as operator. */
   readonly access?: Access
   readonly limits?: Partial<Limits>
+  /** For answers that are under way when it closes; who has not read his by then is cut off. Left out: 5,000. */
+  readonly graceMs?: number | undefined
+  /** With it HTTPS is spoken, and nothing else. */
+  readonly tls?: KeySource
   readonly hooks?: Hooks
   /** Of this program, for OpenAPI. */
   readonly version?: string
@@ -55,11 +68,15 @@ export type ListenAt =
 export interface Northbound {
   /** Serves; port 0 takes a free one, a path is a unix socket. The url has no slash at its end. */
   listen(at?: ListenAt): Promise<{ readonly url: string }>
-  /** Ends all waits and connections. */
+  /**
+   * Takes no more connections; waits and event streams end now, what else is under way has `graceMs` to be answered and read.
+   */
   close(): Promise<void>
 }
 
 const bodyLimitBytes = 1024 * 1024
+/** To read what was wrong with something that was no request; then the connection is cut. */
+const UNREAD_MS = 1000
 
 export async function createNorthbound(options: NorthboundOptions): Promise<Northbound> {
   const {
@@ -68,12 +85,14 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
     access = openAccess,
     hooks = noHooks,
     version = '0.0.0',
+    tls,
+    graceMs = 5000,
     log,
   } = options
   const app = fastify({
     bodyLimit: bodyLimitBytes,
     requestTimeout: 30_000,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     exposeHeadRoutes: true,
     genReqId: requestIdOf,
     routerOptions: { maxParamLength: 100 },
@@ -83,17 +102,30 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
     },
     clientErrorHandler,
     ...(log ? { loggerInstance: log } : {}),
+    ...((tls ? { https: httpsOptions(tls()) } : {}) as object),
   })
+  if (tls) keepKeys(app.server as unknown as Server, tls)
   const stopping = new AbortController()
   addRules(app, options)
-  await app.register(helmet)
-  addGuard(app, access, await addLimits(app, { ...defaultLimits, ...options.limits }))
+  // Whoever has once read this header speaks TLS with this name for a year, at every port.
+  await app.register(helmet, tls ? {} : { hsts: false })
+  app.addHook('onSend', async (_, reply) => {
+    // A connection that is kept open after its answer would hold the end up.
+    if (stopping.signal.aborted) reply.header('connection', 'close')
+  })
+  const limits = { ...defaultLimits, ...options.limits }
+  addGuard(app, access, await addLimits(app, limits))
+  addIdempotency(app, limits)
   await addOpenapi(app, version)
   const backing = { store, realization, hooks, closing: stopping.signal }
   addObjectRoutes(app, backing, declaredNames)
+  addDeletions(app, backing, declaredNames)
   addLists(app, backing, declaredNames)
   addApply(app, backing)
   addObservationRoutes(app, backing)
+  addAdoption(app, backing)
+  addFlows(app, backing)
+  addStoreReport(app, backing)
   addMetrics(app, backing)
   addHistory(app, backing)
   addBackup(app, backing)
@@ -103,12 +135,17 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
 
   return {
     async listen(at = {}) {
-      const url = await app.listen('path' in at ? at : { host: '127.0.0.1', port: 0, ...at })
+      // For this name fastify would open a second server, which has no part in keys and closing.
+      const host = 'host' in at && at.host === 'localhost' ? { host: '127.0.0.1' } : {}
+      const where = 'path' in at ? at : { host: '127.0.0.1', port: 0, ...at, ...host }
+      const url = await app.listen(where)
       return { url }
     },
     async close() {
       stopping.abort()
+      const cut = setTimeout(() => app.server.closeAllConnections(), graceMs)
       await app.close()
+      clearTimeout(cut)
     },
   }
 }
@@ -131,7 +168,11 @@ function addRules(app: FastifyInstance, { onRefused }: NorthboundOptions): void 
   const jsonTypes = ['application/json', 'application/merge-patch+json']
   app.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (_request, body, done) => {
     try {
-      done(null, body === '' ? undefined : JSON.parse(body as string))
+      const value = body === '' ? undefined : JSON.parse(body as string)
+      // Of a key that is there twice one reader takes the first, another the last; whoever walks a value, walks all its levels.
+      if (!isPlain(body as string))
+        throw new Error('a key is there twice, or it is nested too deep')
+      done(null, value)
     } catch (error) {
       const detail = `the body is not JSON: ${(error as Error).message}`
       const expected = 'one JSON object (RFC 8259)'
@@ -178,7 +219,9 @@ function addRules(app: FastifyInstance, { onRefused }: NorthboundOptions): void 
  * Bytes that are no HTTP request: there is no reply object yet, so the answer is written by hand.
  */
 function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Where TLS has not come about, no answer could be read.
+  const isHidden = socket instanceof TLSSocket && socket.getProtocol() === null
+  if (error.code === 'ECONNRESET' || !socket.writable || isHidden) {
     socket.destroy()
     return
   }
@@ -191,4 +234,7 @@ function clientErrorHandler(error: Error & { code?: string }, socket: Socket): v
     'Connection: close',
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // Whoever does not close his side would keep the connection.
+  const cut = setTimeout(() => socket.destroy(), UNREAD_MS)
+  socket.once('close', () => clearTimeout(cut))
 }

@@ -1,5 +1,5 @@
 /**
- * The routes of one object: GET, PUT, PATCH, DELETE, the same four for every row of model/collections.ts. A write answers
+ * The routes of one object: GET, PUT and PATCH, the same for every row of model/collections.ts; deletion.ts has DELETE. A write answers
  * when it is durable, with `?wait=realized` when hosts have confirmed it.
  *
  * Neighbours: lists.ts has the lists, preconditions.ts and merge-patch.ts what HTTP says of a write.
@@ -7,7 +7,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { withOperatorFields } from '../access/operator-fields.ts'
-import { cascade } from '../model/cascade.ts'
 import { collections, nounOf } from '../model/collections.ts'
 import { ModelError, problem } from '../model/errors.ts'
 import { useOf } from '../model/quota.ts'
@@ -18,6 +17,7 @@ import type { Author } from '../store/entry.ts'
 import type { Hooks } from '../store/hooks.ts'
 import type { Store } from '../store/store.ts'
 import { answerOf, selected } from './answers.ts'
+import { noTenant } from './guard.ts'
 import { atParameter, siteAt } from './history.ts'
 import { fieldsParameter } from './lists.ts'
 import { mergePatch } from './merge-patch.ts'
@@ -27,7 +27,7 @@ import { checkPreconditions, etagOf } from './preconditions.ts'
 import { HttpError } from './problem.ts'
 import { commitWhenFree } from './quarantine.ts'
 import type { Realization } from './realization.ts'
-import { type WriteParams, WriteQuery, waited } from './wait.ts'
+import { WriteQuery, waited } from './wait.ts'
 
 export interface Backing {
   readonly store: Store
@@ -42,22 +42,11 @@ const codes = {
   changed: 'durable; with wait: realized',
   created: 'new and durable; with wait: realized',
   waiting: 'durable, not realized within the timeout: status.realized is false, note says so',
-  deleted: 'gone for good; with wait: from every host',
-  leaving: 'gone from the model, not yet from every host within the timeout',
 } as const
 
 const strict = { additionalProperties: false } as const
 const GetQuery = Type.Object({ fields: fieldsParameter, at: atParameter }, strict)
-const DeleteQuery = Type.Object(
-  {
-    ...WriteQuery.properties,
-    cascade: Type.Optional(
-      Type.Literal('true', { description: "'true': what refers to it is deleted too" }),
-    ),
-  },
-  strict,
-)
-const Preconditions = Type.Object({
+export const Preconditions = Type.Object({
   'if-match': Type.Optional(
     Type.String({ description: 'ETags that the object must have one of, or *: 412 otherwise' }),
   ),
@@ -76,7 +65,6 @@ export function addObjectRoutes(
   for (const collection of names) {
     addGet(app, collection, backing)
     addWrites(app, collection, backing)
-    addDelete(app, collection, backing)
   }
 }
 
@@ -95,10 +83,11 @@ function addGet(app: FastifyInstance, collection: Declared, backing: Backing): v
   app.get(path.object, { schema, config }, async (request, reply) => {
     const key = path.key(request.params as Params)
     const { fields, at } = request.query as { readonly fields?: string; readonly at?: string }
-    const object = siteAt(store, at).get(collection, key)
+    const object = siteAt(store, at, request.principal).get(collection, key)
     if (!object) throw absent(collection, key)
     reply.header('etag', etagOf(object))
-    const answer = answerOf(realization, collection, object, at)
+    const items = fields === undefined || /(^|,)status(,|$|\.hosts)/.test(fields)
+    const answer = answerOf(realization, collection, object, at, { items })
     const isCounted = collection === 'port' && at === undefined
     const counters = isCounted ? await realization.counters(key) : undefined
     const { status } = answer as { readonly status?: object }
@@ -177,6 +166,9 @@ async function write(
   let isNew = false
   // Asked for the site that it is written onto: nothing comes between the look and the write.
   const edits = (site: Snapshot): Edit[] => {
+    const { tenant } = request.principal
+    // Of a tenant that is not there, and told of no other: what is meant is for operators to be told.
+    if (tenant !== undefined && !site.get('tenant', tenant)) throw noTenant(tenant)
     const before = site.get(collection, key)
     isNew = before === undefined
     checkPreconditions(request, before)
@@ -197,53 +189,6 @@ async function write(
   return note ? { ...answer, note } : answer
 }
 
-function addDelete(app: FastifyInstance, collection: Declared, backing: Backing): void {
-  const { store, hooks } = backing
-  const path = pathOf(collection)
-  const schema = {
-    tags: [collections[collection].plural],
-    params: path.objectParams,
-    querystring: DeleteQuery,
-    headers: Preconditions,
-    operationId: `delete${path.title}`,
-    summary: `Delete a ${nounOf(collection)}`,
-    response: {
-      200: responseOf('Deleted', codes.deleted),
-      202: responseOf('Deleted', codes.leaving),
-      ...problemResponses,
-    },
-  }
-  const config = { needs: needsOf[collection].write }
-  app.delete(path.object, { schema, config }, async (request, reply) => {
-    const key = path.key(request.params as Params)
-    const query = request.query as WriteParams & { readonly cascade?: 'true' }
-    let edits: Edit<Declared>[] = []
-    const deletions = (site: Snapshot): Edit<Declared>[] => {
-      const before = site.get(collection, key)
-      if (!before) throw absent(collection, key)
-      checkPreconditions(request, before)
-      const alone = { collection, key, spec: undefined } as Edit<Declared>
-      edits = query.cascade ? cascade(site, collection, key) : [alone]
-      return edits
-    }
-    const { snapshot } = await store.commitDurably(deletions, authorOf(request))
-    const { revision } = snapshot
-    const subjects = edits.map((each) => ({ ...each, revision }))
-    const note = await waited(backing, { subjects, revision }, request, reply)
-    hooks.at('before-reply')
-    if (note) reply.code(202)
-    return {
-      deleted: `${collection} ${key}`,
-      ...(query.cascade && { cascaded: edits.slice(0, -1).map(nameOf) }),
-      revision,
-      ...(query.wait && { realized: !note }),
-      ...(note && { note }),
-    }
-  })
-}
-
-const nameOf = ({ collection, key }: Edit): string => `${collection} ${key}`
-
 /** Who wrote, for the journal. */
 export const authorOf = ({ principal, id }: FastifyRequest): Author => ({
   who: principal.subject,
@@ -256,7 +201,7 @@ function bodyOf({ body }: FastifyRequest, expected: string): unknown {
   throw new HttpError('body_missing', { pointer: '', expected: `a JSON object: ${expected}` })
 }
 
-function absent(collection: Declared, key: string): ModelError {
+export function absent(collection: Declared, key: string): ModelError {
   const noun = nounOf(collection)
   const facts = { pointer: '', value: `${noun} ${key}`, expected: `a ${noun} that exists` }
   return new ModelError([problem('not_found', { ...facts, collection, key })])

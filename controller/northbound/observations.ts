@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ModelError, problem } from '../model/errors.ts'
 import { schemas } from '../model/schema.ts'
-import { idPattern, idRule } from '../model/values.ts'
+import type { Change } from '../model/snapshot.ts'
+import { idPattern, idRule, oneOf } from '../model/values.ts'
 import { seenBy } from './event-scope.ts'
 import { streamEvents } from './event-stream.ts'
 import { noTenant } from './guard.ts'
@@ -38,8 +39,27 @@ const Drop = Type.Object({
   network: Type.Optional(Type.String({ description: "the network it happened in: 'acme/web'" })),
   packets: Type.Integer(),
 })
+const said = (value: ReturnType<typeof Type.String> | ReturnType<typeof Type.Integer>) =>
+  Type.Object({ value, from: Type.String({ description: 'where it was read' }) })
 const Pending = Type.Object({
+  phase: oneOf(
+    ['pending', 'removing'],
+    "'pending': the model names no such host; 'removing': it did, and the host is not yet as Weft found it",
+  ),
   systemId: Type.String(),
+  kind: Type.Optional(oneOf(['ovs', 'vtep'], 'as a host object has it')),
+  says: Type.Optional(
+    Type.Object(
+      {
+        version: Type.Optional(Type.String()),
+        vtepAddress: said(Type.String()),
+        underlayMtuBytes: Type.Optional(said(Type.Integer())),
+      },
+      { description: 'what the machine says of itself' },
+    ),
+  ),
+  hostId: Type.Optional(Type.String({ description: 'of one that is being removed: its id' })),
+  reason: Type.Optional(Type.String({ description: 'why it is not given back yet' })),
   address: Type.Optional(Type.String()),
   since: Type.Optional(Type.String()),
   certificateFingerprint: Type.Optional(
@@ -58,7 +78,9 @@ const EventQuery = Type.Object(
 const TenantParams = Type.Object({
   tenant: Type.String({ pattern: idPattern, description: idRule }),
 })
-const HostParams = Type.Object({ id: Type.String({ pattern: idPattern, description: idRule }) })
+export const HostParams = Type.Object({
+  id: Type.String({ pattern: idPattern, description: idRule }),
+})
 
 export function addObservationRoutes(app: FastifyInstance, backing: Backing): void {
   const { store, realization, closing } = backing
@@ -78,6 +100,15 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
       return { status: 'ok', revision: store.snapshot.revision }
     })
 
+  // By tenant the last event before it was made: what is older is of another tenant that had its id.
+  const births = new Map<string, number>()
+  const forgetBirths = store.onCommit(({ changes }) => {
+    const made = changes.filter(({ collection, before }) => collection === 'tenant' && !before)
+    const last = made.length > 0 ? (realization.events().at(-1)?.id ?? 0) : 0
+    for (const { key } of made) births.set(key, last)
+  })
+  app.addHook('onClose', forgetBirths)
+
   for (const [url, needs] of [
     ['/v1/events', 'infra:read'],
     ['/v1/tenants/:tenant/events', 'tenant:read'],
@@ -85,19 +116,25 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
     app.get(url, { schema: eventsSchema(url), config: { needs } }, (request, reply) => {
       const { tenant } = request.params as { readonly tenant?: string }
       if (tenant !== undefined && !store.snapshot.get('tenant', tenant)) throw noTenant(tenant)
-      const isSeen = seenBy(tenant)
+      const isSeen = seenBy(tenant, request.principal.tenant ? births.get(`${tenant}`) : undefined)
       const since = sinceOf(request)
       if (!request.headers.accept?.includes('text/event-stream'))
         return { events: realization.events(since).filter(isSeen) }
       checkKept(since, realization)
-      return streamEvents(reply, { realization, since, isSeen, closing })
+      if (request.method === 'HEAD') return reply.type('text/event-stream').send()
+      const uuid = (): string | undefined => store.snapshot.get('tenant', `${tenant}`)?.uuid
+      const own = uuid()
+      const isLetIn = async (): Promise<boolean> => uuid() === own && request.isLetIn()
+      const onAccess = (listener: () => void) =>
+        store.onCommit(({ changes }) => changes.some(isOfAccess) && listener())
+      return streamEvents(reply, { realization, since, isSeen, closing, isLetIn, onAccess })
     })
 
   const pending = Type.Object({ items: Type.Array(Pending) })
   const pendingSchema = {
     tags: ['hosts'],
     operationId: 'listPendingHosts',
-    summary: 'Read who dialled in and is no host of the site',
+    summary: 'Read who dialled in and is no host of the site, and who is not given back yet',
     querystring: NoQuery,
     response: { 200: answering('now', pending), ...problemResponses },
   }
@@ -175,10 +212,19 @@ function sinceOf({ query, headers }: FastifyRequest): number | undefined {
   return text === undefined ? undefined : Number(text)
 }
 
-/** @throws HttpError `events_gone` when a stream would begin with a gap that nobody could see */
+const isOfAccess = ({ collection }: Change): boolean =>
+  collection === 'token' || collection === 'siteToken' || collection === 'tenant'
+
+/**
+ * Ids grow by one, and a full log loses first what is said most: all that came later must be there still.
+ * @throws HttpError `events_gone` when a stream would have a gap that nobody could see
+ */
 function checkKept(since: number | undefined, realization: Realization): void {
-  const [oldest] = realization.events()
-  if (since === undefined || !oldest || oldest.id <= since + 1) return
+  if (since === undefined) return
+  const later = realization.events(since)
+  const last = later.at(-1) ?? realization.events().at(-1)
+  // An id, and an empty log: it is of an earlier life.
+  if (last && later.length === Math.max(0, last.id - since)) return
   const expected = 'the site to be read again, then events without an id'
   throw new HttpError('events_gone', { parameter: 'since', value: since, expected })
 }

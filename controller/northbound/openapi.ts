@@ -8,135 +8,11 @@ import { type TObject, Type } from 'typebox'
 import { declaredNames } from '../model/collections.ts'
 import { documentSchema } from '../model/document-schema.ts'
 import { schemas } from '../model/schema.ts'
-import { oneOf } from '../model/values.ts'
 import { patchSchema, referring } from './openapi-schemas.ts'
 import { PlanSchema } from './plan.ts'
 import { ProblemSchema } from './problem.ts'
+import { StatusSchema } from './status-schema.ts'
 
-const HostStatus = Type.Object({
-  state: oneOf(['realized', 'pending', 'failed', 'disconnected'], 'what the host says of it'),
-  reason: Type.Optional(Type.String()),
-})
-const traffic = Type.Object({ frames: Type.Integer(), bytes: Type.Integer() })
-const optionalText = Type.Optional(Type.String())
-const optionalNumber = Type.Optional(Type.Integer())
-
-const countersSchema = Type.Object(
-  {
-    at: Type.String({ description: 'when the host was asked, ISO 8601' }),
-    sent: Type.Optional(traffic),
-    received: Type.Optional(traffic),
-    uncounted: Type.Optional(
-      Type.String({ description: 'why there is no `sent` and no `received`' }),
-    ),
-    drops: Type.Array(
-      Type.Object({
-        reason: Type.String(),
-        packets: Type.Integer(),
-        of: Type.Literal('port'),
-      }),
-    ),
-    lastDrop: Type.Optional(
-      Type.Object({
-        at: Type.String(),
-        reason: Type.String(),
-        host: Type.String(),
-        frameBytes: optionalNumber,
-        from: Type.Array(Type.String(), { description: 'the intents behind the drop' }),
-        eth_src: Type.String(),
-        eth_dst: Type.String(),
-        eth_type: Type.String(),
-        vlan_vid: optionalNumber,
-        ip_src: optionalText,
-        ip_dst: optionalText,
-        ip_proto: optionalNumber,
-        src_port: optionalNumber,
-        dst_port: optionalNumber,
-      }),
-    ),
-  },
-  {
-    description:
-      'of a port, in GET of that port alone: what its workload sent, got and lost; asked of its host at most every 5 s',
-  },
-)
-
-const StatusSchema = Type.Object(
-  {
-    realized: Type.Boolean({ description: 'every host it concerns has confirmed the revision' }),
-    revision: Type.Integer(),
-    reason: Type.Optional(Type.String({ description: 'why it cannot be realized as it is' })),
-    hosts: Type.Record(Type.String(), HostStatus),
-    certificate: Type.Optional(
-      Type.Object(
-        { name: Type.String(), fingerprint: Type.String(), expires: Type.String() },
-        { description: 'of a host that is connected over TLS: whose, SHA-256, until when' },
-      ),
-    ),
-    binding: Type.Optional(
-      Type.Object(
-        {
-          hostId: Type.String(),
-          ofport: Type.Optional(Type.Integer()),
-          interface: Type.Optional(Type.String()),
-          vid: Type.Optional(Type.Integer()),
-        },
-        { description: 'of a port that a host was seen to carry: where' },
-      ),
-    ),
-    counters: Type.Optional(countersSchema),
-    mtu: Type.Optional(
-      Type.Object(
-        {
-          configured: Type.Integer(),
-          effective: Type.Integer(),
-          limitedBy: Type.Array(
-            Type.Object({
-              kind: Type.Union([Type.Literal('interface'), Type.Literal('path')]),
-              packetBytes: Type.Integer({
-                description: 'the largest packet of a workload that passes',
-              }),
-              message: Type.String(),
-              host: Type.Optional(Type.String()),
-              interface: Type.Optional(Type.String()),
-              mtuBytes: Type.Optional(Type.Integer()),
-              from: Type.Optional(Type.String()),
-              to: Type.Optional(Type.String()),
-              vteps: Type.Optional(Type.Array(Type.String())),
-            }),
-          ),
-          unknown: Type.Optional(
-            Type.Array(
-              Type.Object({
-                from: Type.String(),
-                to: Type.String(),
-                vteps: Type.Array(Type.String()),
-                message: Type.String(),
-              }),
-              { description: 'paths on which no probe of any size is answered' },
-            ),
-          ),
-          probedBytes: Type.Optional(
-            Type.Integer({
-              description: 'larger packets are not probed; present where there may be such',
-            }),
-          ),
-        },
-        {
-          description:
-            'of a network or a port, bytes of IP packet: as asked for, as the underlay carries now, and what limits it',
-        },
-      ),
-    ),
-    underlay: Type.Optional(
-      Type.Object(
-        { interface: Type.String(), mtuBytes: Type.Integer() },
-        { description: 'of a host that says so: the interface of its tunnels, the MTU seen' },
-      ),
-    ),
-  },
-  { title: 'Status' },
-)
 const DeletedSchema = Type.Object(
   {
     deleted: Type.String({ description: "what was deleted: 'port acme/vm1'" }),
@@ -174,6 +50,12 @@ export const responseOf = (
   description,
   ...(headersOf[headers] && { headers: headersOf[headers] }),
   content: { 'application/json': { schema: ref(title) } },
+})
+
+/** A response of one of these components. */
+export const responseOfEither = (titles: readonly string[], description: string): object => ({
+  description,
+  content: { 'application/json': { schema: { anyOf: titles.map(ref) } } },
 })
 
 const content = { 'application/problem+json': { schema: ref('Problem') } }

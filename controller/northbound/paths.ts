@@ -26,6 +26,7 @@ export const needsOf: Readonly<Record<Declared, { readonly read: Need; readonly 
   token: { read: 'tenant:admin', write: 'tenant:admin' },
   siteToken: { read: 'access:write', write: 'access:write' },
   physicalNetwork: { read: 'infra:read', write: 'infra:write' },
+  vniPool: { read: 'infra:read', write: 'infra:write' },
   host: { read: 'infra:read', write: 'infra:write' },
   bridge: { read: 'infra:read', write: 'infra:write' },
 }

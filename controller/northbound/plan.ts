@@ -11,6 +11,8 @@ import { specOf } from '../model/spec-of.ts'
 import { escaped } from '../model/validate.ts'
 import { oneOf } from '../model/values.ts'
 import { isObject } from './merge-patch.ts'
+import type { Backing } from './objects.ts'
+import { HttpError } from './problem.ts'
 import type { HostCosts } from './realization.ts'
 
 const Counts = Type.Object({
@@ -64,7 +66,7 @@ export interface ChangedObject {
   readonly properties: readonly PropertyChange[]
 }
 export interface Warning {
-  readonly type: 'unused'
+  readonly type: 'unused' | 'draining'
   readonly object: string
   readonly message: string
 }
@@ -74,12 +76,50 @@ export interface Plan {
   readonly warnings: readonly Warning[]
 }
 
-/** The same document on the same revision has the same id. */
-export const planIdOf = (revision: number, edits: readonly Edit[]): string =>
-  createHash('sha256')
-    .update(JSON.stringify([revision, edits]))
+/** What edits would do to the site as it is now, in one go with what is done then. */
+export interface Planned {
+  /** Of what was asked, of the answer as it is shown, and of the objects that it takes the place of. */
+  readonly planId: string
+  readonly base: number
+  readonly plan: Plan
+  readonly changes: readonly Change[]
+}
+
+/**
+ * Plans edits. Whatever happens to the site meanwhile, the id stays the same as long as the same would be done to the same
+ * objects, and what is shown of it is the same.
+ * @param given a plan that was made before: @throws HttpError `plan_stale` when this is another one, ModelError
+ */
+export function planEdits(
+  { store, realization }: Pick<Backing, 'store' | 'realization'>,
+  edits: readonly Edit[],
+  { isOperators, given }: { readonly isOperators: boolean; readonly given: string | undefined },
+): Planned {
+  const { site, changes } = store.preview(edits)
+  const whole = planOf(changes, site, realization.preview(changes))
+  // How many hosts there are, and which, is the operator's to know.
+  const plan = isOperators ? whole : { ...whole, hosts: {} }
+  const replaced = changes.flatMap(({ collection, before }) =>
+    isDeclared(collection) && before ? before.revision : [],
+  )
+  const planId = createHash('sha256')
+    .update(JSON.stringify([edits, plan, replaced]))
     .digest('base64url')
     .slice(0, 27)
+  if (given !== undefined && given !== planId) {
+    const expected = 'a plan of the same on the site as it is now'
+    throw new HttpError('plan_stale', { parameter: 'planId', value: given, expected })
+  }
+  return { planId, base: store.snapshot.revision, plan, changes }
+}
+
+export const planIdParameter = Type.Optional(
+  Type.String({
+    pattern: '^[A-Za-z0-9_-]{27}$',
+    description:
+      'of a plan: refused (409 plan_stale) when something else would be done now than was planned, or to objects that have changed since',
+  }),
+)
 
 /** @param after the site as it would be */
 export function planOf(
@@ -123,8 +163,29 @@ function differences(before: Json, after: Json, at = ''): PropertyChange[] {
 /** Who uses what. */
 const users = { network: 'port', physicalNetwork: 'network' } as const
 
-/** What is there and serves nobody. */
 function warningsOf(changes: readonly Change[], after: Snapshot): Warning[] {
+  return [...unused(changes, after), ...drawnOut(changes, after)]
+}
+
+/** What comes to a host that everything shall leave: it is done all the same. */
+function drawnOut(changes: readonly Change[], after: Snapshot): Warning[] {
+  const hostOf = ({ collection }: Change, object: Change['after']): string | undefined => {
+    if (collection === 'port') return (object as Objects['port'] | undefined)?.hostId
+    return collection === 'network'
+      ? (object as Objects['network'] | undefined)?.extension?.hostId
+      : undefined
+  }
+  return changes.flatMap((change): Warning[] => {
+    const host = hostOf(change, change.after)
+    if (host === undefined || host === hostOf(change, change.before)) return []
+    if (!after.get('host', host)?.draining) return []
+    const object = `${change.collection} ${change.key}`
+    return [{ type: 'draining', object, message: `${object} comes to ${host}, which is draining` }]
+  })
+}
+
+/** What is there and serves nobody. */
+function unused(changes: readonly Change[], after: Snapshot): Warning[] {
   return changes.flatMap(({ collection, key, after: object }): Warning[] => {
     if (!object || (collection !== 'network' && collection !== 'physicalNetwork')) return []
     const user = users[collection]

@@ -19,7 +19,8 @@ export function checkPreconditions(request: FastifyRequest, current: Revised | u
     const expected = has === undefined ? 'an object that exists' : `If-Match: ${has}`
     throw new HttpError('precondition_failed', { value: match, expected })
   }
-  if (noneMatch !== undefined && matches(noneMatch, has)) {
+  // Weakly here, by §13.1.2: W/"42" is the same to who wants none of it.
+  if (noneMatch !== undefined && matches(noneMatch.replaceAll('W/', ''), has)) {
     const expected = noneMatch === '*' ? 'no object there yet' : 'an object that has changed'
     throw new HttpError('precondition_failed', { value: noneMatch, expected })
   }

@@ -25,6 +25,11 @@ const table = {
   revision_unknown: [404, '{value}'],
   plan_stale: [409, 'the plan does not fit: the site or the document has changed since'],
   precondition_failed: [412, 'the object is not as {value} says'],
+  idempotency_key_reused: [422, 'Idempotency-Key {value} is of another request'],
+  idempotency_unanswered: [
+    409,
+    'the first request with Idempotency-Key {value} has no answer to give again',
+  ],
   request_timeout: [408, 'the request did not arrive in time'],
   body_too_large: [413, 'the body is too large'],
   path_too_long: [414, 'an id in the path is too long'],
@@ -131,7 +136,7 @@ const byCode: Readonly<Record<string, HttpProblemType>> = {
 }
 
 const expectations: Partial<Record<HttpProblemType, string>> = {
-  body_too_large: 'at most 1 MiB',
+  body_too_large: 'at most 1 MiB, of a document 64 MiB, of a document of one tenant 8 MiB',
   media_type_unsupported: 'Content-Type: application/json',
   body_missing: 'a JSON object',
   malformed_url: 'percent-encoded UTF-8',

@@ -8,19 +8,40 @@ import type { Declared, Objects } from '../model/schema.ts'
 import type { Change } from '../model/snapshot.ts'
 import type { Counted } from '../trace/injection.ts'
 import type { Trace, TraceRequest, WalkOf } from '../trace/trace.ts'
+import type { Adoption } from './adoption-plan.ts'
+import type { Condition, ItemNumbers } from './conditions.ts'
 
 export type HostState = 'realized' | 'pending' | 'failed' | 'disconnected'
 
+/** Of one host; numbers of items only where they were asked for. */
+export interface HostStatus extends Partial<ItemNumbers> {
+  readonly state: HostState
+  readonly reason?: string
+}
+
+export interface StatusOptions {
+  /** With numbers of items on each host, which cost by what hosts have: not for lists. */
+  readonly items?: boolean
+}
+
 /**
  * `realized`: every host that the object concerns has confirmed `revision` (the object's own) or a
- * later one.
+ * later one; the same as the condition Realized.
  */
 export interface Status {
   readonly realized: boolean
   readonly revision: number
+  /**
+   * The newest revision of the site that every host has answered which the object concerns: confirmed, or refused item by
+   * item. A host that is pending has not answered the object's own; of one that is away it is what that had answered since the
+   * controller started. So status speaks of a write as soon as this is the revision of the write or a later one.
+   */
+  readonly observedRevision: number
+  /** Accepted, Realized, Degraded, in this order. */
+  readonly conditions: readonly Condition[]
   /** Why it cannot be realized as it is, whatever the hosts do. */
   readonly reason?: string
-  readonly hosts: Readonly<Record<string, { readonly state: HostState; readonly reason?: string }>>
+  readonly hosts: Readonly<Record<string, HostStatus>>
   /** Of a host that is connected over TLS: who its certificate says it is, SHA-256, and its end (ISO 8601). */
   readonly certificate?:
     | { readonly name: string; readonly fingerprint: string; readonly expires: string }
@@ -40,6 +61,14 @@ export interface Status {
   readonly mtu?: MtuStatus | undefined
   /** Of a host that says so: the interface that carries its tunnels, and the MTU that it has now. */
   readonly underlay?: { readonly interface: string; readonly mtuBytes: number } | undefined
+  /** Of a host: derived, never stored. */
+  readonly phase?: HostPhase | undefined
+  /** Of a host: the version of Open vSwitch that it says it has. */
+  readonly version?: string | undefined
+  /** Of a host: how many ports of tenants are there. */
+  readonly workloads?: number | undefined
+  /** Of a host that is draining: what still runs there. */
+  readonly drain?: Drain | undefined
 }
 
 /** Bytes of IP packet of a workload: as asked for, as the underlay carries now, and what limits it, narrowest first. */
@@ -136,9 +165,43 @@ export interface ControllerEvent {
   readonly [field: string]: unknown
 }
 
-/** A host that dialled in under a system-id which the model does not name; it gets nothing. */
+/**
+ * Where a host is in its life. `approved`: the model names it and it was never as it should be; `away`: it was, and is not
+ * connected. What is known of the time before this start of the controller are its workloads.
+ */
+export const hostPhases = ['approved', 'active', 'draining', 'away'] as const
+export type HostPhase = (typeof hostPhases)[number]
+
+/** What keeps a host from being taken away: `empty` when no workload is there and no network is joined there. */
+export interface Drain {
+  readonly empty: boolean
+  /** Keys, 'acme/vm1'; at most 1,000. */
+  readonly ports: readonly string[]
+  /** Networks that are joined to a VLAN at this very host: somebody has to name another one. */
+  readonly joins: readonly string[]
+  /** Declared bridges, which go with the host. */
+  readonly bridges: readonly string[]
+}
+
+/** What a machine says of itself, each with where it was read. */
+export interface Said {
+  readonly version?: string
+  readonly vtepAddress: { readonly value: string; readonly from: string }
+  readonly underlayMtuBytes?: { readonly value: number; readonly from: string }
+}
+
+/**
+ * `pending`: a machine that dialled in under a system-id which the model does not name; it gets nothing. `removing`: one that
+ * the model has lost since the controller was started and that is not yet as Weft found it.
+ */
 export interface PendingHost {
+  readonly phase: 'pending' | 'removing'
   readonly systemId: string
+  readonly kind?: 'ovs' | 'vtep'
+  readonly says?: Said
+  /** Of one that is being removed: the id that it had, and why it is not given back yet. */
+  readonly hostId?: string
+  readonly reason?: string
   readonly address?: string
   readonly since?: string
   /** SHA-256 of its certificate, as a host object takes it; only over TLS. */
@@ -158,10 +221,58 @@ export interface HostCosts {
   readonly meters: ItemCounts
 }
 
+/** How what a host has is to what it should have; `unknown`: the host is not connected, or the switch does not tell. */
+export const itemStates = ['same', 'missing', 'different', 'foreign', 'unknown'] as const
+
+/** One thing that a host should have, or has. */
+export interface HostItem {
+  readonly kind: 'flow' | 'group' | 'meter' | 'row'
+  /** OpenFlow table, of a flow. */
+  readonly table?: number
+  /** 'l2' of a flow; 'groups', 'meters'; of a row its table. */
+  readonly stage: string
+  /** In the syntax of ovs-ofctl; of a row `TABLE COLUMN=VALUE, …`. */
+  readonly text: string
+  /** The intents behind it: 'port/acme/vm1'; empty of what is foreign. */
+  readonly from: readonly string[]
+  readonly state: (typeof itemStates)[number]
+  /** Of what is different: what the host has in its place; of a row that is not the same what is wrong. */
+  readonly actual?: string
+  /** That it has taken; absent where the host is away or does not count. */
+  readonly packets?: number
+}
+
+/** What an inspection is about. */
+export interface InspectionChoice {
+  /** Name or number of a stage, 'groups', 'meters', or a table of rows. */
+  readonly table?: string | undefined
+  /** An intent: 'port/acme/vm1'. */
+  readonly of?: string | undefined
+  /** What is not the same alone. */
+  readonly diff?: boolean | undefined
+}
+
+/** What a host should have beside what it has, both as they were at one moment. */
+export interface Inspection {
+  /** Of what it should have. */
+  readonly revision: number
+  /** When the host was read, ISO 8601; undefined: it is not connected, or does not answer. */
+  readonly at: string | undefined
+  /** Items that it should have, whatever was chosen, and those of all that are not the same. */
+  readonly desired: number
+  readonly differences: number
+  /** Of what was chosen, by stage. */
+  readonly length: number
+  /** Text is made when it is asked for. @param at below length */
+  item(at: number): HostItem
+}
+
 export interface Realization {
+  /** Reads what a host has now, beside what it should have. Rejects when the signal aborts. */
+  inspect(hostId: string, choice: InspectionChoice, signal: AbortSignal): Promise<Inspection>
   /** What changes would do to hosts, by id; nothing is changed. @throws CompileConflict */
   preview(changes: readonly Change[]): Readonly<Record<string, HostCosts>>
-  status<C extends Declared>(collection: C, object: Objects[C]): Status
+  status<C extends Declared>(collection: C, object: Objects[C], options?: StatusOptions): Status
   /**
    * Resolves when the object as of `revision` is realized; for a deleted object, when no host
    * carries it any longer. Rejects when the signal aborts. Never rejects because a host is slow or
@@ -190,4 +301,6 @@ export interface Realization {
   trace(request: TraceRequest): Trace
   /** Sends what was walked. Undefined while a host that it comes to is away; rejects when one does not answer. */
   inject(walk: WalkOf, signal: AbortSignal): Promise<readonly Counted[] | undefined>
+  /** What taking over a host's br-int would do; undefined while it is not connected. Never rejects because a bridge is slow. */
+  adoption(hostId: string, signal: AbortSignal): Promise<Adoption | undefined>
 }

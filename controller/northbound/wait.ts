@@ -56,7 +56,9 @@ export async function waited(
   const realized = await whileConnected(reply, closing, (signal) =>
     waitRealized(realization, subjects, milliseconds(timeout), signal),
   )
-  return realized ? undefined : `kept as revision ${revision}, not realized within ${timeout}`
+  if (realized) return undefined
+  const when = closing.aborted ? 'when the controller stopped' : `within ${timeout}`
+  return `kept as revision ${revision}, not realized ${when}`
 }
 
 /** '5s' -> 5000, '250ms' -> 250; never more than a minute. `text` has passed the pattern. */

@@ -5,7 +5,7 @@
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
 import { ALL_METERS, type MeterBand } from '../../southbound/openflow/meter.ts'
-import { allFlows } from '../../southbound/openflow/multipart.ts'
+import { allFlows, type FlowEntry } from '../../southbound/openflow/multipart.ts'
 import {
   flowItemId,
   groupItemBytes,
@@ -24,14 +24,30 @@ const unknown: readonly string[] = []
 /** Equal to no flow and no meter of ours: those are multiples of 8 bytes. */
 const OTHER = new Uint8Array(1)
 
-/** Reads the bridge. The byte arrays of the answer are its own. */
-export async function readActual(connection: Connection, signal: AbortSignal): Promise<Actual> {
-  const [groups, meters, flows] = await Promise.all([
+/**
+ * Reads the bridge. The byte arrays of the answer are its own.
+ * @param count told of each flow how many packets it has taken
+ */
+export async function readActual(
+  connection: Connection,
+  signal: AbortSignal,
+  count: (id: string, packets: number) => void = () => {},
+): Promise<Actual> {
+  const actual = new Map<string, SwitchItem>()
+  // As they come: all at once, 100,000 of them hold everybody else up.
+  const onPart = (entries: readonly FlowEntry[]): void => {
+    for (const entry of entries) {
+      if (isMute(entry)) continue
+      const item = actualFlow(entry)
+      actual.set(item.id, item)
+      count(item.id, Number(entry.packet_count))
+    }
+  }
+  const [groups, meters] = await Promise.all([
     connection.multipart({ kind: 'group_desc', body: {} }, { signal }),
     connection.multipart({ kind: 'meter_config', body: { meter_id: ALL_METERS } }, { signal }),
-    connection.multipart({ kind: 'flow', body: allFlows() }, { signal }),
+    connection.multipart({ kind: 'flow', body: allFlows() }, { signal, onPart }),
   ])
-  const actual = new Map<string, SwitchItem>()
   for (const { group_id, group_type, buckets } of groups) {
     const id = groupItemId(group_id)
     actual.set(id, {
@@ -55,11 +71,6 @@ export async function readActual(connection: Connection, signal: AbortSignal): P
       meterId: meter_id,
       pktps: pktps ?? 0,
     })
-  }
-  for (const entry of flows) {
-    if (isMute(entry)) continue
-    const item = actualFlow(entry)
-    actual.set(item.id, item)
   }
   return actual
 }

@@ -11,13 +11,31 @@ import { type Families, familiesOf } from '../model/tunnel.ts'
 /** How many names a reason has before it counts the rest. */
 const NAMED = 5
 
-/** The hosts among `hosts` that a host has no tunnel to, by that host; it costs by the hosts, not by their pairs. */
+type Apart = (hostId: string) => readonly string[]
+const none: Apart = () => []
+/** Of a page of ports, most are in networks that were asked for just before. */
+const known = new WeakMap<Snapshot, WeakMap<object, Apart>>()
+
+/**
+ * The hosts among `hosts` that a host has no tunnel to, by that host; it costs by the hosts, not by their pairs.
+ * @param hosts as the compiler has them for the snapshot; asked for again, it costs nothing
+ */
 export function hostsApart(
   snapshot: Snapshot,
   network: Network,
-  hosts: Iterable<string>,
-): (hostId: string) => readonly string[] {
-  if (network.type !== 'vxlan') return () => []
+  hosts: ReadonlySet<string> | readonly string[],
+): Apart {
+  if (network.type !== 'vxlan') return none
+  const ofSnapshot = known.get(snapshot) ?? new WeakMap<object, Apart>()
+  known.set(snapshot, ofSnapshot)
+  const before = ofSnapshot.get(hosts)
+  if (before) return before
+  const apart = apartAmong(snapshot, hosts)
+  ofSnapshot.set(hosts, apart)
+  return apart
+}
+
+function apartAmong(snapshot: Snapshot, hosts: Iterable<string>): Apart {
   const having: Record<Families, string[]> = { '4': [], '6': [], '46': [] }
   const families = new Map<string, Families>()
   for (const id of hosts) {

@@ -29,6 +29,15 @@ export interface BridgeBefore {
 
 const { mutate } = operations(openVSwitch)
 
+/** Key of external_ids of a Controller row by which a bridge is read that is not ours (`takeover.ts`). */
+export const LOOK = 'weft-look'
+
+/** The controllers that a bridge has, without the row by which we read it. */
+export function controllersOf(replica: HostReplica, bridge: BridgeRow) {
+  const rows = bridge.controller.flatMap((uuid) => replica.table('Controller').get(uuid) ?? [])
+  return rows.filter(({ external_ids }) => !(LOOK in external_ids))
+}
+
 /** Remembers it, if nothing is remembered yet. */
 export function remember(
   table: 'Bridge' | 'Open_vSwitch' | 'Manager',
@@ -46,24 +55,41 @@ export function bridgeBefore(replica: HostReplica, bridge: BridgeRow): string {
     protocols: bridge.protocols,
     datapath_type: bridge.datapath_type,
     'disable-in-band': bridge.other_config['disable-in-band'],
-    controllers: bridge.controller.flatMap(
-      (uuid) => replica.table('Controller').get(uuid)?.target ?? [],
-    ),
+    controllers: controllersOf(replica, bridge).map(({ target }) => target),
     ports: portNames(replica, bridge),
   }
   return JSON.stringify(before)
 }
 
-/** Undefined: Weft has made it, or the text is not one of ours any longer. */
+/** Undefined: Weft has made it. What somebody else wrote there is no leave to delete the bridge: then nothing is known of it. */
 export function readBridgeBefore(text: string | undefined): BridgeBefore | undefined {
   if (!text) return undefined
   try {
     const before = JSON.parse(text) as BridgeBefore
-    return Array.isArray(before.ports) && Array.isArray(before.controllers) ? before : undefined
+    if (isBridgeBefore(before)) return before
   } catch {
-    // Somebody wrote something else there: then the bridge is as if we had made it.
-    return undefined
+    // No JSON.
   }
+  return nothingKnown
+}
+
+const nothingKnown: BridgeBefore = {
+  ...{ fail_mode: undefined, protocols: [], datapath_type: '', controllers: [], ports: [] },
+  'disable-in-band': undefined,
+}
+
+/** Whether a host takes it: anybody there can write into the row. */
+function isBridgeBefore(before: BridgeBefore): boolean {
+  const { fail_mode, protocols, datapath_type, controllers, ports } = before
+  const inBand = before['disable-in-band']
+  const isText = (value: unknown) => typeof value === 'string'
+  return (
+    [undefined, 'secure', 'standalone'].includes(fail_mode) &&
+    [protocols, controllers, ports].every((list) => Array.isArray(list) && list.every(isText)) &&
+    protocols.every((name) => /^OpenFlow1[0-5]$/.test(name)) &&
+    isText(datapath_type) &&
+    (inBand === undefined || isText(inBand))
+  )
 }
 
 export function portNames(replica: HostReplica, { ports }: BridgeRow): string[] {

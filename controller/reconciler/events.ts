@@ -16,6 +16,10 @@ export const eventTypes = {
     'A second machine says that it is a host which is there; it waits and gets nothing.',
   host_ambiguous:
     'A machine has Manager rows towards us in two databases; the message says by which it is driven.',
+  bridge_foreign:
+    'A host has a br-int that somebody else has filled; it is left alone until the host has `adopt`.',
+  host_draining: 'A workload was plugged into a host that is draining, and is served there.',
+  host_drained: 'Nothing runs any longer on a host that is draining.',
   host_removed:
     'A host that the model has lost is as Weft found it; or what somebody has plugged into br-int, which stays as long.',
   drift: 'A flow, group, meter or row was not as desired and has been put right.',

@@ -33,6 +33,7 @@ export class Farewell {
   /** Something was taken back and nobody was told that it is all. */
   #isUnderWay = false
   #leaving: Host | undefined
+  #plugged: readonly string[] = []
 
   constructor(options: FarewellOptions, replica: HostReplica) {
     this.#options = options
@@ -42,6 +43,11 @@ export class Farewell {
   /** The model has lost this host and its br-int stays for now: to be driven until it has no flows. */
   get leaving(): Host | undefined {
     return this.#leaving
+  }
+
+  /** What keeps br-int there, of a host that the model has lost. */
+  get plugged(): readonly string[] {
+    return this.#plugged
   }
 
   /** It is a host of the model. */
@@ -61,6 +67,7 @@ export class Farewell {
     // Asked only about machines that have something: the journal may be long.
     const host = isConcerned ? departed.host(systemId, 'ovs') : undefined
     this.#leaving = undefined
+    this.#plugged = []
     if (!host) {
       tellTraces(this.#options, { systemId, address, found })
       return { hostId: '', operations: [] }
@@ -68,6 +75,7 @@ export class Farewell {
     const { operations, plugged, isBridgeStaying } = removal(this.#replica, openflowTarget, () =>
       isCleared(host.id),
     )
+    this.#plugged = plugged
     if (isBridgeStaying) this.#leaving = host
     const tell = (message: string) => events.add('host_removed', host.id, message)
     if (plugged.length > 0) {

@@ -19,6 +19,7 @@ import { actualFlow, difference, isAsDesired, readActual } from './actual.ts'
 import type { EventLog } from './events.ts'
 import type { Logger } from './log.ts'
 import { applySteps, type Step } from './mods.ts'
+import { RefusedItems } from './refused-items.ts'
 
 /** What should be on the host; answers change with every commit. */
 export interface Desired<I extends Item = SwitchItem> {
@@ -35,7 +36,7 @@ export interface FlowChannelOptions {
   readonly events: EventLog
   readonly clock: Clock
   readonly log: Logger
-  /** Called whenever `confirmed` has risen or an item was refused. */
+  /** Called whenever `confirmed` has risen, or other items are refused than before. */
   readonly onProgress: () => void
 }
 
@@ -46,11 +47,12 @@ export class FlowChannel {
   readonly connection: Connection
   /** The bridge has everything up to this revision; 0: not known yet. */
   confirmed = 0
-  /** Items that the switch refused: id -> why. */
-  readonly failed = new Map<string, { readonly from: readonly string[]; readonly reason: string }>()
+  readonly refused = new RefusedItems()
   readonly #options: FlowChannelOptions
   /** Ids to look at, each with what the bridge was last seen to have. */
   #touched = new Map<string, SwitchItem | undefined>()
+  /** Ids of which has been sent what no barrier has closed yet. */
+  #sent: { has(id: string): boolean } = new Set<string>()
   /** Ids of groups and meters on the bridge: those need to know whether to add or to modify. */
   #present = new Set<string>()
   #auditDue = true
@@ -65,6 +67,12 @@ export class FlowChannel {
   touch(items: ReadonlyMap<string, Item> | undefined): void {
     for (const [id, item] of items ?? []) if (!isRow(item)) this.#touched.set(id, item)
     this.#wake()
+  }
+
+  /** Whether the bridge has confirmed this item as it should be now. */
+  isConfirmed(id: string): boolean {
+    if (this.confirmed === 0 || this.#touched.has(id)) return false
+    return !this.#sent.has(id) && !this.refused.has(id)
   }
 
   /** Runs until the connection ends or the signal aborts. Rejects with the reason. */
@@ -108,14 +116,16 @@ export class FlowChannel {
     const first = this.confirmed === 0
     this.#auditDue = false
     // Before reading: what is touched while the answer is on its way has to be looked at again.
-    this.#touched.clear()
+    this.#sent = this.#touched
+    this.#touched = new Map()
     const actual = await readActual(this.connection, signal)
     this.#present = new Set(
       [...actual.values()].filter(({ kind }) => kind !== 'flow').map(({ id }) => id),
     )
     const revision = desired.revision()
     const steps = difference(actual, desired.items())
-    this.#forgetFailed(new Set(steps.map(({ want, have }) => (want ?? have)?.id)))
+    this.#sent = new Set(steps.flatMap(({ want, have }) => (want ?? have)?.id ?? []))
+    this.#forgetRefused(this.#sent)
     if (!first) for (const step of steps) this.#recordDrift(step, 'found by the audit')
     await this.#apply(steps, signal)
     if (first)
@@ -133,6 +143,7 @@ export class FlowChannel {
     const { desired, hostId, log } = this.#options
     const touched = this.#touched
     this.#touched = new Map()
+    this.#sent = touched
     const revision = desired.revision()
     const steps: Step[] = []
     for (const [id, last] of touched) {
@@ -149,38 +160,41 @@ export class FlowChannel {
   /** A step that the switch refuses is set aside, named, and tried again by the next audit. */
   async #apply(steps: readonly Step[], signal: AbortSignal): Promise<void> {
     const onRefused = (step: Step, error: OpenflowError) => this.#refuse(step, error)
+    const before = this.refused.size
     for (const { want, have } of await applySteps(this.connection, steps, { signal, onRefused })) {
       const item = want ?? have
       if (!item) continue
-      this.failed.delete(item.id)
+      this.refused.delete(item.id)
       if (item.kind === 'flow') continue
       if (want) this.#present.add(item.id)
       else this.#present.delete(item.id)
     }
+    this.#sent = new Set()
+    // What was refused and is taken now makes no revision rise.
+    if (this.refused.size < before) this.#options.onProgress()
   }
 
   #refuse({ want, have }: Step, error: OpenflowError): void {
     const item = (want ?? have) as SwitchItem
-    const { events, hostId } = this.#options
-    const known = this.failed.get(item.id)
-    // Not the error's message: that has a place in a bundle, which is another one at each attempt.
-    const reason = `OpenFlow error ${error.reason}`
-    this.failed.set(item.id, { from: item.from, reason })
-    if (known?.reason === reason) return
+    const { desired, events, hostId } = this.#options
+    const { known, refused } = this.refused.add(item, error, desired.revision())
+    if (known?.reason === refused.reason) return
     // The first refusal may come from a wrong belief about the bridge: read it again. Then it stands until the next audit.
     if (!known) this.#auditDue = true
     const intents = item.from.join(', ')
     events.add(
       'item_failed',
       hostId,
-      `${hostId} refused ${describe(item)} of ${intents}: ${reason}`,
+      `${hostId} refused ${describe(item)} of ${intents}: ${refused.reason}`,
       { item: describe(item), from: item.from },
     )
   }
 
   /** What is as it should be, or no longer wanted, has not failed. */
-  #forgetFailed(open: ReadonlySet<string | undefined>): void {
-    for (const id of this.failed.keys()) if (!open.has(id)) this.failed.delete(id)
+  #forgetRefused(open: { has(id: string): boolean }): void {
+    const before = this.refused.size
+    for (const id of [...this.refused.ids()]) if (!open.has(id)) this.refused.delete(id)
+    if (this.refused.size < before) this.#options.onProgress()
   }
 
   #confirm(revision: number): void {
@@ -213,7 +227,7 @@ export class FlowChannel {
   #recordDrift({ want, have }: Step, seen: string): void {
     const { events, hostId } = this.#options
     const item = want ?? have
-    if (!item || this.failed.has(item.id)) return
+    if (!item || this.refused.has(item.id)) return
     const intent = want ? want.from.join(', ') : 'foreign'
     const text = describe(item)
     const was = have && want ? describe(have) : text

@@ -150,6 +150,17 @@ export class HostLine {
     }
   }
 
+  /** Sends what a host may refuse without harm. Never rejects. */
+  async tell(operations: readonly Operation[]): Promise<void> {
+    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ANSWER_MS)])
+    try {
+      await this.#client.transact(this.#schema, operations, { signal })
+    } catch (error) {
+      const { peer } = this
+      this.#options.log.info({ peer, reason: (error as Error).message }, 'rows not taken')
+    }
+  }
+
   /** Sends it, and looks again then; in a second when somebody keeps changing the same back. @returns whether the host took it */
   async write({ hostId, operations, text, count, once, ...of }: Writing): Promise<boolean> {
     const { clock, events, log } = this.#options

@@ -13,6 +13,7 @@ const watched = {
     'other_config',
     'next_cfg',
     'cur_cfg',
+    'ovs_version',
   ],
   Bridge: [
     'name',
@@ -37,7 +38,7 @@ const watched = {
     'mtu_request',
     'error',
   ],
-  Controller: ['target', 'connection_mode', 'max_backoff'],
+  Controller: ['target', 'connection_mode', 'max_backoff', 'external_ids'],
   Manager: ['target', 'max_backoff', 'external_ids'],
 } as const
 

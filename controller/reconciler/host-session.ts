@@ -4,13 +4,19 @@
  * wakes one loop that looks at everything again. Neighbours: `host-line.ts` (what sessions of every kind have), `rows.ts`,
  * `bindings.ts`; `reconciler.ts` owns sessions.
  */
+import type { Connection } from '../../southbound/openflow/connection.ts'
 import type { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
+import type { SwitchItem } from '../compiler/program.ts'
 import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Host } from '../model/schema.ts'
 import { objectsUnder } from '../model/snapshot.ts'
+import type { Adoption } from '../northbound/adoption-plan.ts'
+import type { Said } from '../northbound/realization.ts'
+import { adoptionOf } from './adoption.ts'
 import { BridgeKeeper, type BridgeState } from './bridge-keeper.ts'
+import { rememberedRevision, rememberRevision } from './confirmations.ts'
 import { Farewell, type FarewellOptions } from './farewell.ts'
 import { ANSWER_MS, HostLine, type LineOptions, SYSTEM_ID } from './host-line.ts'
 import { type HostReplica, INTEGRATION_BRIDGE, watchHost } from './host-replica.ts'
@@ -19,6 +25,8 @@ import type { SeenInterface } from './mtu-index.ts'
 import { isJoined, mappings, type Offer, offersOf } from './physical-networks.ts'
 import { plugsOf } from './plugs.ts'
 import { rowOperations, tunnelOfport } from './rows.ts'
+import { saidByOvs } from './says.ts'
+import { type Judgement, Takeover } from './takeover.ts'
 import { outwardInterface, underlayInterface } from './underlay-interface.ts'
 
 const { mutate } = operations(openVSwitch)
@@ -51,6 +59,9 @@ export class HostSession {
   /** What was told of those that networks here need and it does not offer. */
   #missing: ReadonlyMap<string, string> = new Map()
   readonly #farewell: Farewell
+  readonly #takeover: Takeover
+  /** Nothing of ours is on it any longer, since the last look. */
+  #isReturned = false
 
   private constructor(
     client: OvsdbClient,
@@ -77,6 +88,10 @@ export class HostSession {
       },
       end.signal,
     )
+    this.#takeover = new Takeover(replica, {
+      ...{ target: options.openflowTarget, clock: options.clock, signal: end.signal },
+      lookAgain: () => this.line.look(),
+    })
     this.#awaited = this.#root()?.next_cfg ?? 0
     replica.onChange(() => this.line.look())
   }
@@ -134,9 +149,80 @@ export class HostSession {
     return this.#farewell.leaving
   }
 
+  /** Up to which revision it has once had everything, as it remembers; undefined: none. */
+  get remembered(): number | undefined {
+    return rememberedRevision(this.#replica)
+  }
+
+  /** Lets it remember that it has everything up to a revision. */
+  remember(revision: number): Promise<void> {
+    return this.line.tell(rememberRevision(this.#replica, revision))
+  }
+
   /** The rows are as they should be and ovs-vswitchd has carried them out. */
   get rowsRealized(): boolean {
-    return this.#rowsRight && (this.#root()?.cur_cfg ?? 0) >= this.#awaited
+    return this.#rowsRight && this.#isReal
+  }
+
+  /** ovs-vswitchd has carried out what was written last. */
+  get #isReal(): boolean {
+    return (this.#root()?.cur_cfg ?? 0) >= this.#awaited
+  }
+
+  /** Why it is not driven as it is; undefined: it is, or nothing is against it. */
+  get objection(): Takeover['objection'] {
+    return this.#takeover.objection
+  }
+
+  /** Whether its br-int is somebody else's, whose connection is at most read. */
+  get takeover(): 'none' | 'read' | 'driven' {
+    if (this.#takeover.isReading) return 'read'
+    return this.#takeover.state.kind === 'free' ? 'driven' : 'none'
+  }
+
+  /** Reads a br-int that is not ours. Never rejects. */
+  read(connection: Connection): Promise<void> {
+    return this.#takeover.read(connection)
+  }
+
+  /** Nothing of ours is on it: it was given back, or has never had anything. */
+  get isReturned(): boolean {
+    return this.#isReturned
+  }
+
+  /** Of Open vSwitch, as it says. */
+  get version(): string | undefined {
+    return this.#root()?.ovs_version?.slice(0, 64)
+  }
+
+  /** For whoever makes a host object of it. */
+  get says(): Said {
+    return saidByOvs(this.#replica, this.line.peer)
+  }
+
+  /** Interfaces that somebody has plugged into a br-int which stays for them, though the model has lost the host. */
+  get plugged(): readonly string[] {
+    return this.#farewell.plugged
+  }
+
+  /** What taking its br-int over would do, as it is now. @param desired what should be on the host */
+  async adoption(
+    host: Host,
+    desired: Iterable<SwitchItem>,
+    signal: AbortSignal,
+  ): Promise<Adoption> {
+    const { store, openflowTarget } = this.#options
+    const { objection } = this.#takeover
+    const actual = objection && (await this.#takeover.look(signal))
+    const bridges = [...objectsUnder(store.snapshot, 'bridge', host.id)]
+    const { offers } = offersOf(this.#replica, bridges, (id) =>
+      store.snapshot.get('physicalNetwork', id),
+    )
+    return adoptionOf({
+      ...{ hostId: host.id, why: this.#takeover.objection?.reason, replica: this.#replica },
+      operations: rowOperations(this.#replica, { host, offers, openflowTarget }),
+      ...{ actual, desired, snapshot: store.snapshot },
+    })
   }
 
   /** What a declared bridge is instead; undefined: as declared. */
@@ -189,16 +275,38 @@ export class HostSession {
 
   async #look(): Promise<void> {
     const host = this.#options.hostOf(this)
+    this.#isReturned = false
     if (host) {
       this.#farewell.stays()
-      this.line.report(plugsOf(this.#replica), host.id)
-      await this.#mendRows(host)
-      this.reviewPhysicalNetworks()
+      const judged = this.#takeover.judge(host, this.#isReal)
+      if (judged.kind === 'free') {
+        this.line.report(plugsOf(this.#replica), host.id)
+        await this.#mendRows(host)
+        this.reviewPhysicalNetworks()
+      } else await this.#leaveAlone(host, judged)
     } else {
+      this.#takeover.forget()
       const { hostId, operations } = this.#farewell.look(this.systemId, this.line.address)
       if (operations.length > 0) await this.#write(hostId, operations)
+      else this.#isReturned = this.leaving === undefined
     }
     this.#options.onLook(this)
+  }
+
+  /** A br-int that is somebody else's, or that may be: nothing on the host is changed, nothing in it is a port of ours. */
+  async #leaveAlone(host: Host, judged: Exclude<Judgement, { readonly kind: 'free' }>) {
+    const { events } = this.#options
+    if (judged.kind === 'foreign') {
+      this.line.report([], host.id)
+      const fields = { adoption: `/v1/infra/hosts/${host.id}/adoption` }
+      const message = `${host.id}: ${judged.why}`
+      this.#warn(message, () => events.add('bridge_foreign', host.id, message, fields))
+    }
+    const { operations } = judged
+    const root = this.#root()
+    if (operations.length === 0 || !root) return
+    const counted = [...operations, mutate('Open_vSwitch', root._uuid, 'next_cfg', '+=', 1)]
+    await this.#write(host.id, counted, (why) => this.#takeover.refused(why))
   }
 
   async #mendRows(host: Host): Promise<void> {
@@ -219,7 +327,11 @@ export class HostSession {
     await this.#write(host.id, operations)
   }
 
-  async #write(hostId: string, operations: readonly Operation[]): Promise<void> {
+  async #write(
+    hostId: string,
+    operations: readonly Operation[],
+    onRefusal: (why: string) => void = () => {},
+  ): Promise<void> {
     let next = 0
     const isTaken = await this.line.write({
       hostId,
@@ -229,7 +341,7 @@ export class HostSession {
       },
       text: rowsByName(operations, namesOf(this.#replica)),
       count: operations.length,
-      once: this.#warn,
+      ...{ once: this.#warn, onRefusal },
     })
     // Declared bridges may have counted it up meanwhile.
     if (isTaken) this.#awaited = Math.max(next, this.#root()?.next_cfg ?? 0)

@@ -17,14 +17,16 @@ import type { Commit, Store } from '../store/store.ts'
 import type { PeerIdentity } from '../tls/identity.ts'
 import { concernedBy } from './concerned.ts'
 import { Departed } from './departed.ts'
+import { drive } from './drive.ts'
 import type { EventLog } from './events.ts'
-import { type Desired, FlowChannel } from './flow-channel.ts'
+import type { Desired, FlowChannel } from './flow-channel.ts'
 import type { HostSession } from './host-session.ts'
 import { IdentityGate } from './identity-gate.ts'
 import { LastDrops } from './last-drops.ts'
 import type { Logger } from './log.ts'
 import type { MtuStates } from './mtu-status.ts'
 import { MtuWatch } from './mtu-watch.ts'
+import { Openings } from './openings.ts'
 import { CounterReader } from './port-counters.ts'
 import { Quarantine } from './quarantine.ts'
 import { Refusals } from './refusals.ts'
@@ -65,10 +67,11 @@ export class Reconciler {
   readonly #channels = new Map<string, FlowChannel>()
   /** Of the last revisions: revision -> the hosts that it touched. */
   readonly #touched = new Map<number, readonly string[]>()
-  readonly #progress = new Set<() => void>()
+  readonly #progress = new Set<(hostId?: string) => void>()
   readonly #stop = new AbortController()
   readonly #watch: MtuWatch
   readonly #departed: Departed
+  readonly #openings: Openings
   #revision: number
   /** Just after the start a host that is not back yet may still carry what it carried. */
   #inGrace = true
@@ -87,6 +90,12 @@ export class Reconciler {
     void keepRunning(() => this.#endGrace(), { name: 'end of grace', ...background })
     this.#departed = new Departed(store)
     this.compiler = new Compiler(store.snapshot, program)
+    this.#openings = new Openings({
+      ...{ ...background, compiler: this.compiler },
+      session: (hostId) => this.#ovsSession(hostId),
+      complete: (hostId) =>
+        this.#channels.get(hostId)?.refused.size === 0 ? this.confirmed(hostId) : undefined,
+    })
     this.counters = new CounterReader(options.clock)
     this.lastDrops = new LastDrops(() => store.snapshot, events, options.clock)
     this.#watch = new MtuWatch({
@@ -112,6 +121,7 @@ export class Reconciler {
     { peer, identity, openflowTarget }: Origin & { readonly openflowTarget: string },
   ): Promise<void> {
     const { log } = this.#options
+    let leave = () => {}
     try {
       const session = await openSession(duplex, peer, {
         ...this.#options,
@@ -123,19 +133,28 @@ export class Reconciler {
         departed: this.#departed,
         isCleared: (hostId) => this.#channels.get(hostId)?.confirmed === this.#revision,
         physicalNetworksOf: (hostId) => this.compiler.physicalNetworksOf(hostId),
-        onLook: (session) => this.#join(session),
+        turn: async (signal) => {
+          leave = await this.#openings.session(signal)
+        },
+        onLook: (session) => {
+          leave()
+          this.#join(session)
+        },
         refusals: this.#refusals,
       })
       if (this.#stop.signal.aborted) return session.line.close()
       this.#roster.add(session)
       session.line.look()
       const reason = await session.line.closed
+      const hostId = this.#roster.hostId(session)
       this.#roster.remove(session)
-      this.#tellProgress()
+      this.#tellProgress(hostId)
       log.info({ peer, reason: reason?.message }, 'ovsdb session ended')
     } catch (error) {
       duplex.destroy()
       log.warn({ peer, reason: (error as Error).message }, 'ovsdb session refused')
+    } finally {
+      leave()
     }
   }
 
@@ -148,7 +167,8 @@ export class Reconciler {
       const features = await connection.request({ type: 'features_request' }, { signal })
       const datapathId = features.datapath_id.toString(16).padStart(16, '0')
       this.#gate.wait({ datapathId, connection, identity, peer })
-      for (const session of this.#roster.sessions()) this.#joinOrClose(session)
+      for (const session of this.#roster.sessions())
+        if (session.kind === 'ovs' && session.datapathId === datapathId) this.#joinOrClose(session)
       const reason = await connection.closed
       log.info({ peer, datapathId, reason: reason?.message }, 'openflow connection ended')
     } catch (error) {
@@ -160,6 +180,11 @@ export class Reconciler {
   /** The revision that the compiler has compiled. */
   get revision(): number {
     return this.#revision
+  }
+
+  /** Milliseconds since 1970. */
+  now(): number {
+    return this.#options.clock.now()
   }
 
   /** What the underlay carries. */
@@ -188,13 +213,18 @@ export class Reconciler {
     return this.#roster.pending()
   }
 
+  /** The sessions that say they are this, driven or not. */
+  sessionsNamed(systemId: string): Session[] {
+    return [...this.#roster.sessions()].filter((session) => session.systemId === systemId)
+  }
+
   /** The hosts that a revision touched; undefined when it is too long ago to know. */
   touchedBy(revision: number): readonly string[] | undefined {
     return this.#touched.get(revision)
   }
 
   /** Called whenever a host has confirmed something or has come or gone. Gives the way to stop. */
-  onProgress(listener: () => void): () => void {
+  onProgress(listener: (hostId?: string) => void): () => void {
     this.#progress.add(listener)
     return () => this.#progress.delete(listener)
   }
@@ -234,6 +264,7 @@ export class Reconciler {
   #committed({ snapshot, changes }: Commit): void {
     const touched = this.compiler.apply(changes)
     this.#revision = snapshot.revision
+    this.#openings.touched(touched.keys(), snapshot.revision)
     this.#watch.committed()
     const bridgeHosts = changes.flatMap(({ collection, before, after }) =>
       collection === 'bridge' ? ((before ?? after) as Bridge).host : [],
@@ -247,7 +278,7 @@ export class Reconciler {
         continue
       }
       session.touch(touched.get(this.#roster.hostId(session) ?? ''))
-      if (session.confirmed === this.#revision) this.#tellProgress()
+      if (session.confirmed === this.#revision) this.#tellProgress(this.#roster.hostId(session))
     }
     const concerned = concernedBy(changes)
     if (concerned) {
@@ -304,19 +335,21 @@ export class Reconciler {
 
   /** Gives a host the OpenFlow connection of its bridge, once both are there. */
   #join(session: Session): void {
-    this.#tellProgress()
     const hostId = this.#roster.hostId(session)
+    this.#tellProgress(hostId)
     if (hostId !== undefined) this.#watch.looked(hostId, session)
     if (hostId !== undefined && session.kind === 'vtep')
       this.lastDrops.shown(hostId, session.shownDrops(), session.line.since)
     if (session.kind !== 'ovs') return
-    const { datapathId, line } = session
+    const { datapathId, line, takeover } = session
     const driven =
       hostId === undefined ? undefined : this.#options.store.snapshot.get('host', hostId)
     const host = driven ?? session.leaving
-    if (datapathId === undefined || !host) return
+    if (datapathId === undefined || !host || takeover === 'none') return
     const connection = this.#gate.claim(datapathId, host, line.address)
-    if (connection) this.#drive(host.id, connection)
+    if (!connection) return
+    if (takeover === 'read') void session.read(connection)
+    else this.#drive(host.id, connection)
   }
 
   /** The connection of a bridge that has all its flows and rows. */
@@ -328,49 +361,39 @@ export class Reconciler {
 
   /** As `confirmed`; not while the bridge has refused to take something away. */
   #cleared(hostId: string): number | undefined {
-    for (const id of this.#channels.get(hostId)?.failed.keys() ?? [])
+    for (const id of this.#channels.get(hostId)?.refused.ids() ?? [])
       if (!this.compiler.lookup(hostId, id)) return undefined
     return this.confirmed(hostId)
   }
 
-  #tellProgress(): void {
+  #tellProgress(hostId?: string): void {
     this.quarantine.review()
-    for (const notify of this.#progress) notify()
+    for (const notify of this.#progress) notify(hostId)
   }
 
   #drive(hostId: string, connection: Connection): void {
-    const { events, clock, log, store } = this.#options
+    const { store, events } = this.#options
     this.#channels.get(hostId)?.connection.close(new Error('the bridge dialled again'))
     const onProgress = () => {
-      this.#tellProgress()
+      this.#tellProgress(hostId)
       for (const session of this.#roster.sessions())
         if (session.kind === 'ovs' && session.leaving?.id === hostId) session.line.look()
     }
-    const channel = new FlowChannel({
-      hostId,
-      connection,
-      desired: this.desired(hostId),
-      events,
-      clock,
-      log,
-      onProgress,
+    const channel = drive({
+      ...{ ...this.#options, hostId, connection, desired: this.desired(hostId), onProgress },
+      openings: this.#openings,
+      onPacketIn: (message) => {
+        if (!this.#watch.arrived(hostId, message)) this.lastDrops.sampled(hostId, message)
+      },
+      onEnd: ({ confirmed, refused }, { message }) => {
+        if (this.#channels.get(hostId) !== channel) return
+        this.#channels.delete(hostId)
+        this.#openings.left(hostId, refused.size > 0 ? 0 : confirmed)
+        if (store.snapshot.get('host', hostId))
+          events.add('host_disconnected', hostId, `${hostId}: ${message}; it keeps forwarding`)
+        onProgress()
+      },
     })
     this.#channels.set(hostId, channel)
-    const end = new AbortController()
-    void connection.closed.then((reason) =>
-      end.abort(reason ?? new Error('the bridge ended the connection')),
-    )
-    connection.onMessage((message) => {
-      if (message.type !== 'packet_in' || this.#watch.arrived(hostId, message)) return
-      this.lastDrops.sampled(hostId, message)
-    })
-    channel.run(end.signal).catch((reason: Error) => {
-      connection.close(reason)
-      if (this.#channels.get(hostId) !== channel) return
-      this.#channels.delete(hostId)
-      if (store.snapshot.get('host', hostId))
-        events.add('host_disconnected', hostId, `${hostId}: ${reason.message}; it keeps forwarding`)
-      onProgress()
-    })
   }
 }

@@ -10,6 +10,7 @@ import { removedBridges } from './declared-bridges.ts'
 import { type BridgeRow, byName, type HostReplica, INTEGRATION_BRIDGE } from './host-replica.ts'
 import { isPatchPort, OWNER, strayPatchPorts } from './physical-networks.ts'
 import { addressIn, TUNNEL_PORT } from './rows.ts'
+import { lookBack } from './takeover.ts'
 
 const { insert, update, mutate } = operations(openVSwitch)
 
@@ -43,6 +44,7 @@ export function removal(
     ...strayPatchPorts(replica, new Map()),
     ...vlanLimitBack(root),
     ...managersBack(replica),
+    ...lookBack(replica),
   ]
   if (bridge && !isBridgeStaying)
     changes.push(mutate('Open_vSwitch', root._uuid, 'bridges', 'delete', [bridge._uuid]))
@@ -67,6 +69,7 @@ export function traces(replica: HostReplica): string[] {
     ...(was.vlanLimit in (root?.external_ids ?? {}) ? ['vlan-limit'] : []),
     ...bridges.filter(({ external_ids }) => OWNER in external_ids).map(({ name }) => name),
     ...(integration ? [integration.name] : []),
+    ...(lookBack(replica).length > 0 ? ['weft-look'] : []),
     ...ports.filter((name) => name === TUNNEL_PORT || isPatchPort(name)),
   ].sort()
 }

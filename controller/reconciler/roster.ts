@@ -63,8 +63,8 @@ export class Roster {
   }
 
   pending(): PendingHost[] {
-    return [...this.#pending.keys()].map(({ systemId = '', line }) => ({
-      systemId,
+    return [...this.#pending.keys()].map(({ systemId = '', kind, line, says }) => ({
+      ...{ phase: 'pending', systemId, kind, says },
       address: line.peer,
       since: new Date(line.since).toISOString(),
       ...(line.identity && { certificateFingerprint: line.identity.fingerprint }),

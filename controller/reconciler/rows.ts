@@ -11,7 +11,7 @@ import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Host } from '../model/schema.ts'
-import { bridgeBefore, remember, was } from './before.ts'
+import { bridgeBefore, controllersOf, portNames, remember, was } from './before.ts'
 import { byName, type HostReplica, INTEGRATION_BRIDGE } from './host-replica.ts'
 import { type Offer, patchPorts } from './physical-networks.ts'
 
@@ -108,7 +108,8 @@ function integrationBridge(
   }
   const operations: Operation[] = []
   if (!(was.bridge in bridge.external_ids)) {
-    const isMade = byName(replica.table('Interface'), TUNNEL_PORT) !== undefined
+    // Of a release that did not remember. A tunnel of this name in another bridge says nothing.
+    const isMade = portNames(replica, bridge).includes(TUNNEL_PORT)
     const before = isMade ? '' : bridgeBefore(replica, bridge)
     operations.push(remember('Bridge', bridge._uuid, was.bridge, before))
   }
@@ -120,7 +121,7 @@ function integrationBridge(
       }),
     )
   }
-  const controllers = bridge.controller.map((uuid) => replica.table('Controller').get(uuid))
+  const controllers = controllersOf(replica, bridge)
   if (controllers.length !== 1 || !covers(controllers[0], controller)) {
     operations.push(
       insert('Controller', controller, 'controller'),

@@ -22,6 +22,8 @@ export type SessionOptions = Omit<HostSessionOptions & VtepSessionOptions, 'host
   readonly onLook: (session: Session) => void
   /** Takes what is to be told once of a machine that keeps dialling. */
   readonly refusals: Refusals
+  /** Resolves when it is the session's turn to be read. */
+  readonly turn: (signal: AbortSignal) => Promise<unknown>
 }
 
 /** Opens the session over an accepted connection. Rejects when the peer has a database of neither kind. */
@@ -30,10 +32,15 @@ export async function openSession(
   peer: string,
   options: SessionOptions,
 ): Promise<Session> {
-  const signal = AbortSignal.timeout(ANSWER_MS)
-  const { store, openflowTarget } = options
-  const client = await OvsdbClient.open(duplex, { signal, echoIntervalMs: 5000 })
+  const { store, openflowTarget, turn } = options
+  const greeting = AbortSignal.timeout(ANSWER_MS)
+  const client = await OvsdbClient.open(duplex, { signal: greeting, echoIntervalMs: 5000 })
   try {
+    // However long that is: from here on the host is told that we are there.
+    const gone = new AbortController()
+    void client.closed.then((reason) => gone.abort(reason ?? new Error('the host has gone')))
+    await turn(gone.signal)
+    const signal = AbortSignal.timeout(ANSWER_MS)
     const databases = await readDatabases(client, openflowTarget, signal)
     const kind = kindOf(databases, store.snapshot)
     const session = await (kind === 'vtep' ? VtepSession : HostSession).open(client, peer, options)

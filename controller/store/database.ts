@@ -2,7 +2,7 @@
  * Opening the file: made whole under another name when there is none, locked for one process, of a
  * schema that we know, and sound as SQLite sees it. What the rows say is verified by verify.ts.
  */
-import { accessSync, constants, existsSync, rmSync, statSync } from 'node:fs'
+import { accessSync, chmodSync, constants, existsSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreError, storeError } from './error.ts'
 import { besides, putInPlace } from './files.ts'
@@ -101,5 +101,7 @@ function makeWhenAbsent(path: string): void {
   } finally {
     database.close()
   }
+  // Hashes of tokens and all of the site; SQLite gives its log the same mode.
+  chmodSync(provisional, 0o600)
   putInPlace(provisional, path)
 }

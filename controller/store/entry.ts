@@ -19,6 +19,13 @@ export interface Author {
   readonly via?: string
 }
 
+/** As a file can hold it: half a character would come back as another one, and the row would no longer be what was hashed. */
+export const writable = ({ who, requestId, via }: Author): Author => ({
+  who: who.toWellFormed(),
+  ...(requestId !== undefined && { requestId: requestId.toWellFormed() }),
+  ...(via !== undefined && { via: via.toWellFormed() }),
+})
+
 type Stored = Objects[Collection]
 
 /** null before: created; null after: deleted. */

@@ -1,5 +1,13 @@
 /** What it takes for a file to be there after the power came back: fsync of the file and of its folder. */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Also for a folder: then the names in it are durable. */
@@ -28,3 +36,12 @@ export function freeName(path: string): string {
 
 /** The files that SQLite keeps beside a database: log and its index. */
 export const besides = ['-wal', '-shm'] as const
+
+/** Bytes that a store takes, with its log, and those that its disk has left for it. Empty when there is no file. */
+export function roomOf(path: string): { readonly bytes?: number; readonly freeBytes?: number } {
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (!file) return {}
+  const { bavail, bsize } = statfsSync(path)
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false })
+  return { bytes: file.size + (log?.size ?? 0), freeBytes: bavail * bsize }
+}

@@ -7,7 +7,7 @@ import { applyEdits } from '../model/edit.ts'
 import type { Collection, Edit } from '../model/schema.ts'
 import type { Change, Site, Snapshot } from '../model/snapshot.ts'
 import type { Linked } from './chain.ts'
-import { type Author, entryOf } from './entry.ts'
+import { type Author, entryOf, writable } from './entry.ts'
 import { RevisionMismatch } from './error.ts'
 
 /** One published revision; of a write that changed nothing, the site as it found it. */
@@ -62,7 +62,8 @@ export function stage(
   let staged = site
   const revisions: Linked[] = []
   const outcomes = requests.map((request): Outcome => {
-    const { ifRevisions = [], ...author } = request.by
+    const { ifRevisions = [] } = request.by
+    const author = writable(request.by)
     try {
       for (const each of ifRevisions) checkRevision(staged, each)
       const { edits } = request

@@ -73,7 +73,7 @@ function keepAside(path: string, aside: string): void {
 }
 
 /** Reads only: what is damaged must stay as it is. @throws StoreError `locked` */
-function refuseInUse(path: string): void {
+export function refuseInUse(path: string): void {
   const made = besides.filter((end) => !existsSync(path + end))
   let database: DatabaseSync | undefined
   try {

@@ -87,6 +87,11 @@ export class Store {
     return this.#publication.site
   }
 
+  /** Of its file; ':memory:' has none. */
+  get path(): string {
+    return this.#journal.path
+  }
+
   /** Why the last write, or compaction, failed on the disk; undefined once one has succeeded. */
   get problem(): StoreError | undefined {
     return this.#problem

@@ -1,32 +1,50 @@
 /**
- * Our key, our certificate and the CA of our peers, as the files say now. Asked before every handshake: the files are
- * looked at (three stat calls) and read again when one of them has changed, so a rotation needs no signal and no
- * watcher. Files that do not fit together are a rotation half done: the former ones stay in use until they do.
+ * Our key, our certificate and, where peers show one too, their CA, as the files say now. Asked before every
+ * handshake: the files are looked at (a stat call each) and read again when one of them has changed, so a rotation needs no
+ * signal and no watcher. Files that do not fit together are a rotation half done: the former ones stay in use until they do.
  * Neighbours: ../../southbound/wire/secure.ts asks, pki-folder.ts writes such files.
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import type { TlsOptions } from '../../southbound/wire/secure.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../reconciler/log.ts'
 import { TlsError } from './error.ts'
 import { certificatesIn } from './pem.ts'
 
-/** Paths of PEM files. `ca` may hold several certificates: the old CA's and the new one's while they change. */
-export interface CredentialFiles {
+/** Paths of PEM files. */
+export interface KeyFiles {
   readonly key: string
   readonly cert: string
+}
+
+/** `ca` may hold several certificates: the old CA's and the new one's while they change. */
+export interface CredentialFiles extends KeyFiles {
   readonly ca: string
+}
+
+/** PEM texts of a server whose clients show no certificate. */
+export interface KeyPair {
+  readonly key: string
+  readonly cert: string
+}
+
+interface Surroundings {
+  readonly clock: Clock
+  readonly log: Logger
 }
 
 /**
  * Reads the files; the result reads them again whenever they have changed, and gives the same object while they have
  * not. @throws TlsError when they are not usable at the start
  */
+export function credentials(files: CredentialFiles, around: Surroundings): () => TlsOptions
+export function credentials(files: KeyFiles, around: Surroundings): () => KeyPair
 export function credentials(
-  files: CredentialFiles,
-  { clock, log }: { readonly clock: Clock; readonly log: Logger },
-): () => TlsOptions {
+  files: KeyFiles & { readonly ca?: string },
+  { clock, log }: Surroundings,
+): () => TlsOptions | KeyPair {
   let version = versionOf(files)
   let current = read(files, { clock, log })
   let complaint = ''
@@ -51,8 +69,8 @@ export function credentials(
 }
 
 /** Tells one state of the files from another. */
-function versionOf({ key, cert, ca }: CredentialFiles): string {
-  return [key, cert, ca]
+function versionOf({ key, cert, ca }: KeyFiles & { readonly ca?: string }): string {
+  return [key, cert, ...(ca === undefined ? [] : [ca])]
     .map((file) => {
       const { ino, size, mtimeNs } = tryOn('unreadable', file, () =>
         statSync(file, { bigint: true }),
@@ -62,14 +80,20 @@ function versionOf({ key, cert, ca }: CredentialFiles): string {
     .join('\n')
 }
 
-function read(files: CredentialFiles, { clock, log }: { clock: Clock; log: Logger }): TlsOptions {
+function read(
+  files: KeyFiles & { readonly ca?: string },
+  { clock, log }: Surroundings,
+): KeyPair & { readonly ca?: string } {
   const text = (file: string) => tryOn('unreadable', file, () => readFileSync(file, 'utf8'))
-  const { key, cert, ca } = { key: text(files.key), cert: text(files.cert), ca: text(files.ca) }
+  const { key, cert } = { key: text(files.key), cert: text(files.cert) }
+  const trust = files.ca === undefined ? undefined : { file: files.ca, text: text(files.ca) }
   const secret: KeyObject = tryOn('bad_key', files.key, () => createPrivateKey(key))
   const [certificate] = tryOn('bad_certificate', files.cert, () => certificatesIn(cert))
-  tryOn('bad_certificate', files.ca, () => certificatesIn(ca))
+  if (trust) tryOn('bad_certificate', trust.file, () => certificatesIn(trust.text))
   if (!certificate.checkPrivateKey(secret))
     throw new TlsError('key_mismatch', [files.key, files.cert])
+  // A key that is too short, an algorithm that TLS does not know: who serves with them would find that out too late.
+  tryOn('bad_certificate', files.cert, () => createSecureContext({ key, cert }))
   const { validFromDate: from, validToDate: until } = certificate
   if (until.getTime() < clock.now())
     throw new TlsError('expired', [files.cert, until.toISOString()])
@@ -81,7 +105,7 @@ function read(files: CredentialFiles, { clock, log }: { clock: Clock; log: Logge
       { key: files.key, mode: mode.toString(8) },
       'others than its owner can use the key; chmod 600',
     )
-  return Object.freeze({ key, cert, ca })
+  return Object.freeze({ key, cert, ...(trust && { ca: trust.text }) })
 }
 
 /** All certificates in them, each with its file: ours with those that it is shown with, then the CAs. */
@@ -91,8 +115,8 @@ export function certificatesOf({ cert, ca }: TlsOptions, files: CredentialFiles)
   return [...own, ...trusted]
 }
 
-function expiryOf({ cert }: TlsOptions): string {
-  return certificatesIn(String(cert))[0].validToDate.toISOString()
+function expiryOf({ cert }: KeyPair): string {
+  return certificatesIn(cert)[0].validToDate.toISOString()
 }
 
 function tryOn<T>(

@@ -9,7 +9,7 @@ const sentences = {
   not_yet_valid: (cert: string, when: string) =>
     `the certificate in ${cert} is not valid before ${when}; is the clock right?`,
   wrong_purpose: (cert: string) =>
-    `the certificate in ${cert} is for clients only and every host would refuse it; the controller's is wanted`,
+    `the certificate in ${cert} is for clients only and would be refused; the controller's is wanted`,
   no_authority: (directory: string) => `there is no CA in ${directory}: weft pki init`,
   no_authority_key: (file: string) =>
     `the key of the CA is not at ${file}; --ca-key says where it is kept`,

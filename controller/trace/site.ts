@@ -41,18 +41,8 @@ export function traceSite(
     const kept = [...compiler.items(hostId)].filter(({ id }) => !changed.has(id))
     return [...kept, ...changes.flatMap(({ after }) => after ?? [])]
   }
-  /** Made when somebody first asks: a walk asks a few times, a site has many ports. */
-  let placed: Map<string, Placement[]> | undefined
-  const placedOn = (hostId: string): readonly Placement[] => {
-    if (!placed) {
-      placed = new Map()
-      for (const key of snapshot.list('port').keys()) {
-        const place = compiler.placement(key)
-        if (place) placed.set(place.hostId, [...(placed.get(place.hostId) ?? []), place])
-      }
-    }
-    return placed.get(hostId) ?? []
-  }
+  const placedOn = (hostId: string): Placement[] =>
+    [...compiler.portsOn(hostId)].flatMap((key) => compiler.placement(key) ?? [])
   const keyOf = ({ port }: Placement): string => `${port.tenant}/${port.id}`
   return {
     snapshot,

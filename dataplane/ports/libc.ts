@@ -33,6 +33,7 @@ export class LibcError extends Error {
 export interface Libc {
   socket(family: number, type: number, protocol: number): number
   bind(fd: number, address: Uint8Array): void
+  connect(fd: number, address: Uint8Array): void
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): void
   /** Fills `value`; the bytes filled. */
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number
@@ -72,6 +73,7 @@ function load(): Libc {
   const library = koffi.load('libc.so.6')
   const socket = library.func('int socket(int, int, int)')
   const bind = library.func('int bind(int, const void *, uint32_t)')
+  const connect = library.func('int connect(int, const void *, uint32_t)')
   const setsockopt = library.func('int setsockopt(int, int, int, const void *, uint32_t)')
   const getsockopt = library.func('int getsockopt(int, int, int, void *, void *)')
   const ioctl = library.func('int ioctl(int, unsigned long, void *)')
@@ -92,6 +94,7 @@ function load(): Libc {
   return {
     socket: (family, type, protocol) => check('socket', socket(family, type, protocol)),
     bind: (fd, address) => void check('bind', bind(fd, address, address.length)),
+    connect: (fd, address) => void check('connect', connect(fd, address, address.length)),
     setsockopt: (fd, level, option, value) =>
       void check('setsockopt', setsockopt(fd, level, option, value, value.length)),
     getsockopt: (fd, level, option, value) => {

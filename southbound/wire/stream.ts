@@ -10,6 +10,8 @@ import { type Endpoint, EndpointError, formatEndpoint, listens, parseEndpoint } 
 import { endHandshakes, material, secureServer, type TlsSource, wantsKeys } from './secure.ts'
 
 const TIMEOUT_MS = 10_000
+/** Connections that wait to be accepted: a site's hosts dial in at once. The system cuts it (net.core.somaxconn). */
+const BACKLOG = 4096
 
 export interface DialOptions {
   /** For `ssl:`. */
@@ -181,7 +183,7 @@ async function bind(server: net.Server, endpoint: Endpoint, name: string): Promi
   const once = () =>
     new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(where, () => {
+      server.listen({ ...where, backlog: BACKLOG }, () => {
         server.off('error', reject)
         resolve()
       })

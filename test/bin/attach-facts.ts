@@ -38,10 +38,14 @@ const host = (id: string, kind: Host['kind']): Host => ({
 
 export const facts: SiteFacts = {
   networks,
-  subnets: [subnet('web', 1), subnet('db', 2), subnet('mgmt', 3)],
+  subnets: [
+    ...[subnet('web', 1), subnet('db', 2), subnet('mgmt', 3)],
+    { ...own('web-six', 24), network: 'web', cidr: '2001:db8:1::/64' },
+  ],
   hosts: [host('h1', 'ovs'), host('h3', 'vtep')],
   ports: [
     port('vm1', 11, 'web', { addresses: ['10.1.0.11'] }),
+    port('six', 25, 'web', { addresses: ['10.1.0.25', '2001:db8:1::25'] }),
     port('db1', 12, 'db', { addresses: ['10.2.0.12'] }),
     port('mgmt1', 13, 'mgmt'),
     port('joined1', 14, 'joined'),

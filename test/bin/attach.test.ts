@@ -302,6 +302,15 @@ nsenter --target "$pid" --net ip address add 10.1.0.11/24 dev eth0
 `)
 })
 
+test('docker: a guest has its addresses of both families, each with the prefix of its subnet', () => {
+  const lines = print('docker', 'six').split('\n')
+  const nsenter = 'nsenter --target "$pid" --net ip address add'
+  expect(lines.filter((line) => line.startsWith(nsenter))).toEqual([
+    `${nsenter} 10.1.0.25/24 dev eth0`,
+    `${nsenter} 2001:db8:1::25/64 dev eth0`,
+  ])
+})
+
 test('json: the facts of a port and of its sub-port', () => {
   expect(JSON.parse(print('json', 'trunk-db'))).toEqual({
     port: 'acme/trunk',

@@ -1,8 +1,10 @@
 /** `weft plan`, `weft apply` and `weft export` as somebody types them. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { put } from '../controller/model/site.ts'
 import { type GuardedSite, openGuardedSite, topology } from './weft.ts'
 
 // Each command is a process of its own, which takes its time on a machine that has other things to do.
@@ -56,7 +58,7 @@ test('a plan says what would come and changes nothing; its command applies it, a
   )
   expect(await site.weft(command.split(' '))).toEqual({
     ...{ code: 1, stdout: '' },
-    stderr: `weft: the plan does not fit: the site or the document has changed since; expected a plan of this document on the site as it is now\n`,
+    stderr: `weft: the plan does not fit: the site or the document has changed since; expected a plan of the same on the site as it is now\n`,
   })
 })
 
@@ -92,6 +94,36 @@ tenants:
   expect(pruned.stdout).toMatch(/1 object added, 1 changed, 2 removed: revision \d+\.\n$/)
   expect(site.store.snapshot.get('port', 'acme/vm2')).toBeUndefined()
   expect(site.store.snapshot.get('port', 'globex/vm2')).toBeDefined()
+})
+
+test('when the connection is lost before the answer, the document is sent again and not done again', async () => {
+  const { hostname, port } = new URL(site.url)
+  let connections = 0
+  const proxy = createServer((client) => {
+    const isFirst = ++connections === 1
+    const server = connect(Number(port), hostname)
+    for (const each of [client, server]) each.on('error', () => {})
+    client.pipe(server)
+    if (!isFirst) return void server.pipe(client)
+    server.once('data', () => {
+      // It is done; and somebody else changes it before it is asked again.
+      site.store.commit([put('tenant', 'lost', { labels: { by: 'else' } })], { who: 'test' })
+      client.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  try {
+    const before = revision()
+    const input = 'tenants: { lost: { labels: { by: me } } }'
+    const run = await site.weft(['apply', '-f', '-', '--controller', url], { input })
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+    expect(run.stdout).toMatch(new RegExp(`1 object added: revision ${before + 1}\\.\\n$`))
+    expect([connections, revision()]).toEqual([2, before + 2])
+    expect(site.store.snapshot.get('tenant', 'lost')?.labels).toEqual({ by: 'else' })
+  } finally {
+    proxy.close()
+  }
 })
 
 test('a document that is refused names its file, line and column, one problem a line', async () => {

@@ -52,7 +52,8 @@ test('one object in full: what was asked for, each host, its counters', async ()
   const { stdout } = await weft('describe', 'port', 'acme/vm1')
   expect(stdout).toMatch(/^port acme\/vm1 {2}realized\n/)
   expect(stdout).toMatch(/^ {2}addresses +10\.0\.0\.11$/m)
-  expect(stdout).toMatch(/^hosts\n {2}host +state\n {2}h1 +realized$/m)
+  expect(stdout).toMatch(/^ {2}Realized +true +confirmed +.* \d{4}-\S+Z$/m)
+  expect(stdout).toMatch(/^hosts\n {2}host +state +desired +acked\n {2}h1 +realized +(\d+) +\1$/m)
   expect(stdout).toMatch(/^binding\n {2}hostId +h1\n {2}ofport +7$/m)
   expect(stdout).toMatch(/^counters\n {2}at +\d{4}-/m)
   const host = await weft('describe', 'host', 'h2')
@@ -104,7 +105,7 @@ test('watching ends when it is real; else with exit code 3 when the time is up',
   const late = await weft('watch', 'port', 'acme/vm2', '--timeout', '0s')
   expect(late).toMatchObject({
     code: 3,
-    stdout: expect.stringContaining('pending: no host has an interface on br-int'),
+    stdout: expect.stringContaining('unplugged: no host has an interface on br-int'),
     stderr: 'weft: port acme/vm2 was not realized within 0s\n',
   })
 })
@@ -161,7 +162,7 @@ describe('on a terminal', needs('linux'), () => {
     const no = await typed('delete network acme/web --cascade', 'n\r')
     expect(no.code).toBe(1)
     expect(no.said).toContain('port acme/vm1')
-    expect(no.said).toContain('Delete network acme/web and the 6 objects above? [y/N]')
+    expect(no.said).toContain('Delete network acme/web and the 6 other objects above? [y/N]')
     expect(no.said).toContain('weft: nothing was deleted')
     expect(site.store.snapshot.get('network', 'acme/web')).toBeDefined()
     // Ctrl-C.

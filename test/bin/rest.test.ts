@@ -11,6 +11,7 @@ import { openRest, type RestOptions } from '../../bin/rest.ts'
 import { RestError, refusalOf } from '../../bin/rest-error.ts'
 import { type ServerEvent, serverEvents } from '../../bin/server-events.ts'
 import { pkiFolder } from '../../controller/tls/pki-folder.ts'
+import { runWeft } from './weft.ts'
 
 let folder: string
 const servers: Server[] = []
@@ -161,4 +162,31 @@ test('events are found in pieces of any size, with any line end', async () => {
     for await (const event of serverEvents(pieces())) found.push(event)
     expect(found).toEqual(expected)
   }
+})
+
+test('no word of a controller moves the cursor or gives a command to type', async () => {
+  const evil = '\u001b]0;title\u0007\u009b31m; reboot'
+  const plan = { changes: [], warnings: [], hosts: {}, planId: evil, revision: 1 }
+  const controller = await serve(({ url = '', method }, response) => {
+    const deleted = { deleted: evil, cascaded: [evil], revision: evil, note: evil }
+    const events = [{ id: 1, at: evil, type: evil, host: evil, message: evil }]
+    response.statusCode = method === 'DELETE' ? 202 : 200
+    response.end(
+      JSON.stringify(method === 'DELETE' ? deleted : url.includes(':apply') ? plan : { events }),
+    )
+  })
+  const env = { WEFT_CONTROLLER: controller }
+  const [deleted, planned, events] = await Promise.all([
+    runWeft(['delete', 'port', 'acme/vm1', '--yes'], { env }),
+    runWeft(['plan', '-f', '-'], { env, input: 'tenants: {}' }),
+    runWeft(['events'], { env }),
+  ])
+  const moves = (text: string) =>
+    [...text.replaceAll('\n', '')].some(
+      (each) => each < ' ' || (each >= '\u007f' && each < '\u00a0'),
+    )
+  for (const { stdout, stderr } of [deleted, planned, events])
+    expect(moves(stdout + stderr)).toBe(false)
+  expect(planned).toMatchObject({ code: 1, stderr: expect.stringContaining('no controller') })
+  expect([deleted.code, events.code]).toEqual([3, 0])
 })

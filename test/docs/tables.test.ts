@@ -1,7 +1,12 @@
 /** Tables in READMEs are generated: `WEFT_WRITE_DOCS=1 npx vitest run test/docs` writes them, without it they are compared. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { formatNames, formats } from '../../bin/attach/formats.ts'
+import { addAgent } from '../../bin/commands/agent-options.ts'
+import { addServe } from '../../bin/commands/serve-options.ts'
+import { settingsOf, shown } from '../../bin/config/settings.ts'
+import { groups as checkGroups } from '../../bin/doctor/groups.ts'
 import { dropReasons } from '../../controller/compiler/reason.ts'
 import { table } from '../../controller/compiler/stages.ts'
 import { collections } from '../../controller/model/collections.ts'
@@ -22,6 +27,28 @@ const encapsulations = [
   ['two of them (QinQ)', { tags: 2 }],
 ] as const
 
+const services = new Command()
+addServe(services, async () => {}, '')
+addAgent(services, async () => {})
+
+const settings = Object.fromEntries(
+  services.commands.map((command) => [
+    `settings of weft ${command.name()}`,
+    {
+      heading: ['key', 'option', 'variable', 'default', 'says'],
+      rows: settingsOf(command).map(({ key, env, kind, option }) => {
+        const { flags, defaultValue, defaultValueDescription, negate, argChoices } = option
+        const standard = negate ? true : (defaultValueDescription ?? defaultValue ?? '')
+        const says = option.description.replace(/ \(env: .*\)$/, '')
+        const choices = argChoices === undefined ? '' : `: ${argChoices.join(', ')}`
+        const typed = kind === 'flag' ? `${env}=${!negate}` : env
+        const cells = [`\`${flags}\``, `\`${typed}\``, shown(standard), says + choices]
+        return [key, ...cells].map((cell) => cell.replaceAll('|', '\\|'))
+      }),
+    },
+  ]),
+)
+
 /** file -> title -> heading and rows. */
 const documents: Record<string, Record<string, { heading: readonly string[]; rows: Rows }>> = {
   'controller/README.md': {
@@ -31,6 +58,15 @@ const documents: Record<string, Record<string, { heading: readonly string[]; row
       rows: Object.entries(dropReasons).map(([name, [code, sentence]]) => [name, code, sentence]),
     },
     events: { heading: ['event', 'says'], rows: Object.entries(eventTypes) },
+  },
+  'bin/config/README.md': settings,
+  'bin/README.md': {
+    checks: {
+      heading: ['asked by', 'check', 'looks at'],
+      rows: Object.entries(checkGroups).flatMap(([command, checks]) =>
+        checks.map(({ name, looksAt }) => [`\`${command}\``, name, looksAt]),
+      ),
+    },
   },
   'topologies/README.md': { scenarios: { heading: scenarios.heading, rows: scenarios.rows } },
   'bin/attach/README.md': {

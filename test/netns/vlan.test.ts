@@ -24,7 +24,8 @@ function siteDocument(): LabDocument {
   const { underlay, physicalNetworks, hosts, tenants } = parse(readFileSync(file, 'utf8'))
   const { networks, subnets, ports } = tenants.acme
   const { vm11, vm12 } = ports
-  const acme = { networks: { desk: networks.desk }, subnets: { desk: subnets.desk } }
+  const { desk, 'desk-six': six } = subnets
+  const acme = { networks: { desk: networks.desk }, subnets: { desk, 'desk-six': six } }
   return {
     ...{ name: 'own-bridge', underlay, physicalNetworks },
     hosts: { h1: hosts.h1, h2: { ...hosts.h2, bridges: {} } },

@@ -4,6 +4,7 @@ import { failures } from './failures.ts'
 import { hardware } from './hardware.ts'
 import { interworking } from './interworking.ts'
 import { ipv6 } from './ipv6.ts'
+import { ipv6Guests } from './ipv6-guests.ts'
 import { isolation } from './isolation.ts'
 import { mtu } from './mtu.ts'
 import { qinq } from './qinq.ts'
@@ -24,6 +25,7 @@ export const files: Readonly<Record<string, readonly Scenario[]>> = {
   trunk,
   mtu,
   ipv6,
+  'ipv6-guests': ipv6Guests,
   quarantine,
   restart,
   failures,

@@ -35,6 +35,7 @@ export const features = {
   trunk: 'trunk ports of guests (sub-ports)',
   extension: 'a network extended into a VLAN',
   ipv6: 'VTEPs on IPv6',
+  guestIpv6: 'IPv6 of guests: neighbours found, packets up to the MTU',
   mtuStatus: 'MTU status names what limits',
 } as const
 
@@ -75,6 +76,7 @@ export const without: Readonly<Record<Feature, Partial<Record<Realizer, string>>
   qinq: { 'ovs-vtep': ofDevice },
   trunk: { 'linux-bridge': no8021q },
   ipv6: { 'ovs-vtep': 'the emulator has IPv4 alone' },
+  guestIpv6: { 'ovs-vtep': ofDevice },
   mtuStatus: { 'ovs-vtep': 'hardware_vtep has no MTU' },
 }
 

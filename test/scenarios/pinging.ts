@@ -2,6 +2,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { formatIpv4 } from '../../southbound/wire/address.ts'
+import type { Workload } from '../../topologies/lab/lab.ts'
+import type { NetnsWorkload } from '../../topologies/lab/netns/workload.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 export type Way = readonly [from: string, to: string]
@@ -19,9 +21,12 @@ export interface Pinging {
 
 /** Echo requests, one every 20 ms, until they are stopped. */
 export function startPing(lab: ScenarioLab, [from, to]: Way): Pinging {
-  const address = formatIpv4(lab.guest(to).address)
-  const argv = ['ping', '-n', '-i', String(INTERVAL), address]
-  const child = lab.netns().workload(from).launch(argv)
+  return pingFrom(lab.netns().workload(from), lab.guest(to))
+}
+
+/** The same between guests that are in no scenario. */
+export function pingFrom(from: NetnsWorkload, to: Pick<Workload, 'address' | 'name'>): Pinging {
+  const child = from.launch(['ping', '-n', '-i', String(INTERVAL), formatIpv4(to.address)])
   const said = collect(child)
   // Not its exit: what it has said may still be on the way.
   const closed = once(child, 'close')
@@ -30,7 +35,8 @@ export function startPing(lab: ScenarioLab, [from, to]: Way): Pinging {
       child.kill('SIGINT')
       await closed
       const sent = Number(/(\d+) packets transmitted/.exec(said())?.[1])
-      if (!(sent > 0)) throw new Error(`ping ${from} -> ${to} said: ${said().slice(-500)}`)
+      if (!(sent > 0))
+        throw new Error(`ping ${from.name} -> ${to.name} said: ${said().slice(-500)}`)
       const answered = new Set([...said().matchAll(/icmp_seq=(\d+)/g)].map(([, n]) => Number(n)))
       const last = Math.max(0, ...answered)
       const settled = (sent - last) * INTERVAL <= 1 ? last : sent

@@ -38,7 +38,7 @@ const pairsOf = (lab: ScenarioLab, ...tens: readonly number[]): Pair[] =>
   lab.pairs().filter(({ from }) => tens.includes(Math.floor(Number(from.portId.slice(2)) / 10)))
 
 /** Drops of a host for this reason, of whatever frames. */
-async function dropsOf(lab: ScenarioLab, hostId: string, reason: string): Promise<number> {
+export async function dropsOf(lab: ScenarioLab, hostId: string, reason: string): Promise<number> {
   type Drops = { drops: { reason: string; packets: number }[] }
   const { drops } = await lab.get<Drops>(`infra/hosts/${hostId}/drops`)
   return drops.reduce((sum, one) => sum + (one.reason === reason ? one.packets : 0), 0)

@@ -64,6 +64,14 @@ describe('npm pack', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: '0.1.0\n' })
   })
 
+  test('the installed weft prints units that start it', async () => {
+    const program = join(elsewhere, 'node_modules', 'weft', 'dist', 'bin', 'weft.js')
+    const command = [execPath, program, 'unit', 'serve'] as const
+    const { code, stdout } = await runIn(elsewhere, machinePath, command)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^ExecStart=\S+node \S+\/weft\/dist\/bin\/weft\.js serve --config /m)
+  })
+
   test('the installed weft does the whole main job on Node 24', async () => {
     const program = join(elsewhere, 'node_modules', 'weft', 'dist', 'bin', 'weft.js')
     const command = [execPath, program, 'lab', '--check'] as const

@@ -114,7 +114,7 @@ describe('one sentence says what is wrong with', () => {
 
 test('help shows addresses as one types them', async () => {
   const { stdout } = await weft(['serve', '--help'])
-  expect(stdout).toMatch(/\(default:\s+127\.0\.0\.1:8080\)/)
-  expect(stdout).toMatch(/\(default:\s+0\.0\.0\.0:6640\)/)
+  expect(stdout).toMatch(/\(default:\s+127\.0\.0\.1:8080,/)
+  expect(stdout).toMatch(/\(default:\s+0\.0\.0\.0:6640,/)
   expect(stdout).not.toContain('{"')
 })

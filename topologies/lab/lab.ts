@@ -36,7 +36,7 @@ export interface DocumentPort {
   readonly network: string
   /** `02:00:00:00:00:11`. */
   readonly mac: string
-  /** IPv4 addresses; the first one is the guest's own. */
+  /** Of both families; the first one of IPv4 is the guest's own. */
   readonly addresses: readonly string[]
   readonly hostId?: string
   readonly ofport?: number

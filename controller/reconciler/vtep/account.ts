@@ -101,6 +101,16 @@ export class Account {
     return this.#blocked.find(({ item }) => concerns(item, intents))?.why ?? text
   }
 
+  /** Whether the database had this row when all was right, and nothing has been asked of it since. */
+  holds(id: string): boolean {
+    return this.#held?.has(id) === true && !this.#touched.has(id)
+  }
+
+  /** Why a row cannot be written; undefined: it can. */
+  whyBlocked(id: string): string | undefined {
+    return this.#blocked.find(({ item }) => item.id === id)?.why
+  }
+
   /** Names of what these intents go without on this device; empty: nothing. */
   degradation(intents: readonly string[]): readonly string[] {
     const names = this.#faults

@@ -8,7 +8,7 @@ import { type HardwareVtep, hardwareVtep } from '../../../southbound/ovsdb/schem
 
 const watched = {
   Global: ['other_config'],
-  Physical_Switch: ['name', 'ports', 'other_config', 'switch_fault_status'],
+  Physical_Switch: ['name', 'ports', 'tunnel_ips', 'other_config', 'switch_fault_status'],
   Physical_Port: [
     'name',
     'vlan_bindings',

@@ -13,15 +13,16 @@ import { type Operation, operations } from '../../../southbound/ovsdb/operation.
 import { hardwareVtep } from '../../../southbound/ovsdb/schemas/hardware-vtep.ts'
 import type { Item, RowItem } from '../../compiler/program.ts'
 import type { Host } from '../../model/schema.ts'
-import type { DropCount } from '../../northbound/realization.ts'
+import type { DropCount, Said } from '../../northbound/realization.ts'
 import type { Departed } from '../departed.ts'
 import { tellTraces } from '../farewell.ts'
 import type { Desired } from '../flow-channel.ts'
 import { ANSWER_MS, HostLine, type LineOptions, SYSTEM_ID } from '../host-line.ts'
 import type { Refusals } from '../refusals.ts'
+import { saidByVtep } from '../says.ts'
 import { Account } from './account.ts'
 import { deviceDrops, pathMtusOf, physicalOf, tellsRealized, underlayOf } from './device.ts'
-import { contestedText, type DesiredVtep, rowDifference } from './difference.ts'
+import { contestedText, type DesiredVtep, type Difference, rowDifference } from './difference.ts'
 import { vtepPlugs } from './plugs.ts'
 import { shownDrops } from './shown-drops.ts'
 import { readTraffic } from './traffic.ts'
@@ -59,6 +60,8 @@ export class VtepSession {
   /** Rows written to a host that has not been as it should be yet. */
   #put = 0
   #confirmed = 0
+  /** Ids of rows that were changed since. */
+  readonly #unconfirmed = new Set<string>()
 
   private constructor(
     client: OvsdbClient,
@@ -112,6 +115,26 @@ export class VtepSession {
     return this.#confirmed || undefined
   }
 
+  /** Whether the device has confirmed this row as it should be now. */
+  isConfirmed(id: string): boolean {
+    return this.#confirmed > 0 && !this.#unconfirmed.has(id) && this.#account?.holds(id) === true
+  }
+
+  /** Why a row cannot be written; undefined: it can. */
+  whyBlocked(id: string): string | undefined {
+    return this.#account?.whyBlocked(id)
+  }
+
+  /** Nothing of ours is on it: it was given back, or has never had anything. */
+  get isReturned(): boolean {
+    return this.#account === undefined
+  }
+
+  /** For whoever makes a host object of it. */
+  get says(): Said {
+    return saidByVtep(this.#replica, this.systemId, this.line.peer)
+  }
+
   /** Why one of these intents is not realized; undefined: nothing is against it. */
   objection(intents: readonly string[]): string | undefined {
     return this.#account?.objection(intents)
@@ -143,6 +166,18 @@ export class VtepSession {
     return deviceDrops(this.#replica, name, [...this.#options.desiredRows(host).items()])
   }
 
+  /** What it should have, and how that differs from what it has now; undefined while it is no host of the site. */
+  compare(): { readonly items: readonly RowItem[]; readonly difference: Difference } | undefined {
+    const account = this.#account
+    const host = account && this.#options.store.snapshot.get('host', account.host)
+    if (!host) return undefined
+    const { items, addresses, difference } = this.#compare(account, host)
+    // What is behind the host itself is not remote.
+    const isOwn = ({ row }: RowItem) =>
+      row.table === 'Ucast_Macs_Remote' && addresses.includes(row.vtep)
+    return { items: items.filter((item) => !isOwn(item)), difference }
+  }
+
   /** What one binding has carried, asked for now; undefined: the device does not count for it. Rejects as `transact` does. */
   async traffic(name: string, vid: number, signal: AbortSignal): ReturnType<typeof readTraffic> {
     return await readTraffic(this.#client, this.#replica, { name, vid, signal })
@@ -159,6 +194,7 @@ export class VtepSession {
   touch(items: ReadonlyMap<string, Item> | undefined): void {
     if (!items) return this.#confirm()
     this.#account?.touch(items.keys())
+    for (const id of items.keys()) this.#unconfirmed.add(id)
     this.line.look()
   }
 
@@ -215,15 +251,16 @@ export class VtepSession {
     this.#confirmed = 0
   }
 
-  async #mendRows(account: Account, host: Host | undefined): Promise<void> {
-    const { desiredRows } = this.#options
-    const { host: hostId, name } = account
-    const items = [...desiredRows(hostId).items()]
+  #compare({ host: hostId, name }: Account, host: Host | undefined) {
     const addresses = [host?.vtepAddress ?? [], host?.alternateVtepAddress ?? []].flat()
-    const found = rowDifference(this.#replica, {
-      ...{ name, items, addresses },
-      made: this.#made,
-    })
+    const items = [...this.#options.desiredRows(hostId).items()]
+    const desired = { name, items, addresses, made: this.#made }
+    return { items, addresses, difference: rowDifference(this.#replica, desired) }
+  }
+
+  async #mendRows(account: Account, host: Host | undefined): Promise<void> {
+    const { host: hostId, name } = account
+    const { items, difference: found } = this.#compare(account, host)
     account.hear(items, found)
     const isTeller = tellsRealized(this.#replica, name)
     const isAsked = !isTeller || this.#config(keys.nextCfg) >= this.#awaited
@@ -260,7 +297,9 @@ export class VtepSession {
     if (!this.#isSettled || !this.#account) return
     const { host, name } = this.#account
     const isReal = !tellsRealized(this.#replica, name) || this.#config(keys.curCfg) >= this.#awaited
-    if (isReal) this.#confirmed = this.#options.desiredRows(host).revision()
+    if (!isReal) return
+    this.#confirmed = this.#options.desiredRows(host).revision()
+    this.#unconfirmed.clear()
   }
 
   /** A device that can shall say, by weft-cur-cfg, when it has done this. */

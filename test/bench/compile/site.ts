@@ -35,6 +35,9 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
+/** Of host `h<n>`. */
+export const vtepOf = (n: number): string => `172.16.${n >> 8}.${n & 255}`
+
 /** A site that grows and changes; what a change was is handed to the compiler. */
 export class BenchSite {
   site: Site = Site.empty
@@ -48,7 +51,12 @@ export class BenchSite {
   readonly #ofports: number[]
   #made = 0
 
-  constructor({ ports, hosts }: Size, seed = 1) {
+  /** @param alike gets each commit as well: a store that is to have the same site */
+  constructor(
+    { ports, hosts }: Size,
+    seed = 1,
+    alike: (edits: readonly Edit[]) => void = () => {},
+  ) {
     this.random = randomFrom(seed)
     this.#hosts = hosts
     this.#ofports = Array.from({ length: hosts }, () => 0)
@@ -61,7 +69,7 @@ export class BenchSite {
       hosts: this.#someHosts(),
     }))
     const edits: Edit[] = all.map((n) =>
-      put('host', `h${n}`, { vtepAddress: `172.16.${n >> 8}.${n & 255}`, underlayMtuBytes: 9100 }),
+      put('host', `h${n}`, { vtepAddress: vtepOf(n), underlayMtuBytes: 9100 }),
     )
     for (const tenant of new Set([this.wide, ...this.networks].map((each) => each.tenant)))
       edits.push(put('tenant', tenant, {}))
@@ -74,7 +82,11 @@ export class BenchSite {
       const network = this.networks[Math.floor((n - hosts) / PORTS_PER_NETWORK)] as PlacedNetwork
       edits.push(this.added(network, this.pick(network.hosts)).edit)
     }
-    for (let at = 0; at < edits.length; at += BATCH) this.commit(edits.slice(at, at + BATCH))
+    for (let at = 0; at < edits.length; at += BATCH) {
+      const batch = edits.slice(at, at + BATCH)
+      this.commit(batch)
+      alike(batch)
+    }
   }
 
   commit(edits: readonly Edit[]): readonly Change[] {

@@ -46,6 +46,17 @@ test('a file that a crash has left is used; what is no secret is replaced', asyn
   expect(await whoHas(readFileSync(file, 'utf8'))).toMatchObject({ role: 'operator' })
 })
 
+test('a secret that somebody has ended does not come back with the next start', async () => {
+  ensureOperator(store, file)
+  const leaked = readFileSync(file, 'utf8')
+  store.commit([{ collection: 'siteToken', key: 'first-operator', spec: undefined }], {
+    who: 'test',
+  })
+  expect(ensureOperator(store, file)).toBe(true)
+  expect(await whoHas(leaked)).toMatchObject({ refused: 'invalid' })
+  expect(await whoHas(readFileSync(file, 'utf8'))).toMatchObject({ role: 'operator' })
+})
+
 test('readers, and operators for a time, are not enough; another operator is', () => {
   const put = (key: string, role: 'operator' | 'reader', expires?: string) =>
     store.commit(

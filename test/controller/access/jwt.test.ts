@@ -89,6 +89,20 @@ test.each([
   expect(await ask(await builder.sign(pair.privateKey))).toMatchObject({ refused: 'invalid' })
 })
 
+test('a subject is a name: anything else lets nobody in, and no character of a long one is cut in half', async () => {
+  const of = (sub: unknown) =>
+    signed({ ...claims, sub })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setExpirationTime('5m')
+      .sign(pair.privateKey)
+  for (const sub of [123, '', ['alice'], null])
+    expect(await ask(await of(sub))).toMatchObject({ refused: 'invalid' })
+  const long = `${'a'.repeat(199)}\u{1f600}`
+  expect(await ask(await of(`${long}b`))).toMatchObject({ subject: `jwt ${long}` })
+  expect(await ask(await of('half\ud800'))).toMatchObject({ subject: 'jwt half\ufffd' })
+})
+
 test('what has expired, has no end, or is not for us lets nobody in', async () => {
   expect(await ask(await token(claims, -61))).toMatchObject({ refused: 'invalid' })
   expect(await ask(await token(claims, -30))).toMatchObject({ role: 'member' })

@@ -61,6 +61,7 @@ const port = fc.record({
   host: fc.constantFrom(undefined, ...hosts),
   ofport: fc.integer({ min: 1, max: 4 }),
   address: fc.integer({ min: 2, max: 9 }),
+  families: fc.constantFrom('4', '6', '46'),
   network: fc.constantFrom(undefined, undefined, 'vlan', 'flat'),
 })
 const binding = fc.record({
@@ -97,13 +98,13 @@ const base: Edit[] = [
     key: 'acme/flat',
     spec: { type: 'flat', physicalNetwork: 'p2', mtuBytes: 1400 },
   },
-  ...[...networks, ...segments].map(
-    (key): Edit => ({
-      collection: 'subnet',
-      key,
-      spec: { network: key.split('/')[1] as string, cidr: '10.0.0.0/24' },
-    }),
-  ),
+  ...[...networks, ...segments].flatMap((key): Edit[] => {
+    const network = key.split('/')[1] as string
+    return [
+      { collection: 'subnet', key, spec: { network, cidr: '10.0.0.0/24' } },
+      { collection: 'subnet', key: `${key}-six`, spec: { network, cidr: '2001:db8::/64' } },
+    ]
+  }),
 ]
 
 function editOf(step: Step, site: Site): Edit | undefined {
@@ -130,11 +131,11 @@ function editOf(step: Step, site: Site): Edit | undefined {
     const { vid, ...at } = { vid: 0, ...placeOf(step.host ?? '', step.ofport) }
     const place = step.host ? { hostId: step.host, ...at, ...(vid && { vid }) } : {}
     const network = step.network ?? (step.key.split('/')[1] as string).slice(0, 2)
-    return {
-      collection: 'port',
-      key: step.key,
-      spec: { network, addresses: [`10.0.0.${step.address}`], ...place },
-    }
+    const addresses = [
+      ...(step.families.includes('4') ? [`10.0.0.${step.address}`] : []),
+      ...(step.families.includes('6') ? [`2001:db8::${step.address}`] : []),
+    ]
+    return { collection: 'port', key: step.key, spec: { network, addresses, ...place } }
   }
   const uuid = site.get('port', step.port)?.uuid
   if (!uuid) return undefined

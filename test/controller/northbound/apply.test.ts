@@ -106,17 +106,78 @@ tenants:
   expect(applied.body.changes).toEqual(plan.body.changes)
 })
 
-test('a plan is stale once the site or the document has changed', async () => {
+test('a plan is stale once it would do something else, or the document is another one', async () => {
   await call('POST', '/v1:apply', site)
-  const more = 'tenants: { acme: { networks: { more: {} } } }'
-  const { planId } = (await call('POST', '/v1:apply?mode=plan', more)).body
-  const other = 'tenants: { acme: { networks: { other: {} } } }'
-  expect(await call('POST', `/v1:apply?planId=${planId}`, other)).toMatchObject({
-    status: 409,
-    body: { type: 'urn:weft:problem:plan_stale' },
+  const wider = 'tenants: { acme: { networks: { web: { vni: 5001, mtuBytes: 1300 } } } }'
+  const planned = async () => (await call('POST', '/v1:apply?mode=plan', wider)).body.planId
+  const applied = (planId: string, text = wider) => call('POST', `/v1:apply?planId=${planId}`, text)
+  const stale = { status: 409, body: { type: 'urn:weft:problem:plan_stale' } }
+
+  const planId = await planned()
+  expect(await applied(planId, wider.replace('1300', '1301'))).toMatchObject(stale)
+  // What it would change has changed, if only by a label that it would keep.
+  const patch = await call('PATCH', '/v1/tenants/acme/networks/web', '{"labels":{"a":"b"}}', {
+    type: 'application/json',
   })
+  expect(patch.status).toBe(200)
+  expect(await applied(planId)).toMatchObject(stale)
+
+  const second = await planned()
+  // Somewhere else, and a VM is plugged in there.
   store.commit([{ collection: 'tenant', key: 'new', spec: {} }], { who: 'test' })
-  expect((await call('POST', `/v1:apply?planId=${planId}`, more)).status).toBe(409)
+  const port = store.snapshot.get('port', 'globex/vm1')?.uuid ?? ''
+  const spec = { hostId: 'h1', ofport: 9 }
+  store.observe([{ collection: 'binding', key: port, spec }], { who: 'test' })
+  expect(await applied(second)).toMatchObject({ status: 200 })
+  // It is done: nothing is left to do, which is not what was planned.
+  expect(await applied(second)).toMatchObject(stale)
+
+  const third = (await call('POST', '/v1:apply?mode=plan', wider.replace('1300', '1299'))).body
+  const own = store.snapshot.get('port', 'acme/vm1')?.uuid ?? ''
+  store.observe([{ collection: 'binding', key: own, spec: { ...spec, ofport: 8 } }], {
+    who: 'test',
+  })
+  // Plugged in where the change matters: more flows than were shown.
+  expect(await applied(third.planId, wider.replace('1300', '1299'))).toMatchObject(stale)
+})
+
+test('a deletion is planned: what goes along, on which host, and exactly that is done', async () => {
+  await call('POST', '/v1:apply', site)
+  memberOf('acme')
+  const port = store.snapshot.get('port', 'acme/vm1')?.uuid ?? ''
+  const spec = { hostId: 'h1', ofport: 9 }
+  store.observe([{ collection: 'binding', key: port, spec }], { who: 'test' })
+  const { revision } = store.snapshot
+  const path = '/v1/tenants/acme/networks/web'
+  expect(await call('DELETE', `${path}?mode=plan`)).toMatchObject({
+    ...{ status: 409, body: { type: 'urn:weft:problem:in_use' } },
+  })
+  expect((await call('DELETE', '/v1/tenants/acme/networks/no?mode=plan')).status).toBe(404)
+  const whole = `${path}?cascade=true`
+  const plan = await call('DELETE', `${whole}&mode=plan`)
+  expect(plan.body).toMatchObject({ mode: 'plan', revision, warnings: [] })
+  const gone = plan.body.changes.map(({ action, object }: Record<string, string>) => [
+    ...[action, object],
+  ])
+  expect(gone.at(-1)).toEqual(['remove', 'network acme/web'])
+  expect(gone).toContainEqual(['remove', 'port acme/vm1'])
+  expect(plan.body.hosts.h1.flows.removed).toBeGreaterThan(10)
+  expect(store.snapshot.revision).toBe(revision)
+  // A tenant is not told of hosts.
+  const own = await call('DELETE', `${whole}&mode=plan`, undefined, { by: 'member' })
+  expect(own.body).toMatchObject({ hosts: {}, changes: plan.body.changes })
+
+  const extra = 'tenants: { acme: { ports: { extra: { network: web } } } }'
+  await call('POST', '/v1:apply', extra)
+  expect(await call('DELETE', `${whole}&planId=${plan.body.planId}`)).toMatchObject({
+    ...{ status: 409, body: { type: 'urn:weft:problem:plan_stale' } },
+  })
+  const { planId, changes } = (await call('DELETE', `${whole}&mode=plan`)).body
+  const done = await call('DELETE', `${whole}&planId=${planId}`)
+  expect(done).toMatchObject({ status: 200, body: { deleted: 'network acme/web' } })
+  expect([...done.body.cascaded, done.body.deleted]).toEqual(
+    changes.map(({ object }: { object: string }) => object),
+  )
 })
 
 test('prune deletes what the document does not have, of the whole site or of one tenant', async () => {
@@ -165,6 +226,13 @@ test("a tenant applies to itself alone, and says nothing that is the operator's"
       '/tenants/acme/networks/n/vni',
       'operator_field',
     ],
+    // Silence would look like a change.
+    [
+      'tenants:\n  acme:\n    quota: { networks: 1000 }',
+      3,
+      '/tenants/acme/quota',
+      'operator_field',
+    ],
   ] as const) {
     const answer = await call('POST', '/v1/tenants/acme:apply', text, as)
     expect(answer).toMatchObject({
@@ -176,6 +244,23 @@ test("a tenant applies to itself alone, and says nothing that is the operator's"
   const own = 'tenants: { acme: { networks: { mine: {} } } }'
   expect((await call('POST', '/v1/tenants/acme:apply', own, as)).status).toBe(200)
   expect((await call('POST', '/v1:apply', own, as)).status).toBe(403)
+})
+
+test('a tenant has a MiB of YAML, and eight of JSON', async () => {
+  await call('POST', '/v1:apply', site)
+  memberOf('acme')
+  const as = { by: 'member' } as const
+  const yaml = `tenants: { acme: {} } # ${' '.repeat(1024 * 1024)}`
+  const refused = await call('POST', '/v1/tenants/acme:apply', yaml, as)
+  expect(refused).toMatchObject({
+    status: 413,
+    body: { expected: expect.stringContaining('of YAML') },
+  })
+  const flow = `{tenants: {acme: {}}${' '.repeat(1024 * 1024)}}`
+  expect((await call('POST', '/v1/tenants/acme:apply', flow, as)).status).toBe(413)
+  const json = `{"tenants": {"acme": {}}${' '.repeat(2 * 1024 * 1024)}}`
+  expect((await call('POST', '/v1/tenants/acme:apply', json, as)).status).toBe(200)
+  expect((await call('POST', '/v1:apply?mode=plan', yaml)).status).toBe(200)
 })
 
 test('a document is refused whole, with every line that is wrong', async () => {

@@ -5,6 +5,7 @@
  *
  * Neighbours: writes.test.ts has each precondition by itself, reconciler/site.ts the hosts.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import { compileFull } from '../../../controller/compiler/compiler.ts'
 import type { Edit } from '../../../controller/model/schema.ts'
@@ -30,8 +31,8 @@ interface Sent {
   readonly mark: string
   readonly headers: Readonly<Record<string, string>>
   readonly answer: Answer
-  /** Of a document: the revision that its plan was made on. */
-  readonly base?: number
+  /** Of a document: what was planned. */
+  readonly plan?: Answer['body']
 }
 
 type Revised = { readonly revision: number; readonly labels?: Readonly<Record<string, string>> }
@@ -76,7 +77,7 @@ function client(url: string, name: string, pick: (bound: number) => number) {
     const { headers } = await call(url, 'GET', `/v1/tenants/${tenant}/${collection}s/${id}`)
     seen.set(object, headers.get('etag') ?? '"0"')
   }
-  /** Planned, then applied if the site is still what the plan was made on. */
+  /** Planned, then applied if that would still be the same. */
   const document = async (): Promise<Sent> => {
     const mark = `${name}.${count++}`
     const ports = Object.fromEntries(
@@ -87,9 +88,8 @@ function client(url: string, name: string, pick: (bound: number) => number) {
     )
     const body = { tenants: { globex: { networks: { x: {} }, ports } } }
     const plan = await call(url, 'POST', '/v1:apply?mode=plan', body)
-    const { planId, revision: base } = plan.body
-    const answer = await call(url, 'POST', `/v1:apply?planId=${planId}`, body)
-    return { method: 'POST', mark, headers: {}, answer, base }
+    const answer = await call(url, 'POST', `/v1:apply?planId=${plan.body.planId}`, body)
+    return { method: 'POST', mark, headers: {}, answer, plan: plan.body }
   }
   const wrong = (): Promise<Sent>[] =>
     [
@@ -128,12 +128,15 @@ function client(url: string, name: string, pick: (bound: number) => number) {
 
 /** What an accepted request says against what its revision did; an empty list: they agree. */
 function disagreements(sent: Sent, revisions: ReadonlyMap<number, readonly Change[]>): string[] {
-  const { method, object, mark, headers, answer, base } = sent
+  const { method, object, mark, headers, answer, plan } = sent
   const { revision } = answer.body as { readonly revision: number }
   const changes = revisions.get(revision) ?? []
   if (object === undefined) {
-    const between = [...revisions.keys()].filter((each) => each > (base ?? 0) && each < revision)
-    return between.length === 0 ? [] : [`${mark} was planned on ${base}, applied as ${revision}`]
+    const [said, done] = [plan, answer.body].map(({ changes, hosts }) => [changes, hosts])
+    const isSame = isDeepStrictEqual(said, done)
+    return isSame
+      ? []
+      : [`${mark} was planned as ${JSON.stringify(said)}, applied as ${JSON.stringify(done)}`]
   }
   const change = changes.find(({ collection, key }) => `${collection} ${key}` === object)
   if (!change) return [`${mark} is not in revision ${revision}`]

@@ -140,7 +140,7 @@ test('events, drops, pending hosts and health are there to look at', async () =>
     body: { type: 'urn:weft:problem:host_disconnected' },
   })
   expect((await call('GET', '/v1/infra/pending-hosts')).body.items).toEqual([
-    { systemId: 'stranger' },
+    { phase: 'pending', systemId: 'stranger' },
   ])
   expect((await call('GET', '/healthz')).body).toEqual({
     status: 'ok',

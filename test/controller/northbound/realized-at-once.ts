@@ -31,7 +31,10 @@ export function realizedAtOnce(store: Store): RealizedAtOnce {
     }
   })
   return {
-    status: (_, object) => ({ realized: !held, revision: object.revision, hosts: {} }),
+    status: (_, { revision }) => ({
+      ...{ realized: !held, revision, hosts: {}, conditions: [] },
+      observedRevision: held ? revision - 1 : revision,
+    }),
     async whenRealized(_collection, _key, _revision, signal) {
       signal.throwIfAborted()
       if (!held) return
@@ -41,6 +44,13 @@ export function realizedAtOnce(store: Store): RealizedAtOnce {
     },
     whenFree: async () => false,
     preview: () => ({}),
+    inspect: async () => ({
+      ...{ revision: store.snapshot.revision, at: undefined },
+      ...{ desired: 0, differences: 0, length: 0 },
+      item: () => {
+        throw new RangeError('there is none')
+      },
+    }),
     confirmed: () => (held ? undefined : store.snapshot.revision),
     counters: async () => undefined,
     drops: async (hostId) =>
@@ -52,7 +62,9 @@ export function realizedAtOnce(store: Store): RealizedAtOnce {
     },
     trace: ({ from, to }) => ({ from, to, verdict: 'delivered', walks: [], advice: [] }),
     inject: async () => [],
-    pendingHosts: () => [{ systemId: 'stranger' }],
+    pendingHosts: () => [{ phase: 'pending', systemId: 'stranger' }],
+    adoption: async (host) =>
+      host === 'h1' ? { host, state: 'free', rows: [], ports: [] } : undefined,
     hold() {
       held ??= Promise.withResolvers<void>()
     },

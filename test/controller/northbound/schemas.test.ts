@@ -24,7 +24,7 @@ afterAll(async () => {
   store.close()
 })
 
-const status = { realized: true, revision: 7, hosts: {} }
+const status = { realized: true, revision: 7, observedRevision: 7, conditions: [], hosts: {} }
 const network = {
   ...{ tenant: 'acme', id: 'web', uuid: '00000000-0000-4000-8000-000000000000', number: 1 },
   ...{ type: 'vxlan', vni: 10_001, mtuBytes: 1450, revision: 7, status },

@@ -75,6 +75,8 @@ test('If-None-Match: * creates and never changes', async () => {
   expect((await call('PUT', path, {}, only)).status).toBe(201)
   const again = await call('PUT', path, { mtuBytes: 1200 }, only)
   expect(again).toMatchObject({ status: 412, body: { expected: 'no object there yet' } })
+  const weak = { 'if-none-match': `"1", W/${etag(await call('GET', path))}` }
+  expect((await call('PUT', path, { mtuBytes: 1200 }, weak)).status).toBe(412)
   await call('DELETE', path)
 })
 

@@ -127,7 +127,7 @@ test('a br-int that was there before Weft gets its settings and its controller b
   await until('pending', () => site.events('host_pending').length > 0)
   const before = rowsOf(host).filter(([table]) => table !== 'Bridge')
   const bridge = { ...rowOf(host.device.database, 'Bridge', 'br-int'), controller: [] }
-  commit(put('host', 'h9', { vtepAddress: '192.0.2.9' }))
+  commit(put('host', 'h9', { vtepAddress: '192.0.2.9', adopt: true }))
   await realized(site, 'infra/hosts/h9')
   commit(drop('host', 'h9'))
   await until('told', () => removed().length > 0)
@@ -177,6 +177,26 @@ test('rows of Weft on a machine that never was a host here are told of and left 
   await quiet()
   expect(rowsOf(host)).toEqual(before)
   await first.close()
+})
+
+test.each([
+  ['no text of ours', 'mine, do not touch'],
+  ['what no bridge can be', '{"fail_mode":"x","protocols":[7],"controllers":[{}],"ports":[],"datapath_type":""}'],
+])('a br-int whose memory of what was before says %s is not deleted', async (_, text) => {
+  site = await openSite()
+  const host = site.host('h1')
+  await realized(site, 'infra/hosts/h1')
+  host.device.database.transact([
+    mutate('Bridge', idOf(host, 'br-int'), 'external_ids', 'delete', ['weft-was']),
+    mutate('Bridge', idOf(host, 'br-int'), 'external_ids', 'insert', { 'weft-was': text }),
+  ])
+  await quiet()
+  commit(drop('host', 'h1'))
+  await until('told', () => removed().at(-1) === 'h1 is as Weft found it')
+  expect(rowOf(host.device.database, 'Bridge', 'br-int')).toMatchObject({
+    external_ids: {},
+    controller: [],
+  })
 })
 
 test('a host that another controller drives by now is left alone', async () => {

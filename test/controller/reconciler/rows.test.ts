@@ -190,6 +190,7 @@ test('a changed VTEP address is on the tunnel before the host is said to be real
 
 test('a host whose tunnel port got another number is not realized, and an event says why', async () => {
   site = await openSite()
+  commit(put('host', 'h1', { vtepAddress: '192.0.2.1', adopt: true }))
   const h1 = site.host('h1')
   addBridge(h1.device, 'br-int')
   const [squatter] = memoryPair({ name: 'squatter' }, { name: 'squatter.vm' })

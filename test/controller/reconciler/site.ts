@@ -59,7 +59,7 @@ export interface TestSite {
   dialFrom(database: { accept(duplex: Duplex): unknown }, address: string): Duplex
   events(type: EventType): readonly ControllerEvent[]
   rest(method: string, path: string, body?: unknown): Promise<Answer>
-  /** `status` of an object, by its path below /v1. */
+  /** `status` of an object, by its path below /v1, without the numbers of items. */
   status(path: string): Promise<Status>
   portUuid(key: string): string
   /** Ends the controller and starts another on the same store; hosts dial that one. */
@@ -115,7 +115,7 @@ export async function openSite(...edits: readonly Edit[]): Promise<TestSite> {
     },
     events: (type) => controller.events.since().filter((event) => event.type === type),
     rest: (method, path, body) => call(controller.url, method, `/v1/${path}`, body),
-    status: async (path) => (await site.rest('GET', path)).body.status,
+    status: async (path) => withoutNumbers((await site.rest('GET', path)).body.status),
     portUuid: (key) => store.snapshot.get('port', key)?.uuid ?? '',
     async restart() {
       await controller.close()
@@ -128,6 +128,13 @@ export async function openSite(...edits: readonly Edit[]): Promise<TestSite> {
     },
   }
   return site
+}
+
+function withoutNumbers({ hosts, ...status }: Status): Status {
+  const states = Object.entries(hosts).map(([id, { state, reason }]) => {
+    return [id, reason === undefined ? { state } : { state, reason }]
+  })
+  return { ...status, hosts: Object.fromEntries(states) }
 }
 
 function startHost(

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -32,6 +32,20 @@ test('a reopened store has the same objects, numbers and revision', () => {
     number: 3,
     addresses: ['10.0.0.3'],
   })
+  again.close()
+})
+
+test('whatever somebody is called, the store opens again; nobody but its owner reads it', () => {
+  const path = join(folder, 'names.db')
+  const store = Store.open(path)
+  const names = ['half \ud800', '\udc00', 'a\u0000b', '\ufeff', '\u{1f600}', "'; --", '']
+  for (const [at, who] of names.entries())
+    store.commit([put('tenant', `t${at}`, {})], { who, requestId: who, via: who })
+  for (const end of ['', '-wal']) expect(statSync(path + end).mode & 0o077).toBe(0)
+  store.close()
+  const again = Store.open(path)
+  expect(again.snapshot.revision).toBe(names.length)
+  expect(again.revisions().map(({ who }) => who)).toEqual(names.map((who) => who.toWellFormed()))
   again.close()
 })
 

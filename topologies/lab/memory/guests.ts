@@ -3,7 +3,8 @@
  * connects it decides where it sits: a switch's port (memory.ts), or a bare hub in a test.
  */
 import { type MemoryPort, memoryPort } from '../../../dataplane/ports/memory.ts'
-import { parseIpv4, parseMac } from '../../../southbound/wire/address.ts'
+import { parseMac } from '../../../southbound/wire/address.ts'
+import { ipv4Of } from '../addresses.ts'
 import { createGuest } from '../guest.ts'
 import type { LabDocument, Workload } from '../lab.ts'
 
@@ -25,12 +26,14 @@ export function guestsOf(document: LabDocument, now: () => number): MemoryWorklo
     const [tenant = '', portId = ''] = portKey.split('/')
     const port = document.tenants[tenant]?.ports?.[portId]
     const network = port && document.tenants[tenant]?.networks?.[port.network]
-    const [first] = port?.addresses ?? []
+    const first = ipv4Of(port?.addresses ?? [])
     if (!port || !network || first === undefined || !(hostId in document.hosts)) {
-      throw new Error(`workload ${name}: no host ${hostId} or no port ${portKey} with an address`)
+      throw new Error(
+        `workload ${name}: no host ${hostId} or no port ${portKey} with an IPv4 address`,
+      )
     }
     const { mtuBytes } = network
-    const identity = { mac: parseMac(port.mac), address: parseIpv4(first), mtuBytes }
+    const identity = { mac: parseMac(port.mac), address: first, mtuBytes }
     const nic = memoryPort({
       name: `${name}.eth0`,
       mac: identity.mac,

@@ -10,7 +10,9 @@
  *
  * Everything is told apart by its namespace; the id in names and addresses is for the reader of logs.
  */
-import { parseCidr, parseIpv4, parseMac, prefixMask } from '../../../southbound/wire/address.ts'
+import { type Range, rangeOf } from '../../../controller/model/cidr.ts'
+import { addressNumber, familyOf } from '../../../controller/model/ip-address.ts'
+import { formatIpv4, parseIpv4, parseMac, prefixMask } from '../../../southbound/wire/address.ts'
 import { ipv4Of, vtepAddresses } from '../addresses.ts'
 import { type LabSwitch, switchOf } from '../host-switch.ts'
 import type { LabDocument } from '../lab.ts'
@@ -72,6 +74,8 @@ export interface WorkloadPlan {
   readonly address: number
   /** Length of its subnet's prefix. */
   readonly prefix: number
+  /** Of IPv6, each with the prefix of its subnet: `2001:db8:6::11/64`. */
+  readonly ipv6: readonly string[]
   readonly mtuBytes: number
 }
 
@@ -186,13 +190,19 @@ function planWorkload(
     throw new NetnsError(`workload ${name}: ${portKey}: no such host or port in ${document.name}`)
   }
   const network = document.tenants[tenant]?.networks?.[port.network]
-  const address = parseIpv4(port.addresses[0] ?? '')
-  const subnets = Object.values(document.tenants[tenant]?.subnets ?? {})
-  const cidr = subnets
-    .filter((subnet) => subnet.network === port.network)
-    .map((subnet) => parseCidr(subnet.cidr))
-    .find(({ network: first, mask }) => (address & mask) >>> 0 === first)
-  if (network === undefined || cidr === undefined) {
+  const address = ipv4Of(port.addresses)
+  const ranges = Object.values(document.tenants[tenant]?.subnets ?? {}).flatMap((subnet) =>
+    subnet.network === port.network ? [rangeOf(subnet.cidr)] : [],
+  )
+  const prefixOf = (text: string) => {
+    const [family, value] = [familyOf(text), addressNumber(text)]
+    const isHome = (range: Range) =>
+      range.family === family && range.first <= value && value <= range.last
+    return ranges.find(isHome)?.prefix
+  }
+  const isHomeless = port.addresses.some((each) => prefixOf(each) === undefined)
+  const prefix = address === undefined ? undefined : prefixOf(formatIpv4(address))
+  if (network === undefined || address === undefined || prefix === undefined || isHomeless) {
     throw new NetnsError(
       `workload ${name}: ${portKey} has no network or no subnet in ${document.name}`,
     )
@@ -205,7 +215,10 @@ function planWorkload(
     ...place,
     mac: parseMac(port.mac),
     address,
-    prefix: cidr.prefix,
+    prefix,
+    ipv6: port.addresses
+      .filter((each) => familyOf(each) === 6)
+      .map((each) => `${each}/${prefixOf(each)}`),
     mtuBytes: network.mtuBytes,
   }
 }

@@ -2,6 +2,7 @@
  * Makes the namespaces of a plan, the links between them and the addresses on them, and brings all of it
  * up: the cables of the site. What runs on it is in ovs-host.ts, workload.ts, controller-process.ts.
  */
+import { rangeOf } from '../../../controller/model/cidr.ts'
 import { formatIpv4, formatMac, prefixMask } from '../../../southbound/wire/address.ts'
 import { addNamespaces, ipBatch, within } from './namespace.ts'
 import {
@@ -187,6 +188,13 @@ function hostSettings(plan: SitePlan, host: HostPlan): string[] {
  */
 async function bringGuestUp(guest: WorkloadPlan, signal?: AbortSignal): Promise<void> {
   await run(within(guest.namespace, ['ethtool', '-K', GUEST_NIC, 'tx', 'off']), { signal })
+  if (guest.ipv6.length > 0) {
+    // With the address that its MAC makes, and what no router says.
+    const settings = ['accept_ra=0', 'addr_gen_mode=0', 'disable_ipv6=0'].map(
+      (each) => `net.ipv6.conf.${GUEST_NIC}.${each}`,
+    )
+    await run(within(guest.namespace, ['sysctl', '-qw', ...settings]), { signal })
+  }
   const address = formatIpv4(guest.address)
   const subnet = formatIpv4((guest.address & prefixMask(guest.prefix)) >>> 0)
   const route = `${subnet}/${guest.prefix} dev ${GUEST_NIC} proto kernel scope link src ${address}`
@@ -197,6 +205,10 @@ async function bringGuestUp(guest: WorkloadPlan, signal?: AbortSignal): Promise<
       'link set dev lo up',
       `link set dev ${GUEST_NIC} up`,
       `route replace ${route} mtu ${guest.mtuBytes}`,
+      ...guest.ipv6.flatMap((each) => [
+        `address add ${each} dev ${GUEST_NIC} nodad`,
+        `route replace ${rangeOf(each).canonical} dev ${GUEST_NIC} proto kernel mtu ${guest.mtuBytes}`,
+      ]),
     ],
     signal,
   )
