@@ -33,6 +33,7 @@ export function addTrace(weft: Command, perform: Perform): void {
           'length of the IP packet; left out, as short as it can be',
         ).argParser(number(42)),
       )
+      .option('-6, --ipv6', 'IPv6; left out, IPv4 where both have it', false)
       .option('--send', 'send it for real, too, and say what the hosts counted', false)
       .addOption(outputOption()),
   )

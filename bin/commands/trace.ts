@@ -11,6 +11,7 @@ export interface TraceOptions extends RestArguments {
   readonly tcp?: number
   readonly udp?: number
   readonly bytes?: number
+  readonly ipv6: boolean
   readonly send: boolean
   readonly output: OutputFormat
   readonly signal: AbortSignal
@@ -23,6 +24,7 @@ export async function trace(options: TraceOptions): Promise<number> {
   const port = tcp ?? udp
   const query = {
     ...{ from, to, protocol },
+    family: options.ipv6 ? '6' : undefined,
     port: port?.toString(),
     packetBytes: bytes?.toString(),
   }

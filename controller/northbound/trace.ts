@@ -31,7 +31,13 @@ const Query = Type.Object(
   {
     from: portKey('the port that sends'),
     to: portKey('the port that it is for'),
-    protocol: Type.Optional(oneOf(['icmp', 'tcp', 'udp', 'arp'], 'what is sent; left out, icmp')),
+    protocol: Type.Optional(
+      oneOf(
+        ['icmp', 'tcp', 'udp', 'neighbour'],
+        'what is sent, neighbour being the question for the MAC; left out, icmp',
+      ),
+    ),
+    family: Type.Optional(oneOf(['4', '6'], 'of IP; left out, 4 where both have it')),
     port: whole('destination port of TCP or UDP; left out, 80'),
     packetBytes: whole('length of the IP packet; left out, as short as it can be'),
   },
@@ -115,6 +121,7 @@ export function addTrace(app: FastifyInstance, backing: Backing): void {
   }
   const walked = (query: Static<typeof Query>): Trace => {
     const { from, to, protocol = 'icmp' } = query
+    const family = query.family === undefined ? undefined : query.family === '6' ? 6 : 4
     const [port, packetBytes] = [query.port, query.packetBytes].map((each) =>
       each === undefined ? undefined : Number(each),
     )
@@ -125,7 +132,7 @@ export function addTrace(app: FastifyInstance, backing: Backing): void {
           problem('not_found', { pointer: '', value: `port ${value}`, expected }),
         ])
       }
-    return realization.trace({ from, to, protocol, port, packetBytes })
+    return realization.trace({ from, to, protocol, family, port, packetBytes })
   }
   app.get(
     '/v1::trace',

@@ -51,6 +51,7 @@ function curesOf(site: TraceSite, request: TraceRequest, { reason, host }: Fault
     case 'port_unplaced':
       return [{ says: `plug ${from} in: weft attach ${from}`, edits: [] }]
     case 'arp_unknown':
+    case 'nd_unknown':
     case 'mac_unknown':
     case 'not_there':
       if (networkOf(sender) !== networkOf(receiver))

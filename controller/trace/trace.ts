@@ -7,7 +7,7 @@
 import type { Placement } from '../compiler/program.ts'
 import type { Edit, Port } from '../model/schema.ts'
 import { type Advice, adviceOn } from './advice.ts'
-import { type Asking, frameOf, ipv4Of, nameOf } from './frame.ts'
+import { type Asking, type Between, betweenOf, frameOf, nameOf } from './frame.ts'
 import type { TraceSite } from './site.ts'
 import { type End, type Hop, walk, walkFromDevice } from './walk.ts'
 
@@ -64,13 +64,15 @@ function verdictOf(site: TraceSite, request: TraceRequest): Omit<Trace, 'advice'
   const { from, to } = request
   const [sender, receiver] = [site.snapshot.get('port', from), site.snapshot.get('port', to)]
   const place = site.placement(from)
-  const fault = sender && receiver ? unsendable(sender, receiver, place) : undefined
-  if (!sender || !receiver || !place || fault)
-    return { from, to, verdict: 'dropped', walks: [], ...(fault && { fault }) }
-  const asked = request.protocol === 'arp' ? [request] : [{ protocol: 'arp' } as const, request]
+  if (!sender || !receiver || !place)
+    return { from, to, verdict: 'dropped', walks: [], fault: unplaced(from) }
+  const between = betweenOf(sender, receiver, request.family)
+  if (!between) return { from, to, verdict: 'dropped', walks: [], fault: noAddress(request) }
+  const question = { protocol: 'neighbour' } as const
+  const asked = request.protocol === 'neighbour' ? [request] : [question, request]
   const walks: WalkOf[] = []
   for (const asking of asked) {
-    const done = walkOf(site, { place, receiver, asking, sender })
+    const done = walkOf(site, { place, receiver, between, asking, sender })
     walks.push(done)
     if (done.verdict === 'dropped')
       return { from, to, verdict: 'dropped', walks, fault: faultOf(done.hops) }
@@ -78,28 +80,28 @@ function verdictOf(site: TraceSite, request: TraceRequest): Omit<Trace, 'advice'
   return { from, to, verdict: 'delivered', walks }
 }
 
-function unsendable(sender: Port, receiver: Port, place: Placement | undefined): Fault | undefined {
-  const nobody = { from: [`port/${sender.tenant}/${sender.id}`] }
-  if (!place)
-    return { reason: 'port_unplaced', sentence: 'the sender is plugged in nowhere', ...nobody }
-  for (const port of [sender, receiver]) {
-    const key = `${port.tenant}/${port.id}`
-    if (ipv4Of(port) === undefined)
-      return { reason: 'no_address', sentence: `${key} has no IPv4 address`, from: [`port/${key}`] }
-  }
-  return undefined
-}
+const unplaced = (from: string): Fault => ({
+  ...{ reason: 'port_unplaced', sentence: 'the sender is plugged in nowhere' },
+  from: [`port/${from}`],
+})
+
+const noAddress = ({ from, to, family }: TraceRequest): Fault => ({
+  reason: 'no_address',
+  sentence: `${from} and ${to} have no ${family === undefined ? 'IP' : `IPv${family}`} addresses of one family`,
+  from: [`port/${from}`, `port/${to}`],
+})
 
 interface Sending {
   readonly place: Placement
   readonly sender: Port
   readonly receiver: Port
+  readonly between: Between
   readonly asking: Asking
 }
 
-function walkOf(site: TraceSite, { place, sender, receiver, asking }: Sending): WalkOf {
+function walkOf(site: TraceSite, { place, sender, receiver, between, asking }: Sending): WalkOf {
   const { hostId: host, at } = place
-  const frame = frameOf(sender, receiver, asking, at.kind === 'subport' ? at.vid : 0)
+  const frame = frameOf(between, asking, at.kind === 'subport' ? at.vid : 0)
   const hops =
     at.kind === 'vtep'
       ? walkFromDevice(site, { host, port: sender, frame })
@@ -107,11 +109,12 @@ function walkOf(site: TraceSite, { place, sender, receiver, asking }: Sending): 
   const arrived = hops.flatMap(({ ends }) =>
     ends.flatMap((end) => (end.kind === 'arrives' ? (end.port ?? []) : [])),
   )
-  const isAnswered = asking.protocol === 'arp' && arrived.includes(`${sender.tenant}/${sender.id}`)
+  const isAnswered =
+    asking.protocol === 'neighbour' && arrived.includes(`${sender.tenant}/${sender.id}`)
   const isThere = arrived.includes(`${receiver.tenant}/${receiver.id}`)
   const verdict = isThere ? 'delivered' : isAnswered ? 'answered' : 'dropped'
   const sent = at.kind === 'vtep' ? {} : { sent: { host, ofport: at.ofport, frame } }
-  return { what: nameOf(asking, receiver), verdict, hops, ...sent }
+  return { what: nameOf(asking, between), verdict, hops, ...sent }
 }
 
 /** Of several drops the first; a frame that ends nowhere in particular was told so by no flow. */

@@ -1,8 +1,7 @@
 /** ICMPv6 as guests send it, true or not. The mark is in an option that nobody reads, or in the payload. */
 import { linkLocalAddress } from '../../controller/model/ip-address.ts'
-import { internetChecksum } from '../../southbound/wire/checksum.ts'
-import { ETH_TYPE } from '../../southbound/wire/ethernet.ts'
-import { ethernetFrame } from '../../southbound/wire/frame.ts'
+import { ipv6Frame, solicitedNode } from '../../southbound/wire/frame-ipv6.ts'
+import { IP_PROTO } from '../../southbound/wire/ipv4.ts'
 import { ipv6 } from '../../southbound/wire/ipv6.ts'
 import {
   linkLayerOption,
@@ -20,33 +19,17 @@ export interface Neighbour {
   readonly ipv6: bigint
 }
 
-const ICMPV6 = 58
+const { icmpv6: ICMPV6 } = IP_PROTO
 const ALL_NODES = (0xff02n << 112n) | 1n
-/** RFC 4291 §2.7.1. */
-const solicitedNode = (target: bigint): bigint =>
-  (0xff02n << 112n) | (0x1ffn << 24n) | (target & 0xffffffn)
-/** RFC 2464 §7. */
-const groupMac = (group: bigint): number => 0x3333_0000_0000 + Number(group & 0xffff_ffffn)
 
 /** Any message. @param message with its checksum 0 */
 export function icmpv6Frame(
   message: Uint8Array,
   of: { eth_src: number; eth_dst?: number; src: bigint; dst: bigint },
 ): Uint8Array {
-  const payload = new Uint8Array(ipv6.size + message.length)
-  const { src, dst } = of
-  const fixed = { version: 6, dscp: 0, ecn: 0, flowLabel: 0, nextHeader: ICMPV6, hopLimit: 255 }
-  ipv6.write(payload, 0, { ...fixed, payloadLength: message.length, src, dst })
-  payload.set(message, ipv6.size)
-  const pseudo = Buffer.concat([payload.subarray(8, ipv6.size), Buffer.alloc(8), message])
-  pseudo.writeUInt32BE(message.length, 32)
-  pseudo[39] = ICMPV6
-  const sum = internetChecksum(pseudo, 0, pseudo.length)
-  payload.set([sum >> 8, sum & 255], ipv6.size + 2)
-  return ethernetFrame({
-    ...{ src: of.eth_src, dst: of.eth_dst ?? groupMac(dst), type: ETH_TYPE.ipv6 },
-    payload,
-  })
+  const { eth_src, eth_dst, src: ipv6_src, dst: ipv6_dst } = of
+  const ip = { eth_src, eth_dst, ipv6_src, ipv6_dst, hopLimit: 255 }
+  return ipv6Frame({ ...ip, protocol: IP_PROTO.icmpv6, payload: message })
 }
 
 const option = (type: number, address: number): Uint8Array => {

@@ -106,6 +106,32 @@ describe('three kinds of host', () => {
   })
 })
 
+test('over IPv6: a neighbour solicitation first, which comes to the one that has the address', () => {
+  const ask = siteOf('ipv6-underlay')
+  const traced = ask({ from: 'acme/vm1', to: 'acme/vm2', protocol: 'tcp', port: 443, family: 6 })
+  expect(traced.verdict).toBe('delivered')
+  expect(
+    traced.walks.map(({ what, verdict }) => [what.replace(/[0-9a-f:]{6,}/, 'IPV6'), verdict]),
+  ).toEqual([
+    ['neighbour solicitation: who has IPV6?', 'delivered'],
+    ['TCP to IPV6 port 443', 'delivered'],
+  ])
+  const large = ask({
+    from: 'acme/vm1',
+    to: 'acme/vm2',
+    protocol: 'icmp',
+    family: 6,
+    packetBytes: 9001,
+  })
+  expect(large.fault?.reason).toBe('mtu_exceeded')
+  expect(
+    siteOf('two-tenants')({ from: 'acme/vm1', to: 'acme/vm2', protocol: 'icmp', family: 6 }).fault,
+  ).toMatchObject({
+    reason: 'no_address',
+    sentence: 'acme/vm1 and acme/vm2 have no IPv6 addresses of one family',
+  })
+})
+
 test('a change that helps is told as proven', () => {
   const ask = siteOf('vlan')
   const request = { from: 'acme/vm31', to: 'acme/vm32', protocol: 'icmp' } as const
