@@ -163,18 +163,32 @@ interface Met {
 function theirs(said: string, frameBytes: number): { flows: string[]; isCut: boolean } {
   const [, body = ''] = said.split('bridge("br-int")')
   const [own = ''] = body.split(/\n(?:bridge\(|Final flow)/)
-  const met: Met[] = own.split(/\n(?= *\d+\. )/).flatMap((text) => {
-    const head = /^( *)(\d+)\. .*?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$/m.exec(text)
-    if (!head) return []
-    const [line, spaces = '', tableId = '', priority, cookie = '0'] = head
-    const flow = `${tableId} ${priority} ${BigInt(cookie)}`
-    return [{ indent: spaces.length + tableId.length, flow, actions: text.slice(line.length) }]
-  })
+  const met: Met[] = withoutPatches(own)
+    .split(/\n(?= *\d+\. )/)
+    .flatMap((text) => {
+      const head = /^( *)(\d+)\. .*?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$/m.exec(text)
+      if (!head) return []
+      const [line, spaces = '', tableId = '', priority, cookie = '0'] = head
+      const flow = `${tableId} ${priority} ${BigInt(cookie)}`
+      return [{ indent: spaces.length + tableId.length, flow, actions: text.slice(line.length) }]
+    })
   const taken = branch(met, frameBytes)
   return {
     flows: taken.map(({ flow }) => flow).filter((flow) => Number.parseInt(flow, 10) < table.shown),
     isCut: taken.some(({ actions }) => actions.includes('no live bucket')),
   }
+}
+
+/** What a frame meets in the bridges behind patch ports stands in between, deeper than what goes on here. */
+function withoutPatches(text: string): string {
+  let depth = Number.POSITIVE_INFINITY
+  const kept = text.split('\n').filter((line) => {
+    const indent = line.length - line.trimStart().length
+    if (indent < depth) depth = Number.POSITIVE_INFINITY
+    if (/^ *bridge\("/.test(line)) depth = Math.min(depth, indent)
+    return indent < depth
+  })
+  return kept.join('\n')
 }
 
 function branch(met: readonly Met[], frameBytes: number): Met[] {
