@@ -113,9 +113,9 @@ describe('a document is refused whole, with file, line, value and what would be 
 
 test('the column is that of the value, or of the key where the key is wrong', () => {
   const [vni] = refusal(text.replace('vni: 5001', 'vni: 0')).problems
-  expect(vni).toMatchObject({ line: 21, column: 32 })
+  expect(vni).toMatchObject({ line: 22, column: 32 })
   const [key] = refusal(text.replace('vni: 5001', 'vnii: 1')).problems
-  expect(key).toMatchObject({ line: 21, column: 27, pointer: '/tenants/acme/networks/web/vnii' })
+  expect(key).toMatchObject({ line: 22, column: 27, pointer: '/tenants/acme/networks/web/vnii' })
 })
 
 test('the two tenants are read as they stand', () => {
@@ -156,7 +156,7 @@ test('what the site refuses is explained at its place in the document', () => {
   } catch (error) {
     expect(error).toBeInstanceOf(ModelError)
     const explained = document.explain(error as ModelError)
-    expect(explained.message).toMatch(/^site\.yaml:31:32: .*VNI 5002 is used by network initech\/n/)
+    expect(explained.message).toMatch(/^site\.yaml:32:32: .*VNI 5002 is used by network initech\/n/)
   }
   expect(store.snapshot.list('tenant').size).toBe(1)
   store.close()
@@ -166,7 +166,7 @@ test('a host takes the MTU of the underlay, and not more', () => {
   const inherited = parseDocument(text.replaceAll(', underlayMtuBytes: 9050', ''), 'a.yaml')
   expect(inherited.hosts.h1?.underlayMtuBytes).toBe(9050)
   expect(refusal(text.replace('mtuBytes: 9050', 'mtuBytes: 9000')).message).toMatch(
-    /^site\.yaml:15:63: .*expected at most 9000, the mtuBytes of the underlay/,
+    /^site\.yaml:16:63: .*expected at most 9000, the mtuBytes of the underlay/,
   )
 })
 
