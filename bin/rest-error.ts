@@ -39,10 +39,12 @@ function sentenceOf(problem: One, status: number, name: string): string {
 }
 
 /** What would be right, unless the rest of the sentence says so. */
-function expectation({ expected, references }: One, status: number): string {
+function expectation({ detail, expected, references }: One, status: number): string {
   if (status === 401) return '; a token is given by --token-file FILE or in WEFT_TOKEN'
   const isSaid = status === 404 || references !== undefined
-  return expected === undefined || isSaid ? '' : `; expected ${expected}`
+  return expected === undefined || isSaid || detail.endsWith(expected)
+    ? ''
+    : `; expected ${expected}`
 }
 
 function named(references: readonly string[]): string {

@@ -89,19 +89,19 @@ export function openRest(options: RestOptions): Rest {
           status,
           `${controller} is no controller: no JSON at ${path} (${status})`,
         )
-      if (!isDone(status)) throw refusalAt(controller, status, value, ask)
+      if (!isDone(status)) throw refusalAt(options, path, status, value, ask)
       return { status, body: value as T, date }
     },
     async text(path, ask = {}) {
       const { status, body } = await text('GET', path, ask)
-      if (!isDone(status)) throw refusalAt(controller, status, parsed(body), ask)
+      if (!isDone(status)) throw refusalAt(options, path, status, parsed(body), ask)
       return body
     },
     async download(path, file) {
       const response = await answered(options, 'GET', path, {}, DOWNLOAD_LIMIT_MS)
       const status = response.statusCode ?? 0
       if (!isDone(status))
-        throw refusalAt(controller, status, parsed(await textOf(response, options)), {})
+        throw refusalAt(options, path, status, parsed(await textOf(response, options)), {})
       const part = `${file}.part`
       try {
         await pipeline(response, createWriteStream(part, { mode: 0o600, flush: true }))
@@ -128,7 +128,7 @@ export function openRest(options: RestOptions): Rest {
       const response = await answered(options, 'GET', path, { headers }, undefined)
       const status = response.statusCode ?? 0
       if (!isDone(status))
-        throw refusalAt(controller, status, parsed(await textOf(response, options)), {})
+        throw refusalAt(options, path, status, parsed(await textOf(response, options)), {})
       response.socket.setTimeout(SILENCE_MS, () => response.destroy(new Error('it fell silent')))
       try {
         yield* serverEvents(response.setEncoding('utf8'))
@@ -142,15 +142,30 @@ export function openRest(options: RestOptions): Rest {
 
 const isDone = (status: number): boolean => status >= 200 && status < 300
 
+/** What a tenant's token may for its own tenant. */
+const perTenant = /^\/v1(:apply|:export|\/events)$/
+
 function refusalAt(
-  controller: string,
+  { controller, token }: RestOptions,
+  path: string,
   status: number,
   value: unknown,
   { document }: Ask,
 ): RestError {
   const problem = value as ProblemDetails | undefined
-  if (typeof problem?.detail === 'string' && typeof problem.type === 'string')
-    return refusalOf({ ...problem, status }, document?.name)
+  if (typeof problem?.detail === 'string' && typeof problem.type === 'string') {
+    const refusal = refusalOf({ ...problem, status }, document?.name)
+    const { message, type } = refusal
+    if (status === 401 && token !== undefined)
+      return new RestError(
+        status,
+        `${controller} does not know the token that was given, or it has ended`,
+        type,
+      )
+    if (status === 403 && perTenant.test(path))
+      return new RestError(status, `${message}; --tenant TENANT is about one tenant alone`, type)
+    return refusal
+  }
   return new RestError(status, `${controller} is no controller: it answers ${status}`)
 }
 

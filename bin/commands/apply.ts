@@ -7,7 +7,7 @@ import { countChanges, type PlanAnswer, planLines } from '../print/plan.ts'
 import { printable } from '../print/printable.ts'
 import { paint, withProgress } from '../print/terminal.ts'
 import { RestError } from '../rest-error.ts'
-import { readText } from '../text-file.ts'
+import { FileError, readText } from '../text-file.ts'
 import { DOCUMENT_LIMIT_MS, verbPath } from './document-path.ts'
 import { LONGEST_WAIT_MS, type OutputFormat, type RestArguments } from './rest-options.ts'
 import { openSession } from './session.ts'
@@ -38,7 +38,12 @@ export async function applyDocument(options: ApplyOptions): Promise<number> {
     planId,
     ...(waitMs !== undefined && { wait: 'realized', timeout: `${waitMs}ms` }),
   }
-  const document = { text: readText(file), name: file === '-' ? 'standard input' : file }
+  const text = readText(file)
+  if (text.trim() === '')
+    throw new FileError(
+      `${file === '-' ? 'standard input' : file} is empty; {} is a document of nothing`,
+    )
+  const document = { text, name: file === '-' ? 'standard input' : file }
   // With one key, so that what was done and not answered is not done twice.
   const headers = { 'idempotency-key': `"${randomUUID()}"` }
   const ask = () =>

@@ -1,6 +1,9 @@
 /** `weft backup` and `weft restore`. Neighbours: backup-options.ts, ../../controller/store/restore.ts. */
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { restore } from '../../controller/store/restore.ts'
 import { withProgress } from '../print/terminal.ts'
+import { FileError } from '../text-file.ts'
 import type { RestArguments } from './rest-options.ts'
 import { openSession } from './session.ts'
 
@@ -16,6 +19,8 @@ export interface RestoreArguments {
 
 /** @returns the exit code */
 export async function backup({ file, signal, ...options }: BackupArguments): Promise<number> {
+  const folder = dirname(file)
+  if (!existsSync(folder)) throw new FileError(`cannot write ${file}: there is no folder ${folder}`)
   const rest = openSession(options, signal)
   await withProgress('copying the store', rest.download('/v1:backup', file))
   process.stdout.write(`${file} has the store of ${rest.controller}\n`)

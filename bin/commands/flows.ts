@@ -16,6 +16,10 @@ export interface FlowsOptions extends RestArguments {
   readonly signal: AbortSignal
 }
 
+/** What --table and --of take: both ask for what may be there later, so neither is held against a list. */
+const ASKABLE =
+  '--table takes a stage such as l2 or 50, --of an object such as port/acme/vm1, as weft flows names them'
+
 /** The host is not as it should be. */
 const DIFFERENT = 3
 
@@ -36,7 +40,7 @@ async function printed(rest: Rest, options: FlowsOptions): Promise<number> {
   const count = await (output === 'table' ? forPeople : forPrograms)(rest, options)
   const asked = [table, of].filter((part) => part !== undefined).join(' of ')
   if (count === 0 && !diff && asked !== '')
-    process.stderr.write(`weft: ${host} has nothing of ${asked}\n`)
+    process.stderr.write(`weft: ${host} has nothing of ${asked}; ${ASKABLE}\n`)
   return diff && count > 0 ? DIFFERENT : 0
 }
 

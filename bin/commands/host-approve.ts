@@ -40,7 +40,8 @@ export async function approve(options: ApproveOptions): Promise<number> {
   const waitMs =
     options.wait === undefined ? undefined : durationOf('--wait', options.wait, LONGEST_WAIT_MS)
   const rest = openSession(options, signal)
-  const taken = takenFrom(await pendingHost(rest, systemId), { ...options, id })
+  const pending = await pendingHost(rest, systemId)
+  const taken = takenFrom(pending, { ...options, id })
   const json = Object.fromEntries(taken.map(([name, value]) => [name, value]))
   const query = waitMs === undefined ? {} : { wait: 'realized', timeout: `${waitMs}ms` }
   const headers = { 'if-none-match': '*' }
@@ -56,6 +57,14 @@ export async function approve(options: ApproveOptions): Promise<number> {
     ...tableLines(['property', 'value', 'from'], taken.map(textOf), paint),
     `Approved: host ${id}, revision ${shown(body.revision)}${waitMs === undefined ? '' : `, ${stateText(body)}`}.`,
   ])
+  const vtep = options.vtepAddress === undefined ? pending.says?.vtepAddress : undefined
+  if (
+    vtep !== undefined &&
+    pending.address?.replace(/:\d+$/, '').replace(/[[\]]/g, '') === vtep.value
+  )
+    process.stderr.write(
+      `weft: warning: ${id} dials from ${vtep.value}; if its tunnels end elsewhere, change vtepAddress: weft export, weft apply\n`,
+    )
   if (status !== 202) return 0
   process.stderr.write(`weft: ${printable(shown(body.note))}\n`)
   return 3
@@ -82,6 +91,12 @@ async function pendingHost(rest: Rest, systemId: string): Promise<PendingHost> {
       `${systemId} is what ${more.length + 1} machines call themselves (${from}): ${help}`,
     )
   }
+  for await (const host of rest.items<Answered>('/v1/infra/hosts'))
+    if (host.systemId === systemId)
+      throw new RestError(
+        409,
+        `${systemId} is let in already: it is host ${shown(host.id)}, which weft apply changes`,
+      )
   const names = all.map((each) => printable(each.systemId)).join(', ')
   const help =
     names === ''

@@ -48,11 +48,21 @@ export async function removeHost(options: HostRemoveOptions): Promise<number> {
     const help = `weft host drain ${id} says what runs there; --cascade deletes all of it`
     throw new RestError(409, `${what}: ${help}`)
   }
+  const running = await workloadsOn(rest, path)
+  if (running > 0 && !yes && !canAsk()) {
+    const help = `weft host drain ${id} says which; --yes removes it all the same`
+    throw new RestError(409, `${id} still carries ${counted(running, 'workload')}: ${help}`)
+  }
   const isAsked = !yes && canAsk()
   if (isAsked) {
     for (const line of planLines(plan, paint)) process.stderr.write(`${line}\n`)
     const also = along.length > 0 ? ` and the ${counted(along.length, 'other object')} above` : ''
-    if (!(await confirmed(`Remove host ${id}${also}?`, signal))) {
+    if (
+      !(await confirmed(
+        `Remove host ${id}${also}${running > 0 ? `, with ${counted(running, 'workload')} on it` : ''}?`,
+        signal,
+      ))
+    ) {
       process.stderr.write('weft: nothing was removed\n')
       return 1
     }
@@ -73,6 +83,14 @@ export async function removeHost(options: HostRemoveOptions): Promise<number> {
   if (why === undefined) return 0
   process.stderr.write(`weft: ${id} is no host any longer; ${printable(why)}\n`)
   return 3
+}
+
+async function workloadsOn(rest: Rest, path: string): Promise<number> {
+  const { body } = await rest.ask<{ readonly status?: { readonly workloads?: number } }>(
+    'GET',
+    path,
+  )
+  return body.status?.workloads ?? 0
 }
 
 /** Waits until a host that is gone from the model is given back. @returns why it is not; undefined: it is */

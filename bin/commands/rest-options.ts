@@ -37,9 +37,10 @@ export const tenantOption = (says: string): Option => new Option('--tenant <tena
 
 export const outputOption = (...formats: readonly OutputFormat[]): Option => {
   const choices = formats.length > 0 ? formats : outputs
-  return new Option('-o, --output <format>', 'table for people, json or yaml for programs')
-    .choices(choices)
-    .default(choices[0])
+  const says = choices.includes('table')
+    ? 'table for people, json or yaml for programs'
+    : 'how it is written'
+  return new Option('-o, --output <format>', says).choices(choices).default(choices[0])
 }
 
 /** Seconds that a write may wait; more the API does not take. */

@@ -53,14 +53,17 @@ function configText(
     const from = { cli: 'option', env, config: fromFile(key) }
     const source = command.getOptionValueSource(key) as keyof typeof from
     const plain = kind === 'list' || kind === 'flag' || kind === 'number' ? value : shown(value)
-    const text = value === undefined ? `# ${key}:` : oneLine({ [key]: plain })
+    const text = value === undefined ? `# ${key}:` : oneLine(key, plain)
     return { text, from: from[source] ?? (value === undefined ? 'not set' : 'default') }
   })
   const width = Math.max(...rows.map(({ text }) => text.length))
   return rows.map(({ text, from }) => `${text.padEnd(width)}  # ${from}\n`).join('')
 }
 
-const oneLine = (pair: object): string =>
-  stringify(pair, { collectionStyle: 'flow', lineWidth: 0 })
-    .trim()
-    .replace(/^\{ (.*) \}$/s, '$1')
+/** Of what does not fit on a line in YAML's own way the JSON, which is YAML too. */
+function oneLine(key: string, value: unknown): string {
+  const line = stringify({ [key]: value }, { collectionStyle: 'flow', lineWidth: 0 }).trim()
+  return line.includes('\n')
+    ? `${key}: ${JSON.stringify(value)}`
+    : line.replace(/^\{ (.*) \}$/, '$1')
+}

@@ -7,10 +7,14 @@ import { request as https } from 'node:https'
 import { env } from 'node:process'
 
 const { WEFT_REST = '127.0.0.1:8080', WEFT_REST_TLS_CERT } = env
-const port = WEFT_REST.slice(WEFT_REST.lastIndexOf(':') + 1)
+const colon = WEFT_REST.lastIndexOf(':')
+const host = WEFT_REST.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
 const where = WEFT_REST.startsWith('unix:')
   ? { socketPath: WEFT_REST.slice('unix:'.length) }
-  : { host: '127.0.0.1', port }
+  : {
+      host: host.replace(/^0\.0\.0\.0$/, '127.0.0.1').replace(/^::$/, '::1'),
+      port: WEFT_REST.slice(colon + 1),
+    }
 // It asks itself, on this machine and without a token: whose name its certificate has does not matter.
 const asked = WEFT_REST_TLS_CERT
   ? https({ ...where, path: '/readyz', rejectUnauthorized: false })

@@ -74,7 +74,8 @@ export function hostFacts({ signal, ...options }: HostOptions): HostFacts {
       execFile(program, args, settings, (error, stdout, stderr) => {
         if (!error) return resolve(stdout)
         const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT'
-        const said = stderr.trim().split('\n')[0] || error.message
+        const late = error.killed && `${program} has not answered within ${LIMIT_MS / 1000} s`
+        const said = late || stderr.trim().split('\n')[0] || error.message.trim()
         reject(new Error(isAbsent ? `${program} is not installed` : said, { cause: error }))
       })
     })

@@ -135,7 +135,13 @@ function told(page: FlowPage | undefined): Finding[] {
   ]
 }
 
-function pendingFinding({ phase, hostId, systemId, address = '', reason = '' }: PendingHost): Finding {
+function pendingFinding({
+  phase,
+  hostId,
+  systemId,
+  address = '',
+  reason = '',
+}: PendingHost): Finding {
   if (phase === 'removing')
     return warn(
       `${hostId} is no host any longer: ${reason}`,

@@ -36,6 +36,8 @@ export const storeChecks: readonly Check<StoreFacts>[] = [
 
 function refused(error: StoreError) {
   const { type, path, revision } = error
+  if (type === 'disk_full')
+    return unknown(`no room for a copy in ${path}: TMPDIR=DIRECTORY names another place for it`)
   if (type === 'locked')
     return bad(
       `${path} is in use`,
@@ -46,8 +48,10 @@ function refused(error: StoreError) {
     revision === undefined
       ? error.message
       : `${error.message}; revision ${revision} is the first that cannot be trusted`
+  // A file that has no revision at all may be any file.
+  const doubt = revision === undefined ? 'if this is the file of the store: ' : ''
   return bad(
     seen,
-    `weft restore BACKUP --store ${path} --force: the backup is verified first, and what is there is kept aside; what was changed after it has to be applied again`,
+    `${doubt}weft restore BACKUP --store ${path} --force: the backup is verified first, and what is there is kept aside; what was changed after it has to be applied again`,
   )
 }

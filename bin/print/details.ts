@@ -12,7 +12,7 @@ type Json = Readonly<Record<string, unknown>>
 
 /** @param title 'port acme/vm1' */
 export function detailLines(title: string, { status, ...spec }: Answered, paint: Paint): string[] {
-  const state = stateOf(status)
+  const state = briefOf(status)
   const { text, style } = typeof state === 'string' ? { text: state, style: 'dim' as const } : state
   const head = status
     ? [`${paint('bold', printable(title))}  ${paint(style, printable(text))}`]
@@ -24,6 +24,15 @@ export function detailLines(title: string, { status, ...spec }: Answered, paint:
     'observed revision': observedRevision,
   }
   return [...head, ...block(own, paint, '  '), ...sections(known, paint)]
+}
+
+/** As stateOf; of what concerns no host but one, that one's code says more than its name: 'failed: bridge_foreign'. */
+function briefOf(status: Answered['status']): Cell {
+  const state = stateOf(status)
+  const [only, ...more] = Object.values(status?.hosts ?? {})
+  const [, code] = /^([a-z_]+):/.exec(only?.reason ?? '') ?? []
+  if (typeof state === 'string' || code === undefined || more.length > 0) return state
+  return { ...state, text: `${state.text.replace(/: .*/, '')}: ${code}` }
 }
 
 /** What hosts refuse is a table of its own behind the one of hosts. */

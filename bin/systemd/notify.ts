@@ -31,7 +31,7 @@ export function startedService(log: NotifyLog): Service {
     }
   }
   say('READY=1')
-  const isWatched = usec !== undefined && (watched ?? `${pid}`) === `${pid}`
+  const isWatched = Number(usec) > 0 && (watched ?? `${pid}`) === `${pid}`
   // Twice in the time that it is given, as sd_watchdog_enabled(3) recommends.
   const beat = isWatched ? setInterval(say, Number(usec) / 2000, 'WATCHDOG=1').unref() : undefined
   return {

@@ -18,7 +18,7 @@ export const dropReasons = {
   ],
   source_looped: [
     11,
-    'the frame came from a physical network and has the MAC, IP or ARP sender of a port of ours',
+    'the frame came from a physical network and says that it is a port of ours (MAC, IP, ARP, neighbour discovery), or says in discovery two things at once',
   ],
   nd_unknown: [
     12,

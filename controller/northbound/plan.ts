@@ -117,7 +117,7 @@ export const planIdParameter = Type.Optional(
   Type.String({
     pattern: '^[A-Za-z0-9_-]{27}$',
     description:
-      'of a plan: refused (409 plan_stale) when something else would be done now than was planned, or to objects that have changed since',
+      'the planId of a plan, 27 characters; refused (409 plan_stale) when something else would be done now, or to objects that have changed since',
   }),
 )
 

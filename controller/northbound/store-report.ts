@@ -47,11 +47,12 @@ export function addStoreReport(app: FastifyInstance, { store }: Backing): void {
   /** One at a time: it reads all there is. */
   let verifying: Promise<StoreReport['verified']> | undefined
   app.get('/v1/infra/store', { schema, config }, async ({ query, method }) => {
-    if ((query as { verify?: 'true' }).verify && method !== 'HEAD')
+    const isAsked = (query as { verify?: 'true' }).verify !== undefined && method !== 'HEAD'
+    if (isAsked)
       verifying ??= verified(() => verifiedCopy(store)).finally(() => {
         verifying = undefined
       })
-    const found = await verifying
+    const found = isAsked ? await verifying : undefined
     const { problem, path, oldestRevision: oldest } = store
     return {
       revision: store.snapshot.revision,

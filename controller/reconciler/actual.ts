@@ -3,16 +3,11 @@
  * Nothing is pruned before the actual state is read whole. Neighbours: `flow-channel.ts` (when), `mods.ts` (how to mend).
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
-import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
+import { type FlowBytes, sameBytes } from '../../southbound/openflow/flow.ts'
 import { ALL_METERS, type MeterBand } from '../../southbound/openflow/meter.ts'
 import { allFlows, type FlowEntry } from '../../southbound/openflow/multipart.ts'
-import {
-  flowItemId,
-  groupItemBytes,
-  groupItemId,
-  meterBytes,
-  meterItemId,
-} from '../compiler/items.ts'
+import { CompactFlow, compactId } from '../compiler/compact-flow.ts'
+import { groupItemBytes, groupItemId, meterBytes, meterItemId } from '../compiler/items.ts'
 import type { FlowItem, SwitchItem } from '../compiler/program.ts'
 import { isMute } from '../compiler/sample-units.ts'
 import { meterFlagsOfOurs, type Step } from './mods.ts'
@@ -82,25 +77,33 @@ interface Lifetime {
   readonly flags?: number
 }
 
-/** A flow that was seen on a bridge, as an item without provenance. Ours never expire and have no flags. */
+/**
+ * A flow that was seen on a bridge, as an item without provenance, whose bytes are its own. Ours never expire and have no flags.
+ * It is kept as the compiler keeps flows, so that the two compare as strings: an audit compares thousands.
+ */
 export function actualFlow(seen: FlowBytes & Lifetime): FlowItem {
   const { table_id, priority, cookie, match, instructions } = seen
-  const flow = { table_id, priority, cookie, match, instructions }
-  const lasting = !seen.idle_timeout && !seen.hard_timeout && !seen.flags
-  return {
-    kind: 'flow',
-    id: flowItemId(flowKey(flow)),
-    bytes: lasting ? instructions : OTHER,
+  const id = compactId(table_id, priority, match)
+  if (!seen.idle_timeout && !seen.hard_timeout && !seen.flags)
+    return new CompactFlow(id, latin1(instructions), cookie, unknown, false)
+  const flow = {
+    table_id,
+    priority,
     cookie,
-    from: unknown,
-    flow,
+    match: match.slice(),
+    instructions: instructions.slice(),
   }
+  return { kind: 'flow', id, bytes: OTHER, cookie, from: unknown, flow }
 }
+
+const latin1 = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, length).toString('latin1')
 
 /** Whether a bridge that has `have` has what is wanted. */
 export function isAsDesired(have: SwitchItem | undefined, want: SwitchItem | undefined): boolean {
   if (!have || !want) return have === want
-  return have.cookie === want.cookie && sameBytes(have.bytes, want.bytes)
+  if (have.cookie !== want.cookie) return false
+  return want.hasBytesOf?.(have) ?? sameBytes(have.bytes, want.bytes)
 }
 
 /** Everything to do so that the bridge has what it should, and nothing else. */

@@ -21,7 +21,8 @@ export const was = {
 export interface BridgeBefore {
   readonly fail_mode: BridgeRow['fail_mode']
   readonly protocols: BridgeRow['protocols']
-  readonly datapath_type: string
+  /** Undefined: not known. */
+  readonly datapath_type: string | undefined
   readonly 'disable-in-band': string | undefined
   readonly controllers: readonly string[]
   readonly ports: readonly string[]
@@ -74,8 +75,8 @@ export function readBridgeBefore(text: string | undefined): BridgeBefore | undef
 }
 
 const nothingKnown: BridgeBefore = {
-  ...{ fail_mode: undefined, protocols: [], datapath_type: '', controllers: [], ports: [] },
-  'disable-in-band': undefined,
+  ...{ fail_mode: undefined, protocols: [], controllers: [], ports: [] },
+  ...{ datapath_type: undefined, 'disable-in-band': undefined },
 }
 
 /** Whether a host takes it: anybody there can write into the row. */

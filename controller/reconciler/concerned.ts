@@ -26,7 +26,8 @@ export function concernedBy(
   if (ids.size === 0 && physicalNetworks.length === 0) return undefined
   return (session, hostId) => {
     if (hostId !== undefined && ids.has(hostId)) return true
-    if (session.kind === 'ovs' && physicalNetworks.some((id) => session.names(id))) return true
+    if (session.kind === 'ovs' && physicalNetworks.some((id) => session.offers.names(id)))
+      return true
     if (hosts.length === 0) return false
     // Who is no host yet may be one now; and somebody else's certificate, or name, may have become this session's.
     const { systemId, line } = session

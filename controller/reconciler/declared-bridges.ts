@@ -8,7 +8,7 @@ import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import type { Bridge } from '../model/schema.ts'
 import { type VidList, vidRanges } from '../model/vids.ts'
-import { type BridgeRow, byName, type HostReplica } from './host-replica.ts'
+import { type BridgeRow, byName, datapathType, type HostReplica } from './host-replica.ts'
 import { isPatchPort, OWNER } from './physical-networks.ts'
 
 const { insert, update, mutate } = operations(openVSwitch)
@@ -166,10 +166,9 @@ function members({ _uuid }: BridgeRow, { made, surplus }: KeptPorts): Operation[
 }
 
 function newBridge(replica: HostReplica, name: string, uuid: string, ports: readonly string[]) {
-  const [system] = replica.table('Open_vSwitch').values()
   return {
     name,
-    datapath_type: system?.external_ids['weft-datapath-type'] ?? '',
+    datapath_type: datapathType(replica),
     ports: [...ports],
     external_ids: { [OWNER]: uuid },
     other_config: { 'disable-in-band': 'true' },

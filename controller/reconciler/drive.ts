@@ -6,7 +6,7 @@ import type { MessageOf } from '../../southbound/openflow/message.ts'
 import { FlowChannel, type FlowChannelOptions } from './flow-channel.ts'
 import type { Openings } from './openings.ts'
 
-export interface DriveOptions extends FlowChannelOptions {
+export interface DriveOptions extends Omit<FlowChannelOptions, 'othersWait'> {
   readonly openings: Openings
   readonly onPacketIn: (message: MessageOf<'packet_in'>) => void
   /** Called once, when the connection has ended. */
@@ -18,6 +18,7 @@ export function drive({ openings, onPacketIn, onEnd, ...options }: DriveOptions)
   let leave = () => {}
   const channel = new FlowChannel({
     ...options,
+    othersWait: () => openings.waiting > 0,
     onProgress: () => {
       if (channel.confirmed > 0) leave()
       options.onProgress()

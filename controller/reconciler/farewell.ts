@@ -72,9 +72,15 @@ export class Farewell {
       tellTraces(this.#options, { systemId, address, found })
       return { hostId: '', operations: [] }
     }
-    const { operations, plugged, isBridgeStaying } = removal(this.#replica, openflowTarget, () =>
-      isCleared(host.id),
+    const { operations, plugged, isBridgeStaying, drivenBy } = removal(
+      this.#replica,
+      openflowTarget,
+      () => isCleared(host.id),
     )
+    if (drivenBy !== undefined) {
+      const message = `${host.id} is no host any longer and is left as it is: ${INTEGRATION_BRIDGE} has the controller ${drivenBy}, not ${openflowTarget}; with that one what is of Weft is taken back`
+      this.#options.refusals.add('host_pending', host.id, message, {}, `${host.id} is driven`)
+    }
     this.#plugged = plugged
     if (isBridgeStaying) this.#leaving = host
     const tell = (message: string) => events.add('host_removed', host.id, message)

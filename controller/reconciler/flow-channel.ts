@@ -38,10 +38,14 @@ export interface FlowChannelOptions {
   readonly log: Logger
   /** Called whenever `confirmed` has risen, or other items are refused than before. */
   readonly onProgress: () => void
+  /** Whether hosts wait to be put right, which come before another audit of this one. */
+  readonly othersWait: () => boolean
 }
 
 /** The second net below the flow monitor. Milliseconds. */
 const AUDIT_MS = 60_000
+/** So many audits in a row are left out at most while others wait. */
+const MOST_LEFT_OUT = 4
 
 export class FlowChannel {
   readonly connection: Connection
@@ -91,8 +95,11 @@ export class FlowChannel {
   }
 
   async #scheduleAudits(signal: AbortSignal): Promise<never> {
-    for (;;) {
-      await this.#options.clock.sleep(AUDIT_MS, signal)
+    const { clock, othersWait } = this.#options
+    for (let leftOut = 0; ; ) {
+      await clock.sleep(AUDIT_MS, signal)
+      if (othersWait() && leftOut++ < MOST_LEFT_OUT) continue
+      leftOut = 0
       this.#auditDue = true
       this.#wake()
     }
@@ -209,12 +216,7 @@ export class FlowChannel {
     if (event.event === 'resumed') {
       this.#auditDue = true
     } else if (!isMute(event)) {
-      // The bytes of an event are views of a message that will not stay.
-      const seen = actualFlow({
-        ...event,
-        match: event.match.slice(),
-        instructions: event.instructions.slice(),
-      })
+      const seen = actualFlow(event)
       const have = event.event === 'deleted' ? undefined : seen
       const want = this.#options.desired.lookup(seen.id)
       if (isAsDesired(have, want)) return

@@ -51,6 +51,17 @@ export type HostReplica = Awaited<ReturnType<typeof watchHost>>
 const bridgesOf = (replica: HostReplica) => [...replica.table('Bridge').values()]
 export type BridgeRow = ReturnType<typeof bridgesOf>[number]
 
+/**
+ * Datapath that br-int has and other bridges of Weft need, of which Open vSwitch knows 'system' (also '') and 'netdev': what
+ * the host says by external_ids:weft-datapath-type, else as br-int is. With another type a bridge is made anew, and ports of
+ * DPDK cannot be in it.
+ */
+export function datapathType(replica: HostReplica): string {
+  const [root] = replica.table('Open_vSwitch').values()
+  const bridge = byName(replica.table('Bridge'), INTEGRATION_BRIDGE)
+  return root?.external_ids['weft-datapath-type'] ?? bridge?.datapath_type ?? ''
+}
+
 /** The row of this name; names are unique in the tables that have them. */
 export function byName<R extends { readonly name: string }>(
   table: ReadonlyMap<string, R>,

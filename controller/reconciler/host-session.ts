@@ -19,23 +19,24 @@ import { BridgeKeeper, type BridgeState } from './bridge-keeper.ts'
 import { rememberedRevision, rememberRevision } from './confirmations.ts'
 import { Farewell, type FarewellOptions } from './farewell.ts'
 import { ANSWER_MS, HostLine, type LineOptions, SYSTEM_ID } from './host-line.ts'
+import { HostOffers, type HostOffersOptions } from './host-offers.ts'
 import { type HostReplica, INTEGRATION_BRIDGE, watchHost } from './host-replica.ts'
 import { Contest, onceEach, rowsByName } from './looking.ts'
 import type { SeenInterface } from './mtu-index.ts'
-import { isJoined, mappings, type Offer, offersOf } from './physical-networks.ts'
 import { plugsOf } from './plugs.ts'
 import { rowOperations, tunnelOfport } from './rows.ts'
 import { saidByOvs } from './says.ts'
 import { type Judgement, Takeover } from './takeover.ts'
-import { outwardInterface, underlayInterface } from './underlay-interface.ts'
+import { underlayInterface } from './underlay-interface.ts'
 
 const { mutate } = operations(openVSwitch)
 
-export interface HostSessionOptions extends LineOptions, FarewellOptions {
+export interface HostSessionOptions
+  extends LineOptions,
+    FarewellOptions,
+    Omit<HostOffersOptions, 'once'> {
   /** The host at the other end; undefined while it is none that we drive. */
   readonly hostOf: (session: HostSession) => Host | undefined
-  /** Ids of the physical networks that networks on a host are on. */
-  readonly physicalNetworksOf: (hostId: string) => Iterable<string>
   /** Called after every look: the datapath, the rows or the host may have changed. */
   readonly onLook: (session: HostSession) => void
 }
@@ -43,6 +44,8 @@ export interface HostSessionOptions extends LineOptions, FarewellOptions {
 export class HostSession {
   readonly kind = 'ovs'
   readonly line: HostLine
+  /** Its physical networks. */
+  readonly offers: HostOffers
   readonly #options: HostSessionOptions
   readonly #replica: HostReplica
   /** next_cfg of our last transaction, or of the first look: our rows are real once cur_cfg has reached it. */
@@ -53,11 +56,6 @@ export class HostSession {
   readonly #bridgeContest = new Contest()
   /** Of the declared bridges, as `#awaited`. */
   #bridgesAwaited = 0
-  #joined: readonly Offer[] = []
-  /** Physical networks that it names a bridge for which cannot lead there, and why. */
-  #refused: ReadonlyMap<string, string> = new Map()
-  /** What was told of those that networks here need and it does not offer. */
-  #missing: ReadonlyMap<string, string> = new Map()
   readonly #farewell: Farewell
   readonly #takeover: Takeover
   /** Nothing of ours is on it any longer, since the last look. */
@@ -71,6 +69,7 @@ export class HostSession {
   ) {
     this.#replica = replica
     this.#options = options
+    this.offers = new HostOffers({ ...options, once: this.#warn }, replica)
     this.#farewell = new Farewell(options, replica)
     this.line = new HostLine({ client, peer, schema: openVSwitch }, options, {
       stale: () => {
@@ -133,15 +132,9 @@ export class HostSession {
     return underlayInterface(this.#replica)
   }
 
-  /** By id of the physical network the interface that leads there, of those that are joined to br-int. */
-  get physical(): ReadonlyMap<string, SeenInterface> {
-    const found = new Map<string, SeenInterface>()
-    for (const { physical, bridge } of this.#joined) {
-      const row = this.#replica.table('Bridge').get(bridge._uuid)
-      const outward = row && outwardInterface(this.#replica, row)
-      if (outward) found.set(physical.id, outward)
-    }
-    return found
+  /** By id of the physical network the interface that leads there. */
+  get physical(): HostOffers['interfaces'] {
+    return this.offers.interfaces
   }
 
   /** A host that the model has lost whose br-int stays for now: to be driven until it has no flows. */
@@ -214,10 +207,7 @@ export class HostSession {
     const { store, openflowTarget } = this.#options
     const { objection } = this.#takeover
     const actual = objection && (await this.#takeover.look(signal))
-    const bridges = [...objectsUnder(store.snapshot, 'bridge', host.id)]
-    const { offers } = offersOf(this.#replica, bridges, (id) =>
-      store.snapshot.get('physicalNetwork', id),
-    )
+    const { offers } = this.offers.of(host.id)
     return adoptionOf({
       ...{ hostId: host.id, why: this.#takeover.objection?.reason, replica: this.#replica },
       operations: rowOperations(this.#replica, { host, offers, openflowTarget }),
@@ -232,45 +222,11 @@ export class HostSession {
     return this.#keeper.state(name) ?? (isReal ? undefined : waits)
   }
 
-  /** Whether it names a bridge of its own for this physical network. */
-  names(physicalNetwork: string): boolean {
-    return mappings(this.#root()).some(([named]) => named === physicalNetwork)
-  }
-
-  /** What is wrong with the bridge that it has for a physical network, which it does not offer; '': there is none. */
-  whyNotOffered(physicalNetwork: string): string {
-    return this.#refused.get(physicalNetwork) ?? ''
-  }
-
-  /** Whether the host has this physical network, joined to br-int. */
-  offers(physicalNetwork: string): boolean {
-    return this.#joined.some(({ physical }) => physical.id === physicalNetwork)
-  }
-
   /** Tells of the physical networks that networks here need and the host does not offer, once each time. */
   reviewPhysicalNetworks(): void {
     // A patch port has its number once the switch has made it.
     const host = this.rowsRealized ? this.#options.hostOf(this) : undefined
-    if (!host) return
-    for (const [physicalNetwork, why] of this.#refused) {
-      const message = `${host.id} names a bridge for physical network ${physicalNetwork} that cannot lead there: ${why}`
-      this.#warn(message, () =>
-        this.#options.events.add('offer_refused', host.id, message, { physicalNetwork }),
-      )
-    }
-    const missing = new Map<string, string>()
-    for (const id of this.#options.physicalNetworksOf(host.id))
-      if (!this.offers(id)) missing.set(id, this.whyNotOffered(id))
-    for (const [physicalNetwork, why] of missing) {
-      if (this.#missing.get(physicalNetwork) === why) continue
-      this.#options.events.add(
-        'physical_network_missing',
-        host.id,
-        `${host.id} offers no bridge to physical network ${physicalNetwork}, which networks on it need${why && `: ${why}`}`,
-        { physicalNetwork },
-      )
-    }
-    this.#missing = missing
+    if (host) this.offers.review(host.id)
   }
 
   async #look(): Promise<void> {
@@ -313,11 +269,7 @@ export class HostSession {
     const { store, openflowTarget } = this.#options
     const bridges = [...objectsUnder(store.snapshot, 'bridge', host.id)]
     this.#keeper.look(host.id, bridges)
-    const { offers, refused } = offersOf(this.#replica, bridges, (id) =>
-      store.snapshot.get('physicalNetwork', id),
-    )
-    this.#refused = refused
-    this.#joined = offers.filter((offer) => isJoined(this.#replica, offer))
+    const offers = this.offers.look(host.id)
     const desired = { host, offers, openflowTarget }
     const operations = rowOperations(this.#replica, desired)
     if (operations.length === 0) {

@@ -50,6 +50,11 @@ export class Openings {
     void keepRunning((signal) => this.#remember(signal), { name, ...options })
   }
 
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#admission.waiting
+  }
+
   /** A session's turn to say who it is; gives what ends it. Rejects when the signal aborts. */
   session(signal: AbortSignal): Promise<() => void> {
     return this.#admission.enter(() => 'unknown', signal)

@@ -17,6 +17,7 @@ import type { Commit, Store } from '../store/store.ts'
 import type { PeerIdentity } from '../tls/identity.ts'
 import { concernedBy } from './concerned.ts'
 import { Departed } from './departed.ts'
+import { desiredOf } from './desired.ts'
 import { drive } from './drive.ts'
 import type { EventLog } from './events.ts'
 import type { Desired, FlowChannel } from './flow-channel.ts'
@@ -32,6 +33,7 @@ import { Quarantine } from './quarantine.ts'
 import { Refusals } from './refusals.ts'
 import { Roster } from './roster.ts'
 import { openSession, type Session } from './session.ts'
+import { TouchedHosts } from './touched-hosts.ts'
 
 export interface ReconcilerOptions {
   readonly store: Store
@@ -50,8 +52,6 @@ export interface Origin {
   readonly identity?: PeerIdentity | undefined
 }
 
-/** Revisions of which it is known whom they touched; a client that waits for a deletion needs them. */
-const REMEMBERED = 10_000
 /** How long hosts have to dial in again after the start before their ports may be taken as left. Milliseconds. */
 const GRACE_MS = 60_000
 
@@ -65,8 +65,7 @@ export class Reconciler {
   readonly #roster: Roster
   readonly #gate: IdentityGate
   readonly #channels = new Map<string, FlowChannel>()
-  /** Of the last revisions: revision -> the hosts that it touched. */
-  readonly #touched = new Map<number, readonly string[]>()
+  readonly #touched = new TouchedHosts()
   readonly #progress = new Set<(hostId?: string) => void>()
   readonly #stop = new AbortController()
   readonly #watch: MtuWatch
@@ -102,7 +101,8 @@ export class Reconciler {
       ...options,
       snapshot: () => store.snapshot,
       compiler: this.compiler,
-      settled: (hostId) => this.#settled(hostId),
+      // Paths can wait until hosts have what they should.
+      settled: (hostId) => (this.#openings.waiting > 0 ? undefined : this.#settled(hostId)),
       isCurrent: (hostId) => this.confirmed(hostId) === this.#revision,
     })
     void this.#watch.run(this.#stop.signal)
@@ -220,7 +220,7 @@ export class Reconciler {
 
   /** The hosts that a revision touched; undefined when it is too long ago to know. */
   touchedBy(revision: number): readonly string[] | undefined {
-    return this.#touched.get(revision)
+    return this.#touched.by(revision)
   }
 
   /** Called whenever a host has confirmed something or has come or gone. Gives the way to stop. */
@@ -241,19 +241,8 @@ export class Reconciler {
     this.#gate.close()
   }
 
-  /** A host has items of one kind; a guard, should its kind have changed a moment ago. */
   #desired<I extends Item>(hostId: string, isOfKind: (item: Item) => item is I): Desired<I> {
-    const { compiler } = this
-    return {
-      *items() {
-        for (const item of compiler.items(hostId)) if (isOfKind(item)) yield item
-      },
-      lookup(id) {
-        const item = compiler.lookup(hostId, id)
-        return item && isOfKind(item) ? item : undefined
-      },
-      revision: () => this.#revision,
-    }
+    return desiredOf(this.compiler, hostId, { isOfKind, revision: () => this.#revision })
   }
 
   #ovsSession(hostId: string): HostSession | undefined {
@@ -269,8 +258,7 @@ export class Reconciler {
     const bridgeHosts = changes.flatMap(({ collection, before, after }) =>
       collection === 'bridge' ? ((before ?? after) as Bridge).host : [],
     )
-    this.#touched.set(snapshot.revision, [...touched.keys(), ...bridgeHosts])
-    if (this.#touched.size > REMEMBERED) this.#touched.delete(snapshot.revision - REMEMBERED)
+    this.#touched.note(snapshot.revision, [...touched.keys(), ...bridgeHosts])
     for (const [hostId, channel] of this.#channels) channel.touch(touched.get(hostId))
     for (const session of this.#roster.sessions()) {
       if (session.kind !== 'vtep') {

@@ -20,6 +20,8 @@ export interface Removal {
   readonly plugged: readonly string[]
   /** A br-int stays, for those or because it was there before Weft: its flows go by OpenFlow. */
   readonly isBridgeStaying: boolean
+  /** Who drives br-int by now: then nothing is done. */
+  readonly drivenBy?: string
 }
 
 const nothing: Removal = { operations: [], plugged: [], isBridgeStaying: false }
@@ -35,7 +37,8 @@ export function removal(
 ): Removal {
   const [root] = replica.table('Open_vSwitch').values()
   const bridge = integrationBridge(replica)
-  if (!root || isDrivenByOthers(replica, bridge, openflowTarget)) return nothing
+  const drivenBy = otherDriver(replica, bridge, openflowTarget)
+  if (!root || drivenBy !== undefined) return { ...nothing, ...(drivenBy && { drivenBy }) }
   const plugged = bridge ? pluggedInto(replica, bridge) : []
   const before = readBridgeBefore(bridge?.external_ids[was.bridge])
   const isBridgeStaying = bridge !== undefined && (plugged.length > 0 || before !== undefined)
@@ -83,15 +86,15 @@ function integrationBridge(replica: HostReplica): BridgeRow | undefined {
   return isOurs ? bridge : undefined
 }
 
-function isDrivenByOthers(
+/** Target of a controller at another address than ours. */
+function otherDriver(
   replica: HostReplica,
   bridge: BridgeRow | undefined,
   ourTarget: string,
-): boolean {
-  return (bridge?.controller ?? []).some((uuid) => {
-    const target = replica.table('Controller').get(uuid)?.target
-    return target !== undefined && addressIn(target) !== addressIn(ourTarget)
-  })
+): string | undefined {
+  return (bridge?.controller ?? [])
+    .flatMap((uuid) => replica.table('Controller').get(uuid)?.target ?? [])
+    .find((target) => addressIn(target) !== addressIn(ourTarget))
 }
 
 function pluggedInto(replica: HostReplica, bridge: BridgeRow): string[] {
@@ -114,7 +117,8 @@ function bridgeBack({ _uuid, other_config }: BridgeRow, before: BridgeBefore): O
   return [
     ...controllers.map((target, i) => insert('Controller', { target }, names[i] ?? '')),
     update('Bridge', _uuid, {
-      ...{ fail_mode, protocols, datapath_type, controller: names },
+      ...{ fail_mode, protocols, controller: names },
+      ...(datapath_type !== undefined && { datapath_type }),
       other_config: inBand === undefined ? others : { ...others, 'disable-in-band': inBand },
     }),
   ]

@@ -12,7 +12,7 @@ import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Host } from '../model/schema.ts'
 import { bridgeBefore, controllersOf, portNames, remember, was } from './before.ts'
-import { byName, type HostReplica, INTEGRATION_BRIDGE } from './host-replica.ts'
+import { byName, datapathType, type HostReplica, INTEGRATION_BRIDGE } from './host-replica.ts'
 import { type Offer, patchPorts } from './physical-networks.ts'
 
 export const TUNNEL_PORT = 'weft-vxlan'
@@ -38,12 +38,7 @@ export function rowOperations(replica: HostReplica, desired: DesiredRows): Opera
   const [root] = replica.table('Open_vSwitch').values()
   if (!root) return []
   const changes = [
-    ...integrationBridge(
-      replica,
-      root._uuid,
-      root.external_ids['weft-datapath-type'] ?? '',
-      desired,
-    ),
+    ...integrationBridge(replica, root._uuid, desired),
     ...patchPorts(replica, desired.offers),
     ...vlanLimit(root),
     ...manager(replica, desired.openflowTarget),
@@ -62,12 +57,7 @@ function vlanLimit({ _uuid, other_config }: RootRow): Operation[] {
   ]
 }
 
-function integrationBridge(
-  replica: HostReplica,
-  root: string,
-  datapathType: string,
-  desired: DesiredRows,
-): Operation[] {
+function integrationBridge(replica: HostReplica, root: string, desired: DesiredRows): Operation[] {
   const bridge = byName(replica.table('Bridge'), INTEGRATION_BRIDGE)
   const controller = {
     target: desired.openflowTarget,
@@ -77,7 +67,7 @@ function integrationBridge(
   const row = {
     fail_mode: 'secure' as const,
     protocols: ['OpenFlow13' as const],
-    datapath_type: datapathType,
+    datapath_type: datapathType(replica),
   }
   const tunnel = {
     type: 'vxlan',

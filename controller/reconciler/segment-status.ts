@@ -18,8 +18,8 @@ export function segmentFault(
   const segment = network && segmentAt(network, hostId)
   if (!segment) return undefined
   const { physicalNetwork, vid } = segment
-  if (session?.kind === 'ovs' && !session.offers(physicalNetwork)) {
-    const why = session.whyNotOffered(physicalNetwork)
+  if (session?.kind === 'ovs' && !session.offers.has(physicalNetwork)) {
+    const why = session.offers.whyNot(physicalNetwork)
     const lead = `physical_network_missing: ${hostId} offers no bridge to ${physicalNetwork}`
     return why === '' ? lead : `${lead}: ${why}`
   }

@@ -120,12 +120,13 @@ export class Takeover {
     const operations = this.#asking(bridge, isUnknown || this.#waiting.size > 0)
     if (isUnknown) this.#ask(known)
     else known.asked = undefined
-    const unread = known.refused === undefined ? [] : [`flows that cannot be read (${known.refused})`]
+    const unread =
+      known.refused === undefined ? [] : [`flows that cannot be read (${known.refused})`]
     const what = [...rows, ...(known.filled ?? []), ...unread]
     if (isUnknown) this.#judged = { kind: 'looking', operations }
     else if (what.length === 0) return this.#free(this.#asking(bridge, false), isReal, bridge._uuid)
     else {
-      const why = `${INTEGRATION_BRIDGE} is somebody else's: it has ${what.join(', ')}. It is left alone until the host has adopt: true`
+      const why = `${INTEGRATION_BRIDGE} is somebody else's: it has ${what.join(', ')}. It is left alone until it is adopted: weft host adopt, or adopt: true of the host`
       this.#judged = { kind: 'foreign', why, operations }
     }
     return this.#judged

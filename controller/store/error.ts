@@ -123,8 +123,10 @@ export function storeError(error: unknown, path: string, otherwise: StoreErrorTy
     case sqlite.full:
       return new StoreError('disk_full', facts)
     case sqlite.corrupt:
-    case sqlite.notDb:
       return new StoreError('damaged', facts)
+    // A store without its head looks like a file that never was one.
+    case sqlite.notDb:
+      return new StoreError('damaged', { ...facts, detail: 'no database, if it ever was a store' })
     default:
       return new StoreError(otherwise, facts)
   }

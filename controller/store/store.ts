@@ -132,9 +132,14 @@ export class Store {
     })
   }
 
-  /** What a commit would make of these edits; nothing is changed. New objects have a uuid of zeros. @throws ModelError */
+  /**
+   * What a commit would make of these edits; nothing is changed. New objects have uuids that are theirs in this preview alone
+   * (a subnet counts the addresses that it gives by its uuid), and the same each time. @throws ModelError
+   */
   preview(edits: readonly Edit[]): Edited {
-    return applyEdits(this.#publication.site, edits, () => '00000000-0000-0000-0000-000000000000')
+    let count = 0
+    const uuid = (): string => `00000000-0000-0000-0000-${(++count).toString(16).padStart(12, '0')}`
+    return applyEdits(this.#publication.site, edits, uuid)
   }
 
   /**

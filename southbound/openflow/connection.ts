@@ -328,10 +328,12 @@ export class Connection {
 
   #receive(chunk: Uint8Array): void {
     if (!this.#open) return
-    let current = ''
+    const current = { bytes: chunk, start: 0, end: 0 }
     try {
       this.#framer.push(chunk, (bytes, start, end) => {
-        current = `; message ${hexOf(bytes.subarray(start, Math.min(end, start + 32)))}`
+        current.bytes = bytes
+        current.start = start
+        current.end = end
         this.#lastLength = end - start
         this.#handle(bytes, start, end)
         return this.#open
@@ -339,7 +341,12 @@ export class Connection {
     } catch (cause) {
       const { message } = cause as Error
       if (!(cause instanceof WireError)) this.close(cause as Error)
-      else this.close(new ConnectionError('garbage', message + current, { cause }))
+      else {
+        const { bytes, start, end } = current
+        const head = bytes.subarray(start, Math.min(end, start + 32))
+        const text = head.length > 0 ? `${message}; message ${hexOf(head)}` : message
+        this.close(new ConnectionError('garbage', text, { cause }))
+      }
       return
     }
     if (this.#open) this.#intake.regulate()

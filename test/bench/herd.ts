@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- herd`: all hosts of a site dial in at once. 10, 100 and 1,000 hosts (an argument is the most) with 100,
- * 1,000 and 10,000 ports of the shape of the bench `compile`; the hosts are our own switches in a process of their own,
+ * `npm run bench -- herd`: all hosts of a site dial in at once. 10, 100 and 1,000 hosts (or as many as the arguments say) with
+ * 10 ports each of the shape of the bench `compile`; the hosts are our own switches in a process of their own,
  * over sockets on loopback. Three times each: `first` they have nothing; after a `restart` (SIGKILL) they have all; and after
  * a `change` of one network while the controller was away, whose hosts are to go first. REST is asked meanwhile. No root needed.
  */
@@ -16,9 +16,10 @@ import { fileURLToPath } from 'node:url'
 import { Store } from '../../controller/store/store.ts'
 import { BenchSite } from './compile/site.ts'
 import type { Cost } from './herd/controller.ts'
+import type { HostsCost } from './herd/hosts.ts'
 import { quantile } from './port-realized/statistics.ts'
 
-const SIZES = [10, 100, 1000]
+const SIZES = argv.length > 2 ? argv.slice(2).map(Number) : [10, 100, 1000]
 const PORTS_PER_HOST = 10
 /** Ports that the change adds to one network. */
 const ADDED = 10
@@ -26,7 +27,6 @@ const ADDED = 10
 const [REMEMBERED_HOSTS, REMEMBERED_MS] = [200, 10_000]
 const GOAL = { wall_ms: 60_000, peak_rss_mib: 2048 }
 const VAIN_MS = 600_000
-const MOST = Number(argv[2] ?? Number.POSITIVE_INFINITY)
 
 const by = { who: 'bench' }
 const print = (line: string) => stdout.write(`${line}\n`)
@@ -81,6 +81,10 @@ interface Result extends Cost {
   /** Until what had changed was realized. */
   readonly changed_ms?: number
   readonly rest_p99_ms: number
+  /** CPU time of the process that is all hosts, which a real site has not on the controller's machine. */
+  readonly hosts_cpu_ms: number
+  /** That the hosts had, by OVSDB and by OpenFlow: more than two for each, and some were cut off. */
+  readonly sessions: number
   readonly load: string
 }
 
@@ -121,11 +125,12 @@ async function measure(hosts: number): Promise<Result[]> {
     const [wallMs, changedMs] = await Promise.all([all, one])
     lasts = false
     await asking
-    const cost = await ask<Cost>(controller)
+    const [cost, of] = [await ask<Cost>(controller), await ask<HostsCost>(machines)]
     const result: Result = {
       ...{ bench: 'herd', hosts, ports: size.ports, herd: name, wall_ms: Math.round(wallMs) },
       ...(changed !== undefined && { changed_ms: Math.round(changedMs) }),
-      ...{ ...cost, rest_p99_ms: quantile(answers, 0.99) },
+      ...{ ...cost, rest_p99_ms: quantile(answers, 0.99), hosts_cpu_ms: of.cpu_ms },
+      sessions: of.sessions,
       load: `${load.toFixed(1)} to ${(loadavg()[0] ?? Number.NaN).toFixed(1)}`,
     }
     results.push(result)
@@ -152,14 +157,14 @@ async function measure(hosts: number): Promise<Result[]> {
   again.close()
   controller = await serve()
   await herd('change', controller, `tenants/${network.tenant}/networks/${network.id}`)
-  print(`the hosts' process has ${await ask<number>(machines)} MiB`)
+  print(`the hosts' process has ${(await ask<HostsCost>(machines)).rss_mib} MiB`)
   await Promise.all([kill(controller), kill(machines)])
   return results
 }
 
 const columns = [
   ...['hosts', 'ports', 'herd', 'wall_ms', 'changed_ms', 'cpu_ms', 'peak_rss_mib'],
-  ...['loop_p99_ms', 'loop_max_ms', 'rest_p99_ms', 'load'],
+  ...['loop_p99_ms', 'loop_max_ms', 'rest_p99_ms', 'hosts_cpu_ms', 'sessions', 'load'],
 ] as const satisfies (keyof Result)[]
 const formatted = (of: Partial<Record<(typeof columns)[number], unknown>>) =>
   columns.map((name) => String(of[name] ?? '').padStart(name.length + 1)).join(' ')
@@ -167,7 +172,7 @@ const formatted = (of: Partial<Record<(typeof columns)[number], unknown>>) =>
 const results: Result[] = []
 try {
   print(formatted(Object.fromEntries(columns.map((name) => [name, name]))))
-  for (const hosts of SIZES.filter((size) => size <= MOST)) results.push(...(await measure(hosts)))
+  for (const hosts of SIZES) results.push(...(await measure(hosts)))
 } finally {
   for (const child of children) child.kill('SIGKILL')
   rmSync(dir, { recursive: true })

@@ -229,7 +229,7 @@ describe('a site whose switch refuses things', () => {
     expect(found?.seen).toBe('stranger dials in from 198.51.100.77:40000 and gets nothing')
   })
 
-  test('a host whose br-int is somebody else\'s is bad, and keeps no other host from being compared', async () => {
+  test("a host whose br-int is somebody else's is bad, and keeps no other host from being compared", async () => {
     const { device } = site.host('h8')
     addBridge(device, 'br-int')
     const [own0] = memoryPair({ name: 'own0' }, { name: 'own0.vm' })

@@ -116,6 +116,25 @@ test('a store that is damaged on the disk below a running controller is found by
 })
 
 describe('a disk that is too small', needs('root', 'linux'), () => {
+  test('of a store that is looked at without room for a copy it says that, and nothing of the store', async () => {
+    const small = join(folder, 'small')
+    mkdirSync(small)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', small])
+    try {
+      const path = join(folder, 'large.db')
+      filled(path, 20, 4).close()
+      const env = { TMPDIR: small }
+      const { code, stdout } = await runWeft(['doctor', '--store', path], { env })
+      expect(code).toBe(0)
+      expect(stdout).toMatch(
+        /^file of the store +unknown +no room for a copy in \S+small: TMPDIR=/m,
+      )
+      expect(stdout).toMatch(/\n1 not known\n$/)
+    } finally {
+      execFileSync('umount', [small])
+    }
+  })
+
   test('is bad before it is full, and the store says why it cannot be written when it is', async () => {
     const disk = join(folder, 'disk')
     mkdirSync(disk)

@@ -47,6 +47,10 @@ test('who is approved gets what it says and what was typed, each with where it i
     code: 1,
     stderr: 'weft: nobody who calls himself h8 waits to be let in; those that wait: Rack.7\n',
   })
+  expect(await weft('approve', 'h1')).toMatchObject({
+    code: 1,
+    stderr: 'weft: h1 is let in already: it is host h1, which weft apply changes\n',
+  })
   expect(await weft('approve', 'Rack.7', '--id', 'h1')).toMatchObject({
     code: 1,
     stderr: 'weft: there is a host h1 already\n',
@@ -95,6 +99,8 @@ test('a host that something refers to stays, with what that is; with --cascade i
   site.store.commit([put('host', 'h7', { vtepAddress: '192.0.2.7' })], { who: 'test' })
   expect(await weft('remove', 'h7')).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^- host h7\nRemoved: revision \d+. Nothing of Weft is on h7.\n$/),
+    stdout: expect.stringMatching(
+      /^- host h7\nRemoved: revision \d+. Nothing of Weft is on h7.\n$/,
+    ),
   })
 })

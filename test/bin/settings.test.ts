@@ -94,7 +94,7 @@ test('a file is refused with all that is wrong in it: line, key, value, and what
 
 describe('weft serve --print-config', () => {
   test('says where each setting comes from, and is a file that says the same', async () => {
-    const path = file('', 'store: "a b.db"', 'ovsdb: "[::1]:6640"')
+    const path = file('', 'store: "a b.db"', 'ovsdb: "[::1]:6640"', 'jwtIssuer: "two\\nlines"')
     const args = ['serve', '--config', path, '--jwks', 'keys.json', '--print-config']
     const { code, stdout, stderr } = await runWeft(args, { env: { WEFT_REST_INSECURE: 'true' } })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -104,6 +104,7 @@ describe('weft serve --print-config', () => {
         `store: a b.db # ${path}:2`,
         `ovsdb: "[::1]:6640" # ${path}:3`,
         'jwks: keys.json # option',
+        `jwtIssuer: "two\\nlines" # ${path}:4`,
         'restInsecure: true # WEFT_REST_INSECURE',
         'rest: 127.0.0.1:8080 # default',
         '# tlsKey: # not set',

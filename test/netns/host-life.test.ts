@@ -169,9 +169,13 @@ describe('the life of a host', needed, () => {
       expect(await show()).not.toBe(rows)
       await h2.boot()
       await reaches('h2.vm2', 'h1.vm1')
+      expect(await weft('host', 'remove', 'h2')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('h2 still carries 2 workloads'),
+      })
       await unplug()
-      expect(await weft('host', 'remove', 'h2')).toMatchObject({ code: 0 })
-      expect(await show()).toBe(rows)
+      expect(await weft('host', 'remove', 'h2', '--yes')).toMatchObject({ code: 0 })
+      await shows(rows)
       expect(await flows('br-phy')).toBe(own)
 
       expect(await weft(...approve)).toMatchObject({ code: 0 })

@@ -14,6 +14,7 @@ import { formatIpv4 } from '../../southbound/wire/address.ts'
 import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
 import { within } from '../../topologies/lab/netns/namespace.ts'
 import { ended, launch } from '../../topologies/lab/netns/run.ts'
+import { fetchChecked } from '../controller/northbound/schemas.ts'
 import {
   events,
   eventually,
@@ -94,6 +95,22 @@ describe('an upgrade', needed, () => {
     await taken()
     return child
   }
+
+  test('a change that comes in two bundles is seen as two', async () => {
+    const before = logOf('h1').length
+    const seen: string[] = []
+    for (const [at, ofport] of [60, 61].entries()) {
+      const body = JSON.stringify({ network: 'web', hostId: 'h2', ofport })
+      const headers = { 'content-type': 'application/json' }
+      const url = `${lab.url}/v1/tenants/acme/ports/more${ofport}`
+      expect((await fetchChecked(url, { method: 'PUT', headers, body })).status).toBe(201)
+      await eventually('h1 is told', 30_000, async () => {
+        seen.splice(0, seen.length, ...changesIn(logOf('h1').slice(before)))
+        return seen.length > at || undefined
+      })
+    }
+    expect(seen).toEqual(['bundle committed', 'bundle committed'])
+  })
 
   test('to another pipeline and back loses no packet, by one bundle a bridge', async () => {
     const acme = [...lab.workloads.values()].filter(({ tenant }) => tenant === 'acme')

@@ -30,35 +30,58 @@ const answered: Readonly<Record<number, number>> = {
   [bundleControl.discard_request]: bundleControl.discard_reply,
 }
 
-/** Flows of all bridges, by all of their bytes. */
-const interned = new Map<string, FlowEntry>()
-function intern(key: string, flow: MessageOf<'flow_mod'>): FlowEntry {
-  const name = `${key} ${flow.cookie} ${Buffer.from(flow.instructions).toString('latin1')}`
+/** A message that changes a bridge; of a flow its identity, and how it is told of. */
+interface Change {
+  readonly message: Message
+  readonly key: string
+  readonly entry: FlowEntry | undefined
+}
+
+const HEADER_BYTES = 8
+/** Of all bridges, by all bytes but the header, whose xid differs: a thousand hosts in one process have to be lean. */
+const interned = new Map<string, Change>()
+function changeOf(bytes: Uint8Array): Change {
+  const { buffer, byteOffset, length } = bytes
+  const view = Buffer.from(buffer, byteOffset, length)
+  const name = `${view[1]} ${view.toString('latin1', HEADER_BYTES)}`
   const known = interned.get(name)
   if (known) return known
-  const { table_id, priority, idle_timeout, hard_timeout, flags, cookie } = flow
-  const made: FlowEntry = {
-    ...{ table_id, priority, idle_timeout, hard_timeout, flags, cookie },
-    ...{ duration_sec: 0, duration_nsec: 0, packet_count: 0n, byte_count: 0n },
-    ...{ match: flow.match.slice(), instructions: flow.instructions.slice() },
-  }
+  const made = newChange(decode(bytes.slice()))
   interned.set(name, made)
   return made
+}
+
+function newChange(message: Message): Change {
+  if (message.type !== 'flow_mod') return { message, key: '', entry: undefined }
+  const { table_id, priority, idle_timeout, hard_timeout, flags, cookie } = message
+  const entry: FlowEntry = {
+    ...{ table_id, priority, idle_timeout, hard_timeout, flags, cookie },
+    ...{ duration_sec: 0, duration_nsec: 0, packet_count: 0n, byte_count: 0n },
+    ...{ match: message.match, instructions: message.instructions },
+  }
+  return { message, key: flowKey(message), entry }
 }
 
 export class Bridge {
   readonly #datapathId: bigint
   /** What leaves by the tunnel. */
   readonly #transmit: (to: unknown, frame: Uint8Array) => void
+  /** Resolves when a reading of all flows may be answered. */
+  readonly #mayTell: () => Promise<void>
   readonly #flows = new Map<string, FlowEntry>()
   readonly #groups = new Map<number, GroupBytes>()
   readonly #meters = new Map<number, { flags: number; bands: readonly MeterBand[] }>()
-  readonly #bundles = new Map<number, Uint8Array[]>()
+  readonly #bundles = new Map<number, Change[]>()
   #connection: Connection | undefined
 
-  constructor(datapathId: bigint, transmit: (to: unknown, frame: Uint8Array) => void) {
+  constructor(
+    datapathId: bigint,
+    transmit: (to: unknown, frame: Uint8Array) => void,
+    mayTell: () => Promise<void> = async () => {},
+  ) {
     this.#datapathId = datapathId
     this.#transmit = transmit
+    this.#mayTell = mayTell
   }
 
   serve(connection: Connection): void {
@@ -85,13 +108,13 @@ export class Bridge {
     else if (message.type === 'multipart_request') this.#answer(message, send)
     else if (message.type === 'bundle_control') this.#control(message, send)
     else if (message.type === 'bundle_add')
-      this.#bundles.get(message.bundle_id)?.push(message.message.slice())
+      this.#bundles.get(message.bundle_id)?.push(changeOf(message.message))
     else if (message.type === 'packet_out') {
       const to = message.actions.find(
         (each) => each.kind === 'set_field' && each.field === 'tun_dst',
       )
       if (to?.kind === 'set_field') this.#transmit(to.value, message.data.slice())
-    } else this.#change(message)
+    } else this.#change(newChange(message))
   }
 
   #control(message: MessageOf<'bundle_control'>, send: (answer: Outgoing) => void): void {
@@ -105,17 +128,16 @@ export class Bridge {
   }
 
   /** The process's other hosts have a turn now and then: each would have a machine of its own. */
-  async #commit(bundle: readonly Uint8Array[]): Promise<void> {
+  async #commit(bundle: readonly Change[]): Promise<void> {
     for (const [at, each] of bundle.entries()) {
       if (at % TURN === TURN - 1) await setImmediate()
-      this.#change(decode(each))
+      this.#change(each)
     }
   }
 
-  #change(message: Message): void {
-    if (message.type === 'flow_mod') {
-      const key = flowKey(message)
-      if (message.command === flowCommand.add) this.#flows.set(key, intern(key, message))
+  #change({ message, key, entry }: Change): void {
+    if (message.type === 'flow_mod' && entry) {
+      if (message.command === flowCommand.add) this.#flows.set(key, entry)
       else if (message.command === flowCommand.delete_strict) this.#flows.delete(key)
       else throw new Error(`flow_mod ${message.command} is none that a controller sends`)
     } else if (message.type === 'group_mod') {
@@ -147,9 +169,11 @@ export class Bridge {
       tell(false)
     }
     if (kind === 'flow')
-      parts(
-        this.#flows.values(),
-        ({ match, instructions }) => 64 + match.length + instructions.length,
+      void this.#mayTell().then(() =>
+        parts(
+          this.#flows.values(),
+          ({ match, instructions }) => 64 + match.length + instructions.length,
+        ),
       )
     else if (kind === 'group_desc')
       parts(this.#groups.values(), ({ buckets }) => 8 + buckets.length)

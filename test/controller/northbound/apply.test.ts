@@ -318,3 +318,22 @@ test.each(documents)('what is exported of %s makes the same site again', async (
   )
   expect(after).toBe(before)
 })
+
+test('the addresses that a plan shows are those that are given, in each of several new subnets', async () => {
+  const tenant = `
+    networks: { web: {} }
+    subnets: { web: { network: web, cidr: 10.0.0.0/24 }, six: { network: web, cidr: '2001:db8::/64' } }
+    ports: { a: { network: web }, b: { network: web } }`
+  const document = `tenants:\n  t1:${tenant}\n  t2:${tenant}\n`
+  const plan = await call('POST', '/v1:apply?mode=plan', document)
+  const done = await call('POST', `/v1:apply?planId=${plan.body.planId}`, document)
+  expect(done.body.changes).toEqual(plan.body.changes)
+  const addresses = [...store.snapshot.list('port').values()].map((port) => port.addresses)
+  for (const given of addresses) expect(plan.text).toContain(JSON.stringify(given).slice(1, -1))
+  expect(addresses.map(([first]) => first)).toEqual([
+    '10.0.0.2',
+    '10.0.0.3',
+    '10.0.0.2',
+    '10.0.0.3',
+  ])
+})

@@ -181,7 +181,10 @@ test('rows of Weft on a machine that never was a host here are told of and left 
 
 test.each([
   ['no text of ours', 'mine, do not touch'],
-  ['what no bridge can be', '{"fail_mode":"x","protocols":[7],"controllers":[{}],"ports":[],"datapath_type":""}'],
+  [
+    'what no bridge can be',
+    '{"fail_mode":"x","protocols":[7],"controllers":[{}],"ports":[],"datapath_type":""}',
+  ],
 ])('a br-int whose memory of what was before says %s is not deleted', async (_, text) => {
   site = await openSite()
   const host = site.host('h1')
@@ -216,7 +219,8 @@ test('a host that another controller drives by now is left alone', async () => {
   ])
   const before = rowsOf(host)
   open.resolve()
-  await until('pending', () => site.events('host_pending').length > 0)
+  const said = () => site.events('host_pending').map(({ message }) => message)
+  await until('told', () => said().some((text) => text.includes(`controller ${target}, not`)))
   await quiet()
   expect(rowsOf(host)).toEqual(before)
 })

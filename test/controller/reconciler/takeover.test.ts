@@ -9,7 +9,16 @@ import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { connect } from '../../dataplane/rig.ts'
 import { drop, put } from '../model/site.ts'
-import { OPENFLOW, openSite, quiet, realized, rowOf, type TestHost, type TestSite, until } from './site.ts'
+import {
+  OPENFLOW,
+  openSite,
+  quiet,
+  realized,
+  rowOf,
+  type TestHost,
+  type TestSite,
+  until,
+} from './site.ts'
 
 const { insert, update } = operations(openVSwitch)
 const H9 = { vtepAddress: '192.0.2.9' }
@@ -149,8 +158,12 @@ test('an empty br-int of somebody else, and one with workloads alone, are taken'
   site = await openSite()
   const host = await stranger()
   plugOwn(host, 'vm1', { 'iface-id': site.portUuid('acme/vm1') })
+  // Another type would make it anew, where ports of DPDK cannot be.
+  const userspace = update('Bridge', bridgeOf(host)?._uuid ?? '', { datapath_type: 'netdev' })
+  host.device.database.transact([userspace])
   commit(put('host', 'h9', H9))
   await realized(site, 'tenants/acme/ports/vm1')
+  expect(bridgeOf(host)?.datapath_type).toBe('netdev')
   expect(site.events('bridge_foreign')).toEqual([])
   const controllers = [...host.device.database.table('Controller').values()]
   expect(controllers.map(({ type, external_ids }) => [type, external_ids])).toEqual([

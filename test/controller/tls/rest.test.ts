@@ -1,7 +1,7 @@
 /** REST over TLS: real handshakes, keys that are exchanged under it, and what the command line makes of it. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectPlainly } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import { openRest } from '../../../bin/rest.ts'
 import { Controller } from '../../../controller/controller.ts'
 import { Store } from '../../../controller/store/store.ts'
 import { type PkiFolder, pkiFolder } from '../../../controller/tls/pki-folder.ts'
+import { shortCertificate, shortKey } from './short-key.ts'
 import { DAY_S } from './site.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -108,6 +109,18 @@ test('who dials after the files were exchanged sees the new certificate, and ope
   expect(text).toMatch(/^HTTP\/1\.1 200 /)
 })
 
+test('keys that TLS does not take are not taken while it runs: the former ones stay in use', async () => {
+  const first = await serialNow()
+  const { key, cert } = pki.controller
+  const former = [readFileSync(key), readFileSync(cert)] as const
+  writeFileSync(key, shortKey)
+  writeFileSync(cert, shortCertificate)
+  expect(await serialNow()).toBe(first)
+  expect(await rest().ask('GET', '/healthz')).toMatchObject({ status: 200 })
+  writeFileSync(key, former[0])
+  writeFileSync(cert, former[1])
+})
+
 test('the health check of the container asks by TLS where REST has it', async () => {
   const script = fileURLToPath(new URL('../../../bin/container/health.ts', import.meta.url))
   const health = async (env: Readonly<Record<string, string>>) => {
@@ -117,6 +130,9 @@ test('the health check of the container asks by TLS where REST has it', async ()
   }
   expect(await health({ WEFT_REST_TLS_CERT: pki.controller.cert })).toBe(0)
   expect(await health({})).toBe(1)
+  // Where REST is at one address only, nobody hears at another.
+  const elsewhere = { WEFT_REST: `127.0.0.2:${port()}`, WEFT_REST_TLS_CERT: pki.controller.cert }
+  expect(await health(elsewhere)).toBe(1)
 })
 
 test('its end is announced, as that of certificates of hosts is', () => {
