@@ -84,8 +84,8 @@ describe('one sentence says what is wrong with', () => {
     const name = document('taken.yaml', 'vni: 5002', 'vni: 5001')
     const expected = 'expected a value that no other network has'
     expect((await refused('lab', name)).split('\n')).toEqual([
-      `weft: taken.yaml:21:32: /tenants/acme/networks/web/vni: VNI 5001 is used by network globex/web; ${expected}`,
-      `taken.yaml:31:32: /tenants/globex/networks/web/vni: VNI 5001 is used by network acme/web; ${expected}`,
+      `weft: taken.yaml:22:32: /tenants/acme/networks/web/vni: VNI 5001 is used by network globex/web; ${expected}`,
+      `taken.yaml:32:32: /tenants/globex/networks/web/vni: VNI 5001 is used by network acme/web; ${expected}`,
       '',
     ])
   })
