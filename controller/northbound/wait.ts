@@ -4,7 +4,9 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { nounOf } from '../model/collections.ts'
 import type { Declared } from '../model/schema.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import type { Backing } from './objects.ts'
 import type { Realization } from './realization.ts'
 
@@ -46,7 +48,7 @@ export interface Subject {
  * @param revision that the write has made, or found
  */
 export async function waited(
-  { realization, closing }: Backing,
+  { store, realization, closing }: Backing,
   { subjects, revision }: { readonly subjects: readonly Subject[]; readonly revision: number },
   request: FastifyRequest,
   reply: FastifyReply,
@@ -58,7 +60,23 @@ export async function waited(
   )
   if (realized) return undefined
   const when = closing.aborted ? 'when the controller stopped' : `within ${timeout}`
-  return `kept as revision ${revision}, not realized ${when}`
+  const late = firstLate(store.snapshot, realization, subjects)
+  return `kept as revision ${revision}, not realized ${when}${late && `: ${late}`}`
+}
+
+/** `port acme/vm2 is not (no host carries it)`; '' when all of them are by now. */
+function firstLate(site: Snapshot, realization: Realization, subjects: readonly Subject[]): string {
+  for (const { collection, key } of subjects) {
+    const object = site.get(collection, key)
+    if (!object) continue
+    const { realized, reason, hosts } = realization.status(collection, object)
+    if (realized) continue
+    const [late] = Object.entries(hosts).filter(([, { state }]) => state !== 'realized')
+    const where = late ? `on ${late[0]}: ${late[1].reason ?? late[1].state}` : ''
+    const why = reason ?? where
+    return `${nounOf(collection)} ${key} is not${why && ` (${why})`}`
+  }
+  return ''
 }
 
 /** '5s' -> 5000, '250ms' -> 250; never more than a minute. `text` has passed the pattern. */

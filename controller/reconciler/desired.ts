@@ -7,7 +7,10 @@ import type { Desired } from './flow-channel.ts'
 export function desiredOf<I extends Item>(
   compiler: Compiler,
   hostId: string,
-  { isOfKind, revision }: { isOfKind: (item: Item) => item is I; revision: () => number },
+  {
+    isOfKind,
+    ...rest
+  }: { isOfKind: (item: Item) => item is I } & Pick<Desired, 'revision' | 'requests'>,
 ): Desired<I> {
   return {
     *items() {
@@ -17,6 +20,6 @@ export function desiredOf<I extends Item>(
       const item = compiler.lookup(hostId, id)
       return item && isOfKind(item) ? item : undefined
     },
-    revision,
+    ...rest,
   }
 }

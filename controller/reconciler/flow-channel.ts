@@ -27,6 +27,8 @@ export interface Desired<I extends Item = SwitchItem> {
   lookup(id: string): I | undefined
   /** The revision that the answers are of. */
   revision(): number
+  /** Ids of requests that have touched the host after this revision, for the log. */
+  requests(after: number): readonly string[]
 }
 
 export interface FlowChannelOptions {
@@ -160,7 +162,8 @@ export class FlowChannel {
       if (want || have) steps.push({ want, have })
     }
     await this.#apply(steps, signal)
-    log.info({ host: hostId, revision, items: steps.length }, 'applied')
+    const requests = desired.requests(this.confirmed)
+    log.info({ host: hostId, revision, items: steps.length, requests }, 'applied')
     this.#confirm(revision)
   }
 

@@ -45,6 +45,8 @@ export interface Writing {
   readonly text: string
   /** Rows, for the log. */
   readonly count: number
+  /** Ids of the requests behind them, for the log. */
+  readonly requests?: readonly string[]
   /** Says a thing of this host the first time only. */
   readonly once: ReturnType<typeof onceEach>
   /** Of rows that are written beside others: whether somebody keeps changing these back. */
@@ -162,7 +164,15 @@ export class HostLine {
   }
 
   /** Sends it, and looks again then; in a second when somebody keeps changing the same back. @returns whether the host took it */
-  async write({ hostId, operations, text, count, once, ...of }: Writing): Promise<boolean> {
+  async write({
+    hostId,
+    operations,
+    text,
+    count,
+    requests,
+    once,
+    ...of
+  }: Writing): Promise<boolean> {
     const { clock, events, log } = this.#options
     const { contest = this.#contest, onNews, onRefusal } = of
     if (contest.isOn(text, clock.now())) {
@@ -183,7 +193,7 @@ export class HostLine {
       return false
     }
     contest.wrote(text, clock.now())
-    log.info({ host: hostId, rows: count }, 'rows written')
+    log.info({ host: hostId, rows: count, ...(requests && { requests }) }, 'rows written')
     return true
   }
 }

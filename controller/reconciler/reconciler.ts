@@ -242,7 +242,11 @@ export class Reconciler {
   }
 
   #desired<I extends Item>(hostId: string, isOfKind: (item: Item) => item is I): Desired<I> {
-    return desiredOf(this.compiler, hostId, { isOfKind, revision: () => this.#revision })
+    return desiredOf(this.compiler, hostId, {
+      isOfKind,
+      revision: () => this.#revision,
+      requests: (after) => this.#touched.requests(hostId, after),
+    })
   }
 
   #ovsSession(hostId: string): HostSession | undefined {
@@ -250,7 +254,7 @@ export class Reconciler {
     return session?.kind === 'ovs' ? session : undefined
   }
 
-  #committed({ snapshot, changes }: Commit): void {
+  #committed({ snapshot, changes, who, requestId, via }: Commit): void {
     const touched = this.compiler.apply(changes)
     this.#revision = snapshot.revision
     this.#openings.touched(touched.keys(), snapshot.revision)
@@ -258,7 +262,9 @@ export class Reconciler {
     const bridgeHosts = changes.flatMap(({ collection, before, after }) =>
       collection === 'bridge' ? ((before ?? after) as Bridge).host : [],
     )
-    this.#touched.note(snapshot.revision, [...touched.keys(), ...bridgeHosts])
+    const { revision } = snapshot
+    this.#touched.note(revision, [...touched.keys(), ...bridgeHosts], requestId)
+    this.#options.log.info({ revision, who, requestId, via, hosts: touched.size }, 'committed')
     for (const [hostId, channel] of this.#channels) channel.touch(touched.get(hostId))
     for (const session of this.#roster.sessions()) {
       if (session.kind !== 'vtep') {

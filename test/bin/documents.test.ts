@@ -185,7 +185,7 @@ test('what hosts have not confirmed within the wait is kept, and the exit code i
   const run = await site.weft(['apply', '-f', '-', '--wait', '50ms'], { input })
   expect(run).toMatchObject({
     code: 3,
-    stderr: `weft: kept as revision ${revision()}, not realized within 50ms\n`,
+    stderr: `weft: kept as revision ${revision()}, not realized within 50ms: host h1 is not (on h1: the host is not connected; it keeps what it had)\n`,
   })
   const bad = await site.weft(['apply', '-f', '-', '--wait', 'soon'], { input })
   expect(bad).toMatchObject({

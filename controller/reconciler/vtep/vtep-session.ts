@@ -274,6 +274,7 @@ export class VtepSession {
       },
       text: contestedText(found),
       count: found.changes.length,
+      requests: this.#options.desiredRows(hostId).requests(this.#confirmed),
       once: account.once,
       onNews: () => account.tellDrift(found),
     })

@@ -73,7 +73,9 @@ test('a write that is not realized in time is kept, and the answer says so', asy
   const late = await call('PUT', `${path}?wait=realized&timeout=30ms`, { network: 'web' })
   expect(late.status).toBe(202)
   expect(late.body.status.realized).toBe(false)
-  expect(late.body.note).toBe(`kept as revision ${late.body.revision}, not realized within 30ms`)
+  expect(late.body.note).toBe(
+    `kept as revision ${late.body.revision}, not realized within 30ms: port acme/late is not`,
+  )
   expect((await call('GET', path)).status).toBe(200)
   const gone = await call('DELETE', `${path}?wait=realized&timeout=30ms`)
   expect(gone).toMatchObject({ status: 202, body: { realized: false } })
