@@ -10,12 +10,11 @@ import { oneOf } from '../model/values.ts'
 import type { Backing } from './objects.ts'
 import { HostParams } from './observations.ts'
 import { answering, problemResponses } from './openapi.ts'
-import { cursorText, parseCursor } from './paging.ts'
+import { cursorText, LONGEST_PAGE, limitParameter, parseCursor } from './paging.ts'
 import { HttpError } from './problem.ts'
 import { type Inspection, itemStates } from './realization.ts'
 import { whileConnected } from './wait.ts'
 
-const LONGEST_PAGE = 1000
 /** Inspections that somebody may still be reading; the oldest goes for a new one. */
 const MOST_KEPT = 8
 /** How long one is kept after its last page was asked for. Milliseconds. */
@@ -40,12 +39,7 @@ const FlowsQuery = Type.Object(
         description: "'true': what the host lacks, has otherwise or should not have",
       }),
     ),
-    limit: Type.Optional(
-      Type.String({
-        pattern: '^([1-9][0-9]{0,2}|1000)$',
-        description: `items of a page, 1 to ${LONGEST_PAGE}; left out, ${LONGEST_PAGE}`,
-      }),
-    ),
+    limit: limitParameter,
     cursor: Type.Optional(
       Type.String({
         pattern: '^[A-Za-z0-9_-]{1,400}$',

@@ -13,11 +13,9 @@ import { noTenant } from './guard.ts'
 import { atParameter, siteAt } from './history.ts'
 import type { Backing } from './objects.ts'
 import { problemResponses, responseOf } from './openapi.ts'
-import { cursorText, parseCursor } from './paging.ts'
+import { cursorText, LONGEST_PAGE, limitParameter, parseCursor } from './paging.ts'
 import { needsOf, pathOf } from './paths.ts'
 import { parseSelector, type Selector, selectorPattern } from './selector.ts'
-
-const LONGEST_PAGE = 1000
 
 export const fieldsParameter = Type.Optional(
   Type.String({
@@ -28,12 +26,7 @@ export const fieldsParameter = Type.Optional(
 )
 const ListQuery = Type.Object(
   {
-    limit: Type.Optional(
-      Type.String({
-        pattern: '^([1-9][0-9]{0,2}|1000)$',
-        description: `items of a page, 1 to ${LONGEST_PAGE}; left out, ${LONGEST_PAGE}`,
-      }),
-    ),
+    limit: limitParameter,
     cursor: Type.Optional(
       Type.String({
         pattern: '^[A-Za-z0-9_-]{1,400}$',

@@ -2,7 +2,18 @@
  * Lists page by page, all pages of one revision: a cursor names the revision and the last key, and the store has the site
  * of that revision as long as its history reaches. Neighbour: lists.ts.
  */
+
+import { Type } from 'typebox'
 import { HttpError } from './problem.ts'
+
+/** Items. */
+export const LONGEST_PAGE = 1000
+export const limitParameter = Type.Optional(
+  Type.String({
+    pattern: '^([1-9][0-9]{0,2}|1000)$',
+    description: `items of a page, 1 to ${LONGEST_PAGE}; left out, ${LONGEST_PAGE}`,
+  }),
+)
 
 export interface Cursor {
   readonly revision: number

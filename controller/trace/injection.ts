@@ -17,7 +17,7 @@ export interface Counted {
   /** Flows that were met, and those of them that counted a packet more. */
   readonly flows: number
   readonly counted: number
-  /** The first that did not, as its identity on the host: 'f…'. */
+  /** The first that did not. */
   readonly silent?: FlowBytes
 }
 

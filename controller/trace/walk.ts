@@ -2,7 +2,7 @@
  * The way of one frame through a site, by what hosts should have: on each host stage by stage which flow matched and which
  * intent it is from, then by the tunnel to the next. It is the pipeline that forwards that is asked (`dataplane/trace`), never
  * a second opinion of ours. A host of kind vtep is a box: what it has are rows, and its kernel decides by them.
- * Neighbours: frame.ts makes the frame, verdict.ts judges, site.ts gives the flows.
+ * Neighbours: trace.ts asks and judges, frame.ts makes the frame, site.ts gives the flows.
  */
 
 import { dropReasons as switchReasons } from '../../dataplane/packet/drop.ts'
@@ -54,7 +54,7 @@ export interface Hop {
   readonly met: readonly FlowBytes[]
 }
 
-/** Hosts that one frame may come to: more are not walked, and the walk says so. */
+/** Hosts that one frame may come to; where a flood goes to more, those are not walked. */
 const MOST_HOPS = 64
 
 const stageNames = new Map(Object.entries(table).map(([name, number]) => [number as number, name]))
