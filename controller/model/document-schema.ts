@@ -5,20 +5,12 @@
 import { type TObject, type TSchema, Type } from 'typebox'
 import { collections, declaredNames } from './collections.ts'
 import { HostSpec } from './infra-schemas.ts'
+import { type LabSection, labSchema } from './lab-schema.ts'
 import { schemas } from './schema.ts'
 import { TenantSpec } from './tenant-schemas.ts'
-import { Id, idPattern, idRule } from './values.ts'
+import { byId, Id } from './values.ts'
 
 const strict = { additionalProperties: false } as const
-
-function byId(schema: TSchema): TSchema {
-  return Type.Optional(
-    Type.Record(Type.String({ pattern: idPattern }), schema, {
-      ...strict,
-      description: `ids (${idRule}), each with its object`,
-    }),
-  )
-}
 
 function children(parent: 'tenant' | 'host'): Record<string, TSchema> {
   const own = declaredNames.filter(
@@ -26,23 +18,6 @@ function children(parent: 'tenant' | 'host'): Record<string, TSchema> {
   )
   return Object.fromEntries(own.map((name) => [collections[name].plural, byId(schemas[name].spec)]))
 }
-
-/** What a netns lab runs on a host, the first of each kind by itself. */
-export const labSwitches = {
-  ovs: ['open-vswitch', 'weft-switch'],
-  vtep: ['linux-bridge', 'ovs-vtep'],
-} as const
-export type LabSwitch = (typeof labSwitches)['ovs' | 'vtep'][number]
-
-const labSwitch = Type.Union(
-  Object.values(labSwitches)
-    .flat()
-    .map((name) => Type.Literal(name)),
-  {
-    description:
-      'what a netns lab runs on the host: ' + Object.values(labSwitches).flat().join(', '),
-  },
-)
 
 export const documentSchema: TObject = Type.Object(
   {
@@ -68,12 +43,7 @@ export const documentSchema: TObject = Type.Object(
         description: "guests of a lab: 'host.name', each with its 'tenant/port'",
       }),
     ),
-    lab: Type.Optional(
-      Type.Object(
-        { hosts: byId(Type.Object({ switch: labSwitch }, strict)) },
-        { ...strict, description: 'what is about the lab alone and no part of the model' },
-      ),
-    ),
+    lab: labSchema,
   },
   { ...strict, title: 'Document' },
 )
@@ -89,10 +59,8 @@ export interface RawDocument {
     Record<string, Readonly<Record<string, Readonly<Record<string, object>>>>>
   >
   readonly workloads?: Readonly<Record<string, string>>
-  readonly lab?: { readonly hosts?: LabHosts }
+  readonly lab?: LabSection
 }
-
-export type LabHosts = Readonly<Record<string, { readonly switch: LabSwitch }>>
 
 /** The same for editors and other people's programs, as `topologies/schema.json` has it. JSON Schema 2020-12. */
 export const publishedSchema: object = {

@@ -9,9 +9,10 @@
  */
 import { splitKey } from './collections.ts'
 import { DocumentError, parseEdits } from './document-edits.ts'
-import { type LabHosts, labSwitches, type RawDocument } from './document-schema.ts'
+import type { RawDocument } from './document-schema.ts'
 import { applyEdits } from './edit.ts'
 import { ModelError, type Problem, problem } from './errors.ts'
+import { type LabHosts, labSwitches } from './lab-schema.ts'
 import type { Declared, Edit, Host, Network, PhysicalNetwork, Port, Subnet } from './schema.ts'
 import { Site, type Snapshot } from './snapshot.ts'
 import { hint } from './suggest.ts'

@@ -159,3 +159,13 @@ export const labelled = {
     ),
   ),
 } as const
+
+/** Objects by their ids. */
+export function byId(schema: TSchema): TSchema {
+  return Type.Optional(
+    Type.Record(Type.String({ pattern: idPattern }), schema, {
+      additionalProperties: false,
+      description: `ids (${idRule}), each with its object`,
+    }),
+  )
+}

@@ -1,9 +1,10 @@
 /** Work in the background: it fails, and nobody else does. */
+
 import { expect, test } from 'vitest'
 import { systemClock } from '../../controller/clock.ts'
 import { keepRunning } from '../../controller/keep-running.ts'
 import { noLog } from '../../controller/reconciler/log.ts'
-import { testClock } from './reconciler/clock.ts'
+import { virtualClock } from '../../southbound/wire/virtual-clock.ts'
 
 /** What is logged, in one text each. */
 function listening() {
@@ -15,7 +16,7 @@ function listening() {
 }
 
 test('what fails is logged and begun again a second later, until it is done', async () => {
-  const clock = testClock()
+  const clock = virtualClock()
   const { lines, log } = listening()
   const { signal } = new AbortController()
   let begun = 0

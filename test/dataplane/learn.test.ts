@@ -1,10 +1,12 @@
 /** Actions that change tables or choose controllers: learn, controller, dec_ttl by id. */
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Session } from '../../dataplane/switch/session.ts'
 import { controllerRole } from '../../southbound/openflow/message.ts'
 import { arpFrame, icmpEchoFrame } from '../../southbound/wire/frame.ts'
+import { type VirtualClock, virtualClock } from '../../southbound/wire/virtual-clock.ts'
 import { add } from './cases.ts'
-import { type Host, quiet, type Station, startHost, type TestClock, testClock } from './rig.ts'
+import { type Host, quiet, type Station, startHost } from './rig.ts'
 
 const A = 0x020000000011
 const B = 0x020000000012
@@ -22,14 +24,14 @@ const LEARNING = [
 ]
 
 describe('learn', () => {
-  let clock: TestClock
+  let clock: VirtualClock
   let h: Host
   let ports: Station[]
   const taken = () => ports.map(({ received }) => received.splice(0).length)
   const learned = () => [...h.bridge.flows.all()].filter(({ priority }) => priority === 5)
 
   beforeEach(async () => {
-    clock = testClock()
+    clock = virtualClock()
     h = await startHost('h1', { clock })
     ports = [1, 2, 3].map((port) => h.plug(`vm${port}`, port))
     await quiet(3)

@@ -68,35 +68,6 @@ export async function connect(bridge: Bridge): Promise<Connection> {
   return controller
 }
 
-export interface TestClock extends Clock {
-  /** Lets time pass and runs what became due, in order. */
-  advance(ms: number): void
-}
-
-export function testClock(): TestClock {
-  let now = 1000
-  const timers = new Set<{ at: number; run: () => void }>()
-  return {
-    now: () => now,
-    after(ms, run) {
-      const timer = { at: now + ms, run }
-      timers.add(timer)
-      return () => timers.delete(timer)
-    },
-    advance(ms) {
-      const end = now + ms
-      for (;;) {
-        const due = [...timers].filter((t) => t.at <= end).sort((a, b) => a.at - b.at)[0]
-        if (!due) break
-        timers.delete(due)
-        now = due.at
-        due.run()
-      }
-      now = end
-    },
-  }
-}
-
 export interface HostOptions {
   readonly clock?: Clock
   readonly underlay?: Hub

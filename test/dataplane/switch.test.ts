@@ -8,20 +8,21 @@ import type { MessageOf } from '../../southbound/openflow/message.ts'
 import { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
-import { quiet, type TestClock, testClock } from './rig.ts'
+import { type VirtualClock, virtualClock } from '../../southbound/wire/virtual-clock.ts'
+import { quiet } from './rig.ts'
 
 const ops = operations(openVSwitch)
 const soon = () => AbortSignal.timeout(2000)
 
 describe('the Open_vSwitch database of a switch', () => {
-  let clock: TestClock
+  let clock: VirtualClock
   let host: Switch
   /** Streams dialled, by target; a target without a listener refuses. */
   let arrived: Map<string, Duplex[]>
   let listening: Set<string>
 
   beforeEach(() => {
-    clock = testClock()
+    clock = virtualClock()
     arrived = new Map()
     listening = new Set()
     host = new Switch({

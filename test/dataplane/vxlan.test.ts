@@ -6,19 +6,9 @@ import { internetChecksum } from '../../southbound/wire/checksum.ts'
 import { icmpEchoFrame, udpFrame, vxlanFrame } from '../../southbound/wire/frame.ts'
 import { ipv4 } from '../../southbound/wire/ipv4.ts'
 import { udp } from '../../southbound/wire/udp.ts'
+import { type VirtualClock, virtualClock } from '../../southbound/wire/virtual-clock.ts'
 import { vxlan } from '../../southbound/wire/vxlan.ts'
-import {
-  apply,
-  goto,
-  type Host,
-  output,
-  quiet,
-  set,
-  startPair,
-  type TestClock,
-  TUNNEL,
-  testClock,
-} from './rig.ts'
+import { apply, goto, type Host, output, quiet, set, startPair, TUNNEL } from './rig.ts'
 
 const VM1 = { mac: 0x020000000011, address: parseIpv4('10.0.0.11') }
 const VM2 = { mac: 0x020000000012, address: parseIpv4('10.0.0.12') }
@@ -43,7 +33,7 @@ describe('a pair of switches over VXLAN', () => {
   let h2: Host
   let underlay: Hub
   let onUnderlay: Uint8Array[]
-  let clock: TestClock
+  let clock: VirtualClock
 
   /** The controller's pipeline, made short: classify, L2, output; tunnel checks. */
   const install = async (host: Host, local: typeof VM1, remote: typeof VM1, peer: number) => {
@@ -60,7 +50,7 @@ describe('a pair of switches over VXLAN', () => {
   }
 
   beforeEach(async () => {
-    clock = testClock()
+    clock = virtualClock()
     ;({ h1, h2, underlay } = await startPair(clock))
     onUnderlay = []
     underlay.onFrame((frame) => void onUnderlay.push(frame))

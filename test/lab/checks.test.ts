@@ -25,7 +25,7 @@ afterEach(() => {
 type Counts = Record<string, number>
 
 /** REST with drop counters: `counts` is asked at each request. */
-async function drops(counts: (hostId: string) => Counts): Promise<string> {
+async function drops(counts: (hostId: string) => Counts): Promise<Pick<Lab, 'url' | 'fetch'>> {
   const server: Server = createServer((request, response) => {
     const hostId = request.url?.split('/')[4] ?? ''
     const entries = Object.entries(counts(hostId)).map(([reason, packets]) => ({ reason, packets }))
@@ -35,7 +35,8 @@ async function drops(counts: (hostId: string) => Counts): Promise<string> {
   closing.push(() => void server.close())
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('not listening on TCP')
-  return `http://127.0.0.1:${address.port}`
+  const url = `http://127.0.0.1:${address.port}`
+  return { url, fetch: (path, init) => fetch(`${url}${path}`, init) }
 }
 
 /** Everybody, tenants and VTEPs alike, on one cable. */
@@ -49,7 +50,7 @@ async function oneSegment(document: LabDocument): Promise<Lab> {
   return {
     backend: 'memory',
     document,
-    url: await drops(() => ({})),
+    ...(await drops(() => ({}))),
     controllerAddress: 0x7f000001,
     settleMs: 5,
     physicalNetworks: new Map(),
@@ -128,11 +129,11 @@ test('what a row leaves to a device is no failure and no pass', async () => {
 
 test('counters that lag are waited for, and one that overshoots is not taken for exact', async () => {
   let asked = 0
-  const url = await drops(() => {
+  const rest = await drops(() => {
     asked += 1
     return { port_security: asked < 4 ? 2 : 5 + Math.min(asked - 4, 1) }
   })
-  const counters = dropsOf({ url, document: documentOf(['h1 acme 11']), settleMs: 20 }, 2_000)
+  const counters = dropsOf({ ...rest, document: documentOf(['h1 acme 11']), settleMs: 20 }, 2_000)
   const before = await counters.read()
   const rise = { hostId: 'h1', reason: 'port_security', packets: 3 }
   const after = await counters.after(before, [rise])
@@ -140,8 +141,8 @@ test('counters that lag are waited for, and one that overshoots is not taken for
 })
 
 test('an answer that is no list of counters is an error with the answer in it', async () => {
-  const url = await drops(() => ({ port_security: 0.5 }))
-  const counters = dropsOf({ url, document: documentOf(['h1 acme 11']), settleMs: 5 }, 100)
+  const rest = await drops(() => ({ port_security: 0.5 }))
+  const counters = dropsOf({ ...rest, document: documentOf(['h1 acme 11']), settleMs: 5 }, 100)
   await expect(counters.read()).rejects.toThrow(/h1\/drops: 200 .*0\.5/)
 })
 

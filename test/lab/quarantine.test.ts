@@ -1,6 +1,6 @@
 /**
  * A host that is cut off forwards on: what it had reaches nobody who asks for the same VLAN, VNI or physical network, and a
- * network that is joined to a VLAN elsewhere is not joined twice. On the memory lab; test/scenarios/quarantine.ts has the
+ * network that is joined to a VLAN elsewhere is not joined twice. On the memory lab; topologies/scenarios/quarantine.ts has the
  * VNI on both labs.
  */
 import { setTimeout as delay } from 'node:timers/promises'

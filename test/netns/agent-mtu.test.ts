@@ -1,4 +1,4 @@
-/** What an agent says of the path to each VTEP; test/scenarios/mtu.ts has what tenants see of a narrow one. */
+/** What an agent says of the path to each VTEP; topologies/scenarios/mtu.ts has what tenants see of a narrow one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../needs.ts'
 import { type AgentSite, openAgentSite, until, writeRows } from './agent-site.ts'

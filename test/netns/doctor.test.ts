@@ -16,9 +16,9 @@ import type { HostItem } from '../../controller/northbound/realization.ts'
 import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
 import type { OvsHost } from '../../topologies/lab/netns/ovs-host.ts'
 import { RunError, run } from '../../topologies/lab/netns/run.ts'
+import { runIn } from '../../topologies/lab/netns/run-in.ts'
 import { program, runWeft } from '../bin/weft.ts'
 import { needs } from '../needs.ts'
-import { runIn } from './run-in.ts'
 import { eventually, flowsOf, openTwoTenants } from './site-under-test.ts'
 
 const LONG_MS = 60_000

@@ -1,4 +1,4 @@
-/** A controller that dies in the middle of a change; test/scenarios/restart.ts has what guests notice of its death. */
+/** A controller that dies in the middle of a change; topologies/scenarios/restart.ts has what guests notice of its death. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'

@@ -1,6 +1,6 @@
 /**
  * A bridge of the host's own to a physical network, on real Open vSwitch: h1 has the one that the model declares, h2 offers
- * its own. What networks there do is in the scenarios (test/scenarios/vlan.ts).
+ * its own. What networks there do is in the scenarios (topologies/scenarios/vlan.ts).
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -8,10 +8,11 @@ import { arpFrame } from '../../southbound/wire/frame.ts'
 import type { Lab } from '../../topologies/lab/lab.ts'
 import { openMemoryLab } from '../../topologies/lab/memory/lab.ts'
 import { openNetnsLab } from '../../topologies/lab/netns/lab.ts'
+import { scenarios } from '../../topologies/scenarios/all.ts'
+import { openScenario } from '../../topologies/scenarios/open-scenario.ts'
+import type { Scenario } from '../../topologies/scenarios/scenario.ts'
+import { fetchLab } from '../controller/northbound/schemas.ts'
 import { needs } from '../needs.ts'
-import { scenarios } from './all.ts'
-import { openScenario } from './lab.ts'
-import type { Scenario } from './scenario.ts'
 
 const TIMEOUT_MS = { memory: 20_000, netns: 90_000 } as const
 
@@ -37,7 +38,7 @@ function register(scenario: Scenario, backend: Lab['backend'], lab: () => Lab): 
   const options = why === undefined ? needed : { skip: true, meta: { reason: why } }
   const timeout = scenario.timeoutMs ?? TIMEOUT_MS[backend]
   test(scenario.name, { ...options, timeout }, async ({ signal }) => {
-    const seen = openScenario(lab(), signal)
+    const seen = openScenario(lab(), signal, (path, init) => fetchLab(lab(), path, init))
     try {
       await scenario.run(seen)
     } finally {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { scenarios } from './all.ts'
+import { scenarios } from '../../topologies/scenarios/all.ts'
 import { cells } from './table.ts'
 
 const at = ({ feature, realizer }: (typeof cells)[number]) => `${feature} on ${realizer}`

@@ -1,7 +1,13 @@
 /** The table of topologies/README.md, from what the scenarios declare. Neighbour: features.ts. */
 import type { Realizer } from '../../topologies/lab/host-switch.ts'
-import { files } from './all.ts'
-import { columns, elsewhere, type Feature, features, without } from './features.ts'
+import { files } from '../../topologies/scenarios/all.ts'
+import {
+  columns,
+  elsewhere,
+  type Feature,
+  features,
+  without,
+} from '../../topologies/scenarios/features.ts'
 
 const realizers = Object.keys(columns) as Realizer[]
 
@@ -17,7 +23,7 @@ export const cells: readonly Cell[] = (Object.keys(features) as Feature[]).flatM
   realizers.map((realizer) => {
     const own = Object.entries(files).flatMap(([name, scenarios]) =>
       scenarios.some(({ shows }) => shows[feature]?.includes(realizer))
-        ? [`test/scenarios/${name}.ts`]
+        ? [`topologies/scenarios/${name}.ts`]
         : [],
     )
     const other = elsewhere[feature][realizer]

@@ -2,7 +2,7 @@
  * What switches on a host of a lab: what the document says of the netns lab, our own switch of the host's kind on the memory
  * lab. Checks and scenarios ask it where hosts of one kind differ.
  */
-import { type LabSwitch, labSwitches } from '../../controller/model/document-schema.ts'
+import { type LabSwitch, labSwitches } from '../../controller/model/lab-schema.ts'
 import type { Lab, LabDocument } from './lab.ts'
 
 export type { LabSwitch }

@@ -152,6 +152,8 @@ export interface Lab {
   readonly document: LabDocument
   /** REST of the lab's controller, on 127.0.0.1: `http://127.0.0.1:PORT`, no slash at the end. */
   readonly url: string
+  /** Asks that REST: `path` from `/v1/…`. On every back end, also where nothing listens. */
+  fetch(path: string, init?: RequestInit): Promise<Response>
   /** IPv4 that hosts dial the controller at, 32 bits. */
   readonly controllerAddress: number
   /** MAC behind that address where it has one (netns), 48 bits. */

@@ -3,7 +3,7 @@
  * each field the guests of that network on that host. Pure. Neighbours: draw.ts gives it places, ../lab/uplinks.ts knows cables.
  */
 import type { TopologyDocument } from '../../controller/model/document.ts'
-import { labSwitches } from '../../controller/model/document-schema.ts'
+import { labSwitches } from '../../controller/model/lab-schema.ts'
 import type { Host, Network, Port } from '../../controller/model/schema.ts'
 import { uplinksOf } from '../lab/uplinks.ts'
 

@@ -32,15 +32,32 @@ export interface Answered {
 export type Checker = (answer: Answered) => string | undefined
 
 /** fetch, which throws when the answer is not what /openapi.json of the same server says. Streams are not read. */
-export async function fetchChecked(url: string, init: RequestInit = {}): Promise<Response> {
-  const response = await fetch(url, init)
+export function fetchChecked(url: string, init: RequestInit = {}): Promise<Response> {
   const { origin, pathname, search } = new URL(url)
+  const ask: Ask = (path, asked) => fetch(`${origin}${path}`, asked)
+  return fetchLab({ url: origin, fetch: ask }, `${pathname}${search}`, init)
+}
+
+type Ask = (path: string, init?: RequestInit) => Promise<Response>
+
+/** The same of a lab, whether its REST listens somewhere or not. */
+export async function fetchLab(
+  server: { readonly url: string; readonly fetch: Ask },
+  path: string,
+  init: RequestInit = {},
+): Promise<Response> {
+  const response = await server.fetch(path, init)
   const type = response.headers.get('content-type') ?? ''
   const isStream = type.startsWith('text/event-stream')
   const text = isStream ? '' : await response.clone().text()
   const method = init.method ?? 'GET'
-  const path = `${pathname}${search}`
-  const wrong = (await checkerAt(origin))({ method, path, status: response.status, type, text })
+  const wrong = (await checkerAt(server.url, server.fetch))({
+    method,
+    path,
+    status: response.status,
+    type,
+    text,
+  })
   if (wrong !== undefined) throw new Error(wrong)
   return response
 }
@@ -49,10 +66,13 @@ const checkers = new Map<string, Promise<Checker>>()
 const byDocument = new Map<string, Checker>()
 
 /** Asks a server once for its document. @param origin 'http://127.0.0.1:8080' */
-export function checkerAt(origin: string): Promise<Checker> {
+export function checkerAt(
+  origin: string,
+  ask: Ask = (path) => fetch(`${origin}${path}`),
+): Promise<Checker> {
   const known = checkers.get(origin)
   if (known) return known
-  const asked = fetch(`${origin}/openapi.json`).then(async (response) => {
+  const asked = ask('/openapi.json').then(async (response) => {
     const text = await response.text()
     const checker = byDocument.get(text) ?? checkerOf(JSON.parse(text))
     byDocument.set(text, checker)

@@ -1,14 +1,15 @@
 /** Hosts that dial in at once are opened in turn. */
+
 import { expect, test } from 'vitest'
 import { Admission, type Need } from '../../../controller/reconciler/admission.ts'
-import { testClock } from './clock.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { quiet } from './site.ts'
 
 const PLACES = 4
 
 /** A herd: who has entered, in order, and how to end each one's opening. */
 function herd(places = PLACES) {
-  const clock = testClock()
+  const clock = virtualClock()
   const stop = new AbortController()
   const admission = new Admission({ clock, places, signal: stop.signal })
   const entered: string[] = []

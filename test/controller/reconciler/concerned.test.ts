@@ -1,4 +1,5 @@
 /** Who looks at his rows after a commit: until a host has looked, nothing of it is confirmed. */
+
 import { duplexPair } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Edit } from '../../../controller/model/schema.ts'
@@ -8,8 +9,8 @@ import { Reconciler } from '../../../controller/reconciler/reconciler.ts'
 import { Store } from '../../../controller/store/store.ts'
 import { addBridge } from '../../../dataplane/switch/operator.ts'
 import { Switch } from '../../../dataplane/switch/switch.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { drop, put } from '../model/site.ts'
-import { testClock } from './clock.ts'
 import { OPENFLOW, rowOf, until, update } from './site.ts'
 
 const IDS = ['h1', 'h2', 'h3']
@@ -33,7 +34,7 @@ async function looking(...edits: readonly Edit[]): Promise<string[]> {
 }
 
 beforeEach(async () => {
-  const clock = testClock()
+  const clock = virtualClock()
   store = Store.open(':memory:')
   store.commit([host('h1', 1), host('h2', 2)], { who: 'test' })
   reconciler = new Reconciler({ store, events: new EventLog(clock), clock, log: noLog })

@@ -1,13 +1,14 @@
 /** The event log is bounded and fair: who makes much pushes out his own. Neighbour: claims.test.ts. */
+
 import { expect, test } from 'vitest'
 import { EventLog } from '../../../controller/reconciler/events.ts'
 import { FairQueue } from '../../../controller/reconciler/fair-queue.ts'
-import { testClock } from './clock.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 
 const KEPT = 10_000
 
 test('of a host that says more than fits in the log its own oldest events go, and nobody else loses one', () => {
-  const log = new EventLog(testClock())
+  const log = new EventLog(virtualClock())
   log.add('drift', 'h2', 'first')
   log.add('host_connected', 'h1', 'h1 is driven')
   for (let n = 0; n < 3 * KEPT; n++) log.add('drift', 'h1', `drift ${n}`)
@@ -22,7 +23,7 @@ test('of a host that says more than fits in the log its own oldest events go, an
 })
 
 test('two noisy hosts share the log evenly', () => {
-  const log = new EventLog(testClock())
+  const log = new EventLog(virtualClock())
   for (let n = 0; n < KEPT; n++) log.add('drift', 'h1', `${n}`)
   for (let n = 0; n < KEPT; n++) log.add('drift', 'h2', `${n}`)
   const of = (host: string) => log.since().filter((event) => event.host === host).length
@@ -30,7 +31,7 @@ test('two noisy hosts share the log evenly', () => {
 })
 
 test("guests of one tenant push out nothing of the host's and of other tenants'", () => {
-  const log = new EventLog(testClock())
+  const log = new EventLog(virtualClock())
   log.add('frames_dropped', 'h1', 'of globex', { port: 'globex/vm1' })
   log.add('port_bound', 'h1', 'plugged', { port: 'acme/vm1' })
   for (let n = 0; n < 2 * KEPT; n++)
@@ -44,7 +45,7 @@ test("guests of one tenant push out nothing of the host's and of other tenants'"
 })
 
 test('a stranger that dials under ever new names pushes out nothing of hosts', () => {
-  const log = new EventLog(testClock())
+  const log = new EventLog(virtualClock())
   for (const host of ['h1', 'h2']) log.add('host_connected', host, `${host} is driven`)
   for (let n = 0; n < 2 * KEPT; n++) log.add('host_pending', `stranger${n}`, 'dialled in')
   const [first, second] = log.since()

@@ -1,12 +1,13 @@
 /** Hosts that dial in at once, over sockets, to a whole controller: as many are opened at a time as there are places, and all are. */
+
 import { afterEach, expect, test } from 'vitest'
 import { Controller } from '../../../controller/controller.ts'
 import { Store } from '../../../controller/store/store.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { BenchSite } from '../../bench/compile/site.ts'
 import { Bridge } from '../../bench/herd/bridge.ts'
 import { startHost } from '../../bench/herd/host.ts'
 import { fetchChecked } from '../northbound/schemas.ts'
-import { testClock } from './clock.ts'
 import { quiet, until } from './site.ts'
 
 const HOSTS = 30
@@ -24,7 +25,7 @@ async function herd() {
   new BenchSite({ ports: 4 * HOSTS, hosts: HOSTS }, 1, (edits) =>
     store.commit(edits, { who: 'test' }),
   )
-  const clock = testClock()
+  const clock = virtualClock()
   const loopback = { host: '127.0.0.1', port: 0 }
   const at = { rest: loopback, ovsdb: loopback, openflow: loopback }
   const controller = await Controller.start({ store, clock, ...at })

@@ -1,4 +1,5 @@
 /** One probe over our switches: who may answer, and what a stranger or a guest can make of it. */
+
 import { duplexPair } from 'node:stream'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../controller/clock.ts'
@@ -11,11 +12,11 @@ import type { Status } from '../../../controller/northbound/realization.ts'
 import { MOST_PROBE_BYTES, Probes } from '../../../controller/reconciler/probe.ts'
 import { Connection } from '../../../southbound/openflow/connection.ts'
 import { ethernetFrame, vxlanFrame } from '../../../southbound/wire/frame.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { openMemoryLab } from '../../../topologies/lab/memory/lab.ts'
 import { documentOf } from '../../lab/documents.ts'
 import { siteWith, smallSite } from '../model/site.ts'
 import { fetchChecked } from '../northbound/schemas.ts'
-import { testClock } from './clock.ts'
 import { until } from './site.ts'
 
 test('an answer counts from the host that the probe went to, with its number, and from nobody else', async () => {
@@ -90,7 +91,7 @@ test('a host gets no more probes than its meter lets pass', async () => {
     Connection.open(mine, { signal }),
     Connection.open(theirs, { signal }),
   ])
-  const clock = testClock()
+  const clock = virtualClock()
   let sent = 0
   bridge.onMessage(({ type }) => {
     if (type === 'packet_out') sent++

@@ -3,6 +3,7 @@
  * switches (or databases of the test's own), time is the test's, and between each bridge and the controller sits a relay
  * that sees and may refuse what is sent.
  */
+
 import { type Duplex, duplexPair } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Controller } from '../../../controller/controller.ts'
@@ -17,9 +18,9 @@ import { Switch } from '../../../dataplane/switch/switch.ts'
 import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch, type RowOf } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { OvsdbServer } from '../../../southbound/ovsdb/server.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { put } from '../model/site.ts'
 import { type Answer, call } from '../northbound/client.ts'
-import { type TestClock, testClock } from './clock.ts'
 import { type Relay, relay, relayBetween } from './relay.ts'
 
 const MANAGER = 'tcp:127.0.0.1:6640'
@@ -52,7 +53,7 @@ export interface TestHost {
 
 export interface TestSite {
   readonly store: Store
-  readonly clock: TestClock
+  readonly clock: VirtualClock
   readonly controller: Controller
   host(id: string, options?: HostOptions): TestHost
   /** Another database as a host that dials by OVSDB; gives the controller's end. */
@@ -85,7 +86,7 @@ const base: readonly Edit[] = [
 export async function openSite(...edits: readonly Edit[]): Promise<TestSite> {
   const store = Store.open(':memory:')
   store.commit([...base, ...edits], { who: 'test' })
-  const clock = testClock()
+  const clock = virtualClock()
   const rest = { host: '127.0.0.1', port: 0 }
   let controller = await Controller.start({ store, rest, clock })
   const hosts = new Set<TestHost>()

@@ -5,14 +5,14 @@ import type { Host } from '../../../controller/model/schema.ts'
 import { noLog } from '../../../controller/reconciler/log.ts'
 import { UnclaimedBridges } from '../../../controller/reconciler/unclaimed.ts'
 import { Connection } from '../../../southbound/openflow/connection.ts'
-import { testClock } from './clock.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 
 test('a bridge that waits is answered, and nothing that it tells is kept for its host', async () => {
   const [a, b] = duplexPair()
   const [connection, bridge] = await Promise.all([Connection.open(a), Connection.open(b)])
   const end = new AbortController()
   const unclaimed = new UnclaimedBridges({
-    clock: testClock(),
+    clock: virtualClock(),
     log: noLog,
     signal: end.signal,
     objection: () => undefined,

@@ -3,6 +3,7 @@
  * connections in memory. Frames that leave are there when send() returns; what a controller is told
  * is there behind a barrier.
  */
+
 import { duplexPair } from 'node:stream'
 import { type AgentOptions, serveOpenflow } from '../../../dataplane/openflow/agent.ts'
 import { type DropReason, dropCounters } from '../../../dataplane/packet/drop.ts'
@@ -19,7 +20,7 @@ import {
   type MessageOf,
   type Outgoing,
 } from '../../../southbound/openflow/message.ts'
-import { type TestClock, testClock } from '../rig.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 
 export interface Plug {
   readonly port: number
@@ -45,7 +46,7 @@ export interface Controller {
 
 export interface Rig {
   readonly bridge: Bridge
-  readonly clock: TestClock
+  readonly clock: VirtualClock
   readonly controller: Controller
   plug(port: number, name?: string): Plug
   connect(options?: AgentOptions): Promise<Controller>
@@ -92,7 +93,7 @@ export function controllerOf(connection: Connection): Controller {
 export async function startRig(
   limits: Partial<Limits> = {},
 ): Promise<Rig & { p1: Plug; p2: Plug }> {
-  const clock = testClock()
+  const clock = virtualClock()
   const drops = dropCounters()
   const faults: unknown[] = []
   const bridge = new Bridge({

@@ -1,12 +1,13 @@
 /** The queues of one port by themselves, on the clock of the test: what leaves, when, and by whose turn. */
+
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { DROP } from '../../../dataplane/packet/drop.ts'
 import type { QueuePlan, ShapePlan } from '../../../dataplane/queues/plan.ts'
 import { type Shaper, shaper } from '../../../dataplane/queues/shaper.ts'
 import { SENT } from '../../../dataplane/tunnel/underlay.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { runs } from '../../random.ts'
-import { type TestClock, testClock } from '../rig.ts'
 import { planOf } from './rows.ts'
 
 /** 125 bytes are 1,000 bits: a millisecond at 1 Mbit/s. */
@@ -29,7 +30,7 @@ const rested = (queues: readonly QueuePlan[]) =>
     { burst: 4000 },
   )
 
-let clock: TestClock
+let clock: VirtualClock
 let port: Shaper
 /** [ms since the start, first byte] of all that left. */
 let left: (readonly [at: number, mark: number])[]
@@ -54,7 +55,7 @@ const sendMany = (count: number, queueId: number, mark = queueId) => {
 const countOf = (mark: number) => left.filter(([, of]) => of === mark).length
 
 beforeEach(() => {
-  clock = testClock()
+  clock = virtualClock()
   ;[left, lost, answer] = [[], [], SENT]
 })
 
@@ -291,7 +292,7 @@ test('whatever comes: every frame leaves whole, once, in the order of its queue,
   )
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
-      const own = testClock()
+      const own = virtualClock()
       const out: string[][] = [[], [], [], []]
       const kept: string[][] = [[], [], [], []]
       const name = (bytes: Uint8Array, start: number, end: number) =>

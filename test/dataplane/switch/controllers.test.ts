@@ -6,7 +6,8 @@ import { Switch } from '../../../dataplane/switch/switch.ts'
 import { Connection } from '../../../southbound/openflow/connection.ts'
 import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
-import { quiet, testClock } from '../rig.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
+import { quiet } from '../rig.ts'
 
 test('who says hello to a bridge that is gone by then is not let in', async () => {
   let serve: ServeStream | undefined
@@ -39,7 +40,7 @@ const ops = operations(openVSwitch)
 
 /** A bridge with one controller, to which it dials; `dialled` are the far ends. */
 async function withController() {
-  const clock = testClock()
+  const clock = virtualClock()
   const dialled: Duplex[] = []
   const host = new Switch({
     ...{ systemId: 'h1', clock },

@@ -7,7 +7,8 @@ import { Connection } from '../../../southbound/openflow/connection.ts'
 import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
 import { ethernetFrame } from '../../../southbound/wire/frame.ts'
-import { addFlow, apply, output, quiet, type TestClock, testClock } from '../rig.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
+import { addFlow, apply, output, quiet } from '../rig.ts'
 
 const ops = operations(openVSwitch)
 const BROADCAST = 0xffff_ffff_ffff
@@ -15,7 +16,7 @@ const frame = (src: number, dst: number) =>
   ethernetFrame({ src, dst, type: 0x88b5, payload: new Uint8Array(46) })
 
 describe('a bridge without its controllers', () => {
-  let clock: TestClock
+  let clock: VirtualClock
   let host: Switch
   let dialled: Duplex[]
   /** Frames that reached each of the stations a, b and c. */
@@ -23,7 +24,7 @@ describe('a bridge without its controllers', () => {
   let send: (from: string, src: number, dst: number) => Promise<string>
 
   beforeEach(async () => {
-    clock = testClock()
+    clock = virtualClock()
     dialled = []
     reached = []
     host = new Switch({

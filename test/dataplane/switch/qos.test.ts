@@ -1,4 +1,5 @@
 /** Rows of Port.qos, QoS and Queue on a running switch: what they do from the commit on. */
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { memoryPair } from '../../../dataplane/ports/memory.ts'
 import type { BridgePort } from '../../../dataplane/switch/bridge-port.ts'
@@ -7,6 +8,7 @@ import { Switch } from '../../../dataplane/switch/switch.ts'
 import type { Operation } from '../../../southbound/ovsdb/operation.ts'
 import { operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { udp } from '../openflow/messages.ts'
 import {
   addFlow,
@@ -17,13 +19,11 @@ import {
   type Station,
   set,
   startPair,
-  type TestClock,
   TUNNEL,
-  testClock,
 } from '../rig.ts'
 
 const ops = operations(openVSwitch)
-let clock: TestClock
+let clock: VirtualClock
 let host: Switch
 let warned: string[]
 let p1: Station
@@ -39,7 +39,7 @@ const plug = (name: string, ofport_request: number): Station => {
 }
 
 beforeEach(async () => {
-  clock = testClock()
+  clock = virtualClock()
   warned = []
   host = new Switch({
     ...{ systemId: 'h1', clock, statisticsIntervalMs: 0 },

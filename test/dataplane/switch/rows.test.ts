@@ -2,21 +2,23 @@
  * Rows that nobody would write, in any order: whatever a client commits, the switch goes on, cur_cfg
  * follows next_cfg, and what is left in the end works.
  */
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { addBridge } from '../../../dataplane/switch/operator.ts'
 import { Switch } from '../../../dataplane/switch/switch.ts'
 import { OvsdbError } from '../../../southbound/ovsdb/error.ts'
 import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../../southbound/ovsdb/schemas/open-vswitch.ts'
-import { quiet, type TestClock, testClock } from '../rig.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
+import { quiet } from '../rig.ts'
 
 const ops = operations(openVSwitch)
-let clock: TestClock
+let clock: VirtualClock
 let host: Switch
 let faults: string[]
 
 beforeEach(() => {
-  clock = testClock()
+  clock = virtualClock()
   faults = []
   host = new Switch({
     ...{ systemId: 'h1', clock },

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { DROP } from '../../../dataplane/packet/drop.ts'
 import { parseAddress } from '../../../dataplane/tunnel/address.ts'
 import { neighbours } from '../../../dataplane/tunnel/neighbours.ts'
-import { testClock } from '../rig.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 
 test('what waits for neighbours that nobody answers for is bounded in bytes, and then given up', () => {
-  const clock = testClock()
+  const clock = virtualClock()
   const own = parseAddress('192.0.2.11')
   const dropped: number[] = []
   const it = neighbours({

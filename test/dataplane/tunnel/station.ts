@@ -2,21 +2,14 @@
  * A switch with one tunnel port between a workload and an underlay, and the underlay in the hands of
  * the test: every frame on it is seen, and any may be put there.
  */
+
 import { hub } from '../../../dataplane/ports/hub.ts'
 import { memoryPort } from '../../../dataplane/ports/memory.ts'
 import { addPort } from '../../../dataplane/switch/operator.ts'
 import type { Route } from '../../../dataplane/tunnel/routes.ts'
 import type { Action } from '../../../southbound/openflow/action.ts'
-import {
-  apply,
-  type Host,
-  output,
-  quiet,
-  type Station,
-  startHost,
-  type TestClock,
-  testClock,
-} from '../rig.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
+import { apply, type Host, output, quiet, type Station, startHost } from '../rig.ts'
 
 export const OUR_MAC = 0x0a0000000001
 export const PEER_MAC = 0x0a0000000002
@@ -24,7 +17,7 @@ export const PEER_MAC = 0x0a0000000002
 export interface Tunnelled {
   readonly host: Host
   readonly vm: Station
-  readonly clock: TestClock
+  readonly clock: VirtualClock
   /** Frames that the switch put on the underlay, since the last look. */
   take(): Uint8Array[]
   /** Puts frames on the underlay. */
@@ -48,7 +41,7 @@ export interface TunnelledOptions {
 }
 
 export async function tunnelled(of: TunnelledOptions = {}): Promise<Tunnelled> {
-  const clock = testClock()
+  const clock = virtualClock()
   const segment = hub()
   const host = await startHost('h1', { clock })
   const nic = memoryPort({ name: 'eth0', mtuBytes: of.mtuBytes ?? 1600 })

@@ -9,12 +9,13 @@ import { type MemoryPort, memoryPair, memoryPort } from '../../../dataplane/port
 import { openVtepHost, type VtepHost } from '../../../dataplane/vtep/host.ts'
 import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
 import { hardwareVtep } from '../../../southbound/ovsdb/schemas/hardware-vtep.ts'
-import { quiet, type TestClock, testClock } from '../rig.ts'
+import { type VirtualClock, virtualClock } from '../../../southbound/wire/virtual-clock.ts'
+import { quiet } from '../rig.ts'
 
 export const ops = operations(hardwareVtep)
 
 export interface MemoryVtepSite {
-  readonly clock: TestClock
+  readonly clock: VirtualClock
   readonly hosts: Readonly<Record<'h1' | 'h2', VtepHost>>
   readonly guests: Readonly<Record<string, MemoryPort>>
   readonly underlay: ReturnType<typeof hub>
@@ -30,7 +31,7 @@ export async function openMemoryVtepSite({
   underlayMtuBytes = 9050,
   tunnelIps = addresses as Readonly<Record<'h1' | 'h2', string>>,
 } = {}): Promise<MemoryVtepSite> {
-  const clock = testClock()
+  const clock = virtualClock()
   const underlay = hub({ name: 'underlay', mtuBytes: underlayMtuBytes })
   const open = async (name: 'h1' | 'h2', mac: number) => {
     const port = memoryPort({ name: 'u0', mac, mtuBytes: underlayMtuBytes })

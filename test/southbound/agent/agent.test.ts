@@ -1,7 +1,10 @@
 /** The passes of an agent: one at a time, whoever asks meanwhile. Neighbours: rig.ts, ../../netns/agent.test.ts on real kernels. */
+
 import { expect, test } from 'vitest'
 import { Agent } from '../../../southbound/agent/agent.ts'
 import type { Report } from '../../../southbound/agent/backend.ts'
+import type { Clock } from '../../../southbound/wire/clock.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { ops } from './rig.ts'
 
 const nothing: Report = {
@@ -15,8 +18,8 @@ test('rows that come while the host is looked at for the first time wait: nothin
   let most = 0
   const networks: number[] = []
   const release: (() => void)[] = []
-  const clock = {
-    now: () => 0,
+  const clock: Clock = {
+    ...virtualClock(),
     after: (_: number, run: () => void) => {
       const handle = setImmediate(run)
       return () => clearImmediate(handle)

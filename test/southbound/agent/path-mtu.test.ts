@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Network } from '../../../southbound/agent/desired.ts'
 import { largest, needsOf, type Probe, pathMtus } from '../../../southbound/agent/path-mtu.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 
 test.each([68, 69, 1499, 1500, 4004, 8999, 9049])(
   'the largest size that passes is found in four rounds: %i',
@@ -69,7 +70,7 @@ function paths(probe: Probe) {
   const found = pathMtus({
     probe,
     clock: {
-      now: () => 0,
+      ...virtualClock(),
       after: (_, run) => {
         due.push(run)
         return () => void due.splice(due.indexOf(run), 1)

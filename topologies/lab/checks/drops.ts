@@ -46,18 +46,18 @@ function isDropEntry(entry: unknown): entry is DropEntry {
 
 /** @param patienceMs how long after() waits for counters to rise. */
 export function dropsOf(
-  lab: Pick<Lab, 'url' | 'document' | 'settleMs'>,
+  lab: Pick<Lab, 'fetch' | 'document' | 'settleMs'>,
   patienceMs: number,
 ): Drops {
   const hosts = Object.keys(lab.document.hosts)
 
   async function readHost(hostId: string, counters: Map<string, number>, signal?: AbortSignal) {
-    const url = `${lab.url}/v1/infra/hosts/${hostId}/drops`
-    const response = await fetch(url, signal === undefined ? {} : { signal })
+    const path = `/v1/infra/hosts/${hostId}/drops`
+    const response = await lab.fetch(path, signal === undefined ? {} : { signal })
     const body = (await response.json()) as { readonly drops?: unknown }
     const { drops } = body
     if (!response.ok || !Array.isArray(drops) || !drops.every(isDropEntry)) {
-      throw new Error(`GET ${url}: ${response.status} ${JSON.stringify(body)}`)
+      throw new Error(`GET ${path}: ${response.status} ${JSON.stringify(body)}`)
     }
     for (const { reason, packets } of drops) {
       const key = counterKey(hostId, reason)

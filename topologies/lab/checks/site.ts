@@ -1,6 +1,6 @@
 /**
  * What there is to check, derived from the lab's document: networks, who is on them, and the pairs of
- * guests that stand for the rest. What is on a physical network or takes tags keeps other promises (test/scenarios/vlan.ts,
+ * guests that stand for the rest. What is on a physical network or takes tags keeps other promises (topologies/scenarios/vlan.ts,
  * qinq.ts have them). Bounded, so that the checks of a large site take no longer than those
  * of a small one: at most NETWORKS networks (tenants first), HOSTS senders in each.
  */

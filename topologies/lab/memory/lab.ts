@@ -211,6 +211,7 @@ function labOf(site: Site): MemoryLab {
     store: site.store,
     controller,
     url: controller.url,
+    fetch: (path, init) => fetch(`${controller.url}${path}`, init),
     controllerAddress: parseIpv4(CONTROLLER_ADDRESS),
     settleMs: SETTLE_MS,
     hosts,

@@ -129,6 +129,7 @@ function labOf(document: LabDocument, site: Site, controller: ControllerProcess)
     id: site.plan.id,
     waysIn: waysIn(site.plan, site.runDirectory.path),
     url: controller.url,
+    fetch: (path, init) => fetch(`${controller.url}${path}`, init),
     controllerAddress: site.plan.controller.address,
     controllerMac: site.plan.controller.mac,
     settleMs: SETTLE_MS,

@@ -4,7 +4,7 @@
  */
 
 import { join } from 'node:path'
-import { labSwitches } from '../../../controller/model/document-schema.ts'
+import { labSwitches } from '../../../controller/model/lab-schema.ts'
 import type { PkiFolder } from '../../../controller/tls/pki-folder.ts'
 import { formatIpv4 } from '../../../southbound/wire/address.ts'
 import { makeCertificates } from '../certificates.ts'

@@ -1,5 +1,5 @@
 /** The controller works unchanged against Open vSwitch's emulator of a hardware switch, which knows nothing of Weft. */
-import { tenantClaims } from '../../topologies/lab/checks/tenants.ts'
+import { tenantClaims } from '../lab/checks/tenants.ts'
 import { broadcasts } from './broadcast.ts'
 import { nestedClaims } from './hostile.ts'
 import { lossless, reaches, realized, type Way } from './pinging.ts'

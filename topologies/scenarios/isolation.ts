@@ -1,11 +1,11 @@
 /** Hostile guests on every kind of host, and a stranger on the underlay. */
 import { parseIpv4, parseMac } from '../../southbound/wire/address.ts'
 import { icmpEchoFrame } from '../../southbound/wire/frame.ts'
-import { markedPacket } from '../../topologies/lab/checks/frames.ts'
-import { infrastructureClaims } from '../../topologies/lab/checks/infrastructure.ts'
-import { portSecurityClaims } from '../../topologies/lab/checks/port-security.ts'
-import { vtepClaims } from '../../topologies/lab/checks/vtep.ts'
-import type { Workload } from '../../topologies/lab/lab.ts'
+import { markedPacket } from '../lab/checks/frames.ts'
+import { infrastructureClaims } from '../lab/checks/infrastructure.ts'
+import { portSecurityClaims } from '../lab/checks/port-security.ts'
+import { vtepClaims } from '../lab/checks/vtep.ts'
+import type { Workload } from '../lab/lab.ts'
 import { discoveryClaims, hiddenTagClaims, nestedClaims, tagClaims } from './hostile.ts'
 import { ALL_SWITCHES, NETNS_SWITCHES, type Scenario, type ScenarioLab } from './scenario.ts'
 

@@ -1,7 +1,7 @@
 /** Frames with VLAN tags, and the station of a physical network whose frames have one. Neighbours: vlan.ts, qinq.ts, trunk.ts. */
 import { parseIpv4, parseMac } from '../../southbound/wire/address.ts'
-import type { Station } from '../../topologies/lab/checks/frames.ts'
-import { createGuest, type Guest } from '../../topologies/lab/guest.ts'
+import type { Station } from '../lab/checks/frames.ts'
+import { createGuest, type Guest } from '../lab/guest.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 export const SERVICE = 0x88a8

@@ -1,15 +1,14 @@
 /** A running lab as scenarios see it. Eyes, counters and judgement are those of the checks (topologies/lab/checks). */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { dropsOf } from '../../topologies/lab/checks/drops.ts'
-import { prove } from '../../topologies/lab/checks/prove.ts'
-import { siteOf } from '../../topologies/lab/checks/site.ts'
-import { createWatch } from '../../topologies/lab/checks/watch.ts'
-import { realizerOf } from '../../topologies/lab/host-switch.ts'
-import type { Lab, Unsubscribe } from '../../topologies/lab/lab.ts'
-import type { MemoryLab } from '../../topologies/lab/memory/lab.ts'
-import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
-import { MANAGEMENT_NIC, UNDERLAY_NIC } from '../../topologies/lab/netns/plan.ts'
-import { fetchChecked } from '../controller/northbound/schemas.ts'
+import { dropsOf } from '../lab/checks/drops.ts'
+import { prove } from '../lab/checks/prove.ts'
+import { siteOf } from '../lab/checks/site.ts'
+import { createWatch } from '../lab/checks/watch.ts'
+import { realizerOf } from '../lab/host-switch.ts'
+import type { Lab, Unsubscribe } from '../lab/lab.ts'
+import type { MemoryLab } from '../lab/memory/lab.ts'
+import type { NetnsLab } from '../lab/netns/lab.ts'
+import { MANAGEMENT_NIC, UNDERLAY_NIC } from '../lab/netns/plan.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 const PATIENCE_MS = 8_000
@@ -23,10 +22,14 @@ interface Dropped {
   readonly packets: number
 }
 
-/** What one scenario sees of a lab. `close` takes its listeners away; the lab stays. */
+/**
+ * What one scenario sees of a lab. `close` takes its listeners away; the lab stays.
+ * @param fetch in place of the lab's own, for tests that judge every answer
+ */
 export function openScenario(
   lab: Lab,
   signal: AbortSignal,
+  fetch: Lab['fetch'] = lab.fetch,
 ): ScenarioLab & { readonly close: Unsubscribe } {
   const watch = createWatch(lab, crypto.getRandomValues(new Uint8Array(8)))
   const drops = dropsOf(lab, PATIENCE_MS)
@@ -45,10 +48,10 @@ export function openScenario(
     return found
   }
   const call = async (path: string, init: RequestInit = {}): Promise<unknown> => {
-    const url = `${lab.url}/v1/${path}`
-    const answer = await fetchChecked(url, { ...init, signal })
+    const where = `/v1/${path}`
+    const answer = await fetch(where, { ...init, signal })
     const text = await answer.text()
-    if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${url}: ${answer.status} ${text}`)
+    if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${where}: ${answer.status} ${text}`)
     return text === '' ? undefined : JSON.parse(text)
   }
   const get: ScenarioLab['get'] = async <T>(path: string) => (await call(path)) as T

@@ -5,16 +5,10 @@
 import { internetChecksum } from '../../southbound/wire/checksum.ts'
 import { ETH_TYPE } from '../../southbound/wire/ethernet.ts'
 import { ethernetFrame, vxlanFrame } from '../../southbound/wire/frame.ts'
-import {
-  arrow,
-  type Claims,
-  type Delivery,
-  unicast,
-  workloadSender,
-} from '../../topologies/lab/checks/claims.ts'
-import { markedPacket } from '../../topologies/lab/checks/frames.ts'
-import { forNobody, together } from '../../topologies/lab/checks/manners.ts'
-import { type Pair, peersOf, type Site, sharesAddress } from '../../topologies/lab/checks/site.ts'
+import { arrow, type Claims, type Delivery, unicast, workloadSender } from '../lab/checks/claims.ts'
+import { markedPacket } from '../lab/checks/frames.ts'
+import { forNobody, together } from '../lab/checks/manners.ts'
+import { type Pair, peersOf, type Site, sharesAddress } from '../lab/checks/site.ts'
 
 const MACS_SIZE = 12
 const [CUSTOMER, SERVICE] = [0x8100, 0x88a8]

@@ -1,8 +1,8 @@
 /** VXLAN networks whose guests may send VLAN tags: one (`vlanTransparent: true`) or two (`qinq`), beside their own MTU. */
-import { markedArp, markedPacket } from '../../topologies/lab/checks/frames.ts'
-import { SHORT_PING } from '../../topologies/lab/checks/ping.ts'
-import type { Realizer } from '../../topologies/lab/host-switch.ts'
-import type { Workload } from '../../topologies/lab/lab.ts'
+import { markedArp, markedPacket } from '../lab/checks/frames.ts'
+import { SHORT_PING } from '../lab/checks/ping.ts'
+import type { Realizer } from '../lab/host-switch.ts'
+import type { Workload } from '../lab/lab.ts'
 import { ALL_SWITCHES, type Pair, type Scenario, type ScenarioLab } from './scenario.ts'
 import { SERVICE, type Tag, tagged } from './tags.ts'
 

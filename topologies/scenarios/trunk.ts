@@ -2,8 +2,8 @@
 import { BROADCAST_MAC, parseIpv4 } from '../../southbound/wire/address.ts'
 import { ARP_REPLY } from '../../southbound/wire/arp.ts'
 import { arpFrame } from '../../southbound/wire/frame.ts'
-import { markedArp, markedPacket, type Station } from '../../topologies/lab/checks/frames.ts'
-import { SHORT_PING } from '../../topologies/lab/checks/ping.ts'
+import { markedArp, markedPacket, type Station } from '../lab/checks/frames.ts'
+import { SHORT_PING } from '../lab/checks/ping.ts'
 import type { Scenario, ScenarioLab } from './scenario.ts'
 import { stationOf, tagged } from './tags.ts'
 

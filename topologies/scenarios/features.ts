@@ -2,7 +2,7 @@
  * The rows and columns of the table in topologies/README.md: what users ask for, on which kind of host. A cell names the
  * scenarios that prove it (their files), or says why there is none: `without` has those reasons.
  */
-import type { Realizer } from '../../topologies/lab/host-switch.ts'
+import type { Realizer } from '../lab/host-switch.ts'
 
 export const columns: Readonly<Record<Realizer, string>> = {
   'open-vswitch': 'Open vSwitch',

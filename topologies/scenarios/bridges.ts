@@ -1,7 +1,7 @@
 /** Bridges of the model on hosts of kind vtep, and the physical networks that they lead to. */
 import { BROADCAST_MAC, parseIpv4 } from '../../southbound/wire/address.ts'
-import { markedPacket, type Station } from '../../topologies/lab/checks/frames.ts'
-import { fullPing, SHORT_PING } from '../../topologies/lab/checks/ping.ts'
+import { markedPacket, type Station } from '../lab/checks/frames.ts'
+import { fullPing, SHORT_PING } from '../lab/checks/ping.ts'
 import type { Scenario, ScenarioLab } from './scenario.ts'
 import { machineOn, stationOf, tagged } from './tags.ts'
 

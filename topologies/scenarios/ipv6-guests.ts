@@ -1,8 +1,8 @@
 /** Guests on IPv6: how they find each other, and what they may not say of themselves and of others. */
 import { familyOf, ipv6Number, linkLocalAddress } from '../../controller/model/ip-address.ts'
 import { formatMac } from '../../southbound/wire/address.ts'
-import { fullPing, SHORT_PING } from '../../topologies/lab/checks/ping.ts'
-import { ping } from '../../topologies/lab/netns/ping.ts'
+import { fullPing, SHORT_PING } from '../lab/checks/ping.ts'
+import { ping } from '../lab/netns/ping.ts'
 import {
   advertisement,
   cut,

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { unplug } from '../../dataplane/switch/operator.ts'
 import { formatIpv4 } from '../../southbound/wire/address.ts'
-import type { OvsHost } from '../../topologies/lab/netns/ovs-host.ts'
+import type { OvsHost } from '../lab/netns/ovs-host.ts'
 import { reaches } from './pinging.ts'
 import type { Scenario, ScenarioLab } from './scenario.ts'
 

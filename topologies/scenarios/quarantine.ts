@@ -1,6 +1,6 @@
 /** Hosts that are cut off from the controller and forward on, and what they had that is asked for again. */
 import { BROADCAST_MAC, parseIpv4 } from '../../southbound/wire/address.ts'
-import { markedPacket } from '../../topologies/lab/checks/frames.ts'
+import { markedPacket } from '../lab/checks/frames.ts'
 import type { Scenario, ScenarioLab } from './scenario.ts'
 
 const VNI = 5001

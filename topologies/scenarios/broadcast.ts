@@ -1,6 +1,6 @@
 /** Broadcasts of guests: who sees them. */
 import { BROADCAST_MAC, parseIpv4 } from '../../southbound/wire/address.ts'
-import { markedPacket } from '../../topologies/lab/checks/frames.ts'
+import { markedPacket } from '../lab/checks/frames.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 /** One from each guest arrives at every guest of its network, once, and at no other. */

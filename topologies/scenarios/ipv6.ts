@@ -1,10 +1,10 @@
 /** VTEPs on IPv6 and on both families, on every kind of host: VXLAN then costs 70 bytes. */
 
-import { together } from '../../topologies/lab/checks/manners.ts'
-import { oversize } from '../../topologies/lab/checks/mtu.ts'
-import { fullPing, SHORT_PING } from '../../topologies/lab/checks/ping.ts'
-import { portSecurityClaims } from '../../topologies/lab/checks/port-security.ts'
-import { tenantClaims } from '../../topologies/lab/checks/tenants.ts'
+import { together } from '../lab/checks/manners.ts'
+import { oversize } from '../lab/checks/mtu.ts'
+import { fullPing, SHORT_PING } from '../lab/checks/ping.ts'
+import { portSecurityClaims } from '../lab/checks/port-security.ts'
+import { tenantClaims } from '../lab/checks/tenants.ts'
 import { ALL_SWITCHES, type Scenario } from './scenario.ts'
 
 const topology = 'ipv6-underlay'

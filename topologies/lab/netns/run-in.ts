@@ -1,6 +1,6 @@
 /** A command in one of a lab's namespaces. */
-import { within } from '../../topologies/lab/netns/namespace.ts'
-import { type Output, run } from '../../topologies/lab/netns/run.ts'
+import { within } from './namespace.ts'
+import { type Output, run } from './run.ts'
 
 export const runIn = (namespace: string, argv: readonly string[]): Promise<Output> =>
   run(within(namespace, argv))

@@ -1,6 +1,6 @@
 /** What the underlay really carries, as tenants see it: a device that a host reports, a path that probes find. */
 import type { MtuLimit, MtuStatus } from '../../controller/northbound/realization.ts'
-import { runIn } from '../netns/run-in.ts'
+import { runIn } from '../lab/netns/run-in.ts'
 import { ALL_SWITCHES, NETNS_SWITCHES, type Scenario, type ScenarioLab } from './scenario.ts'
 
 const topology = 'three-kinds'

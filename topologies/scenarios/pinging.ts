@@ -2,8 +2,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { formatIpv4 } from '../../southbound/wire/address.ts'
-import type { Workload } from '../../topologies/lab/lab.ts'
-import type { NetnsWorkload } from '../../topologies/lab/netns/workload.ts'
+import type { Workload } from '../lab/lab.ts'
+import type { NetnsWorkload } from '../lab/netns/workload.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 export type Way = readonly [from: string, to: string]

@@ -1,15 +1,14 @@
 /**
  * A scenario: a topology, frames that are sent, frames that are seen. The same one runs on the memory lab and on the netns
- * lab (register.ts), and its declaration fills the table of topologies/README.md (features.ts). The files beside this one
+ * lab (test/scenarios/register.ts), and its declaration fills the table of topologies/README.md (features.ts). The files beside this one
  * hold the scenarios.
  */
-import type { Claims } from '../../topologies/lab/checks/claims.ts'
-import type { Site } from '../../topologies/lab/checks/site.ts'
-import type { LabSwitch, Realizer } from '../../topologies/lab/host-switch.ts'
-import type { Lab, Segment, Workload } from '../../topologies/lab/lab.ts'
-import type { MemoryLab } from '../../topologies/lab/memory/lab.ts'
-import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
-import type { Need } from '../needs.ts'
+import type { Claims } from '../lab/checks/claims.ts'
+import type { Site } from '../lab/checks/site.ts'
+import type { LabSwitch, Realizer } from '../lab/host-switch.ts'
+import type { Lab, Segment, Workload } from '../lab/lab.ts'
+import type { MemoryLab } from '../lab/memory/lab.ts'
+import type { NetnsLab } from '../lab/netns/lab.ts'
 import type { Feature } from './features.ts'
 
 export interface Scenario {
@@ -21,8 +20,8 @@ export interface Scenario {
   readonly shows: Readonly<Partial<Record<Feature, readonly Realizer[]>>>
   /** Why it does not run on a lab; left out: it runs on both. */
   readonly not?: Partial<Record<Lab['backend'], string>>
-  /** Beyond what the netns lab itself needs. */
-  readonly needs?: readonly Need[]
+  /** Programs of the machine, beyond what the lab itself needs. */
+  readonly needs?: readonly ('iperf3' | 'pythonOvs')[]
   /** Where the default of a lab (register.ts) is too short. */
   readonly timeoutMs?: number
   run(lab: ScenarioLab): Promise<void>
