@@ -9,9 +9,11 @@
  */
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
+import { type Clock, systemClock } from '../southbound/wire/clock.ts'
+import type { Random } from '../southbound/wire/random.ts'
 import { listen, removeStaleSocket } from '../southbound/wire/stream.ts'
 import type { Access } from './access/access.ts'
-import { type Clock, systemClock } from './clock.ts'
 import type { Program } from './compiler/program.ts'
 import { firstCarriers } from './model/quarantine.ts'
 import { createNorthbound, type Northbound } from './northbound/northbound.ts'
@@ -35,8 +37,8 @@ export interface Endpoint {
 
 export interface ControllerOptions {
   readonly store: Store
-  /** Where REST listens; a path is a unix socket. */
-  readonly rest: Endpoint | { readonly path: string }
+  /** Where REST listens; a path is a unix socket. Left out, nothing listens, and only `inject` asks. */
+  readonly rest?: Endpoint | { readonly path: string }
   /** With it REST is HTTPS only. */
   readonly restTls?: KeyFiles | undefined
   /** For answers that are under way when it closes, milliseconds; who has not read his by then is cut off. */
@@ -50,6 +52,8 @@ export interface ControllerOptions {
   /** Who is let in over REST; left out, everybody, as operator. */
   readonly access?: Access | undefined
   readonly clock?: Clock
+  /** For uuids and probes. Default: the system's, which nobody guesses. */
+  readonly random?: Random | undefined
   readonly log?: Logger
   readonly hooks?: Hooks
   readonly version?: string
@@ -88,6 +92,7 @@ export class Controller {
     const {
       store,
       clock = systemClock,
+      random,
       log = noLog,
       program,
       hooks = noHooks,
@@ -103,11 +108,11 @@ export class Controller {
     const tls = restTls && restKeys({ files: restTls, ...watch })
     const carriers = firstCarriers(store.snapshot)
     if (carriers.length > 0) store.commit(carriers, { who: 'controller' })
-    const reconciler = new Reconciler({ store, events, clock, log, program })
+    const reconciler = new Reconciler({ store, events, clock, random, log, program })
     const realization = new SiteStatus(store, reconciler, events)
     const onRefused = claimTeller(events, clock)
     const northbound = await createNorthbound({
-      ...{ store, realization, onRefused, hooks, version },
+      ...{ store, realization, onRefused, hooks, version, clock, random },
       ...(access && { access }),
       ...(tls && { tls }),
       graceMs,
@@ -123,7 +128,7 @@ export class Controller {
     return controller
   }
 
-  /** REST, no slash at the end; of a unix socket its path. */
+  /** REST, no slash at the end; of a unix socket its path; '' when nothing listens. */
   get url(): string {
     return this.#url
   }
@@ -131,6 +136,11 @@ export class Controller {
   /** Where hosts dial in; undefined when nothing listens. */
   get ovsdbPort(): number | undefined {
     return this.#ovsdbPort
+  }
+
+  /** A request to REST that comes by no socket, and its answer. */
+  inject(request: InjectOptions): Promise<LightMyRequestResponse> {
+    return this.#northbound.inject(request)
   }
 
   /** Takes a host's OVSDB stream. @param localAddress the address by which the host reached us; its bridges dial it too */
@@ -173,6 +183,7 @@ export class Controller {
       )
     if (ovsdb)
       this.#ovsdbPort = await at(ovsdb, 'OVSDB', (duplex, from) => this.acceptOvsdb(duplex, from))
+    if (!rest) return
     if ('path' in rest) await removeStaleSocket(rest.path)
     this.#url = (await this.#northbound.listen(rest)).url
   }

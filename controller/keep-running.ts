@@ -1,5 +1,5 @@
-/** Work in the background that may fail: nothing that it throws ends the process. Neighbours: `clock.ts`, `reconciler/log.ts`. */
-import type { Clock } from './clock.ts'
+/** Work in the background that may fail: nothing that it throws ends the process. Neighbours: `../southbound/wire/clock.ts`, `reconciler/log.ts`. */
+import type { Clock } from '../southbound/wire/clock.ts'
 import type { Logger } from './reconciler/log.ts'
 
 export interface KeepRunningOptions {

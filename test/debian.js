@@ -11,7 +11,7 @@ const wanted = [
   ...['openvswitch-switch', 'iproute2', 'ethtool', 'iputils-ping', 'tcpdump', 'iperf3', 'nftables'],
   ...['libpcap-dev', 'g++', 'make', 'python3', 'openssl'],
   ...['openvswitch-vtep', 'python3-openvswitch', 'python3-os-ken'],
-  ...['openvswitch-testcontroller', 'libvirt-clients', 'libxml2-utils', 'systemd'],
+  ...['openvswitch-testcontroller', 'libvirt-clients', 'libxml2-utils', 'systemd', 'tshark'],
 ]
 
 /** Installs what is missing; never throws for a package that cannot be had. */

@@ -52,6 +52,7 @@ const table = {
   ethtool: () => commands('ethtool'),
   ping: () => commands('ping'),
   tcpdump: () => commands('tcpdump'),
+  tshark: () => commands('tshark'),
   iperf3: () => commands('iperf3'),
   nft: () => commands('nft'),
   openssl: () => commands('openssl'),

@@ -2,6 +2,7 @@
  * Three groups of tests, one after the other. `fast`: everything that needs neither root nor minutes; `npm run check` runs these
  * alone. `real`: files below setup/ and slow/ (whole installs, long runs) and *.peer.test.ts (other people's programs beside
  * ours). `hosts`: files below netns/, one at a time: a site of real hosts has the machine to itself, since guests count packets.
+ * Those of virtual machines (vagrant/) are run by `npm run test:vagrant` alone.
  */
 
 import { fileURLToPath } from 'node:url'
@@ -10,6 +11,7 @@ import { countingReporter } from './reporter.ts'
 
 const real = ['test/{setup,slow}/**/*.test.ts', 'test/**/*.peer.test.ts']
 const hosts = ['test/netns/**/*.test.ts']
+const machines = ['test/vagrant/**']
 const patience = { testTimeout: 180_000, hookTimeout: 180_000 }
 
 // Vitest reads its configuration from a default export; there is no other way.
@@ -25,7 +27,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...real, ...hosts],
+          exclude: [...configDefaults.exclude, ...real, ...hosts, ...machines],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },

@@ -19,7 +19,7 @@ import { type AccessOptions, accessOf, checkAccess } from './serve-access.ts'
 export interface ServeOptions extends AccessOptions {
   /** SQLite file, or `:memory:`. */
   readonly store: string
-  readonly rest: ControllerOptions['rest']
+  readonly rest: NonNullable<ControllerOptions['rest']>
   /** Both or none; with them REST is HTTPS only. Paths of PEM files. */
   readonly restTlsKey?: string
   readonly restTlsCert?: string

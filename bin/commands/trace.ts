@@ -1,7 +1,8 @@
 /** `weft trace`: the way of a packet, host by host and flow by flow. Neighbours: trace-options.ts, ../../controller/northbound/trace.ts. */
+import type { Traced } from '../../controller/trace/text.ts'
 import { print } from '../print/output.ts'
 import { paint } from '../print/terminal.ts'
-import { type Traced, traceLines } from '../print/trace.ts'
+import { traceLines } from '../print/trace.ts'
 import type { OutputFormat, RestArguments } from './rest-options.ts'
 import { openSession } from './session.ts'
 
@@ -30,7 +31,7 @@ export async function trace(options: TraceOptions): Promise<number> {
   }
   const rest = openSession(options, signal)
   const { body } = await rest.ask<Traced>(send ? 'POST' : 'GET', '/v1:trace', { query })
-  await print(output, body, () => traceLines(body, paint))
+  await print(output, body, () => traceLines(body, paint, process.stdout.columns))
   const isCounted = (body.counted ?? []).every(({ flows, counted }) => flows === counted)
   return body.verdict === 'delivered' && isCounted ? 0 : 1
 }

@@ -17,7 +17,7 @@ export interface OpenUnderlay {
 }
 
 const FORM =
-  'udp, udp:ADDRESS,mtu=BYTES or packet:DEVICE,ADDRESS/PREFIX,via=GATEWAY,mac=MAC,mtu=BYTES (mtu, mac and via need not be)'
+  'udp, udp:ADDRESS,mtu=BYTES or packet:DEVICE,ADDRESS/PREFIX,via=GATEWAY,mac=MAC,mtu=BYTES (mtu, mac and via need not be; a via for each family)'
 const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i
 
 /** Opens the device where there is one. Rejects with SwitchError or PortError. */
@@ -25,14 +25,14 @@ export async function openUnderlay(text: string): Promise<OpenUnderlay> {
   const [, kind, rest = ''] = /^(udp|packet)(?::(.+))?$/.exec(text) ?? []
   const words = rest.split(',').filter((word) => word !== '')
   const mtu = take(words, 'mtu=')
-  const via = take(words, 'via=')
+  const vias = [take(words, 'via='), take(words, 'via=')].filter((each) => each !== undefined)
   const own = take(words, 'mac=')
   const mtuBytes = mtu === undefined ? undefined : Number(mtu)
   if (kind === undefined || (mtu !== undefined && !/^\d+$/.test(mtu))) throw badUnderlay(text)
   if (own !== undefined && !MAC.test(own)) throw badUnderlay(text)
   const size = mtuBytes !== undefined && { mtuBytes }
   if (kind === 'udp') {
-    if (via !== undefined || own !== undefined) throw badUnderlay(text)
+    if (vias.length > 0 || own !== undefined) throw badUnderlay(text)
     for (const address of words) await checkAddress(text, address)
     return { options: { kind, ...(words.length > 0 && { addresses: words }), ...size }, close() {} }
   }
@@ -49,7 +49,7 @@ export async function openUnderlay(text: string): Promise<OpenUnderlay> {
   })
   // Locally administered, unicast: the device's own address is its owner's.
   const mac = own === undefined ? 0x02_00_00_00_00_00 + randomInt(2 ** 40) : parseMac(own)
-  const routes = via === undefined ? [] : [{ to: 'default', via }]
+  const routes = vias.map((via) => ({ to: 'default', via }))
   return { options: { port, mac, addresses, routes, ...size }, close: () => port.close() }
 }
 

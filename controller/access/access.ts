@@ -4,6 +4,7 @@
  *
  * Neighbours: rights.ts says what a principal may; northbound/ turns a refusal into an answer.
  */
+import { systemClock } from '../../southbound/wire/clock.ts'
 import type { SiteToken, Token } from '../model/schema.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { isJwt, JwtRefused, type JwtVerifier, KeysUnavailable } from './jwt.ts'
@@ -32,7 +33,7 @@ export interface TokenAccessOptions {
 }
 
 /** Local tokens, and JWTs where a verifier is given. */
-export function tokenAccess({ snapshot, jwt, now = Date.now }: TokenAccessOptions): Access {
+export function tokenAccess({ snapshot, jwt, now = systemClock.wall }: TokenAccessOptions): Access {
   return {
     async authenticate(authorization) {
       if (authorization === undefined) return refuse('missing', 'no Authorization header')

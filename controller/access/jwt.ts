@@ -10,6 +10,7 @@ import {
   type JWTPayload,
   jwtVerify,
 } from 'jose'
+import { systemClock } from '../../southbound/wire/clock.ts'
 import { idPattern } from '../model/values.ts'
 import type { Principal, Role } from './principal.ts'
 
@@ -71,7 +72,7 @@ export const isJwt = (text: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]*$/.test(
 
 /** The verifier rejects with JwtRefused or KeysUnavailable. */
 export function jwtVerifier(options: JwtOptions): JwtVerifier {
-  const { keys, issuer, audience, now = Date.now } = options
+  const { keys, issuer, audience, now = systemClock.wall } = options
   const keyOf =
     keys instanceof URL
       ? createRemoteJWKSet(keys, { timeoutDuration: TIMEOUT_MS, cooldownDuration: COOLDOWN_MS })

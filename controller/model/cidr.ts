@@ -25,6 +25,13 @@ export function rangeOf(cidr: string): Range {
   })
 }
 
+/** Both must have passed the schema. */
+export function isWithin(address: string, cidr: string): boolean {
+  const { family, first, last } = rangeOf(cidr)
+  const value = addressNumber(address)
+  return family === familyOf(address) && first <= value && value <= last
+}
+
 /** The one spelling of its address; bits behind the prefix stay as they are. */
 export function canonicalCidr(cidr: string): string {
   const [address = '', prefix] = cidr.split('/')

@@ -12,7 +12,9 @@ import { DocumentError, parseEdits } from './document-edits.ts'
 import type { RawDocument } from './document-schema.ts'
 import { applyEdits } from './edit.ts'
 import { ModelError, type Problem, problem } from './errors.ts'
+import { checkLabEvents, type LabEvent } from './lab-events.ts'
 import { type LabHosts, labSwitches } from './lab-schema.ts'
+import { checkLabUnderlay, type LabUnderlay } from './lab-underlay.ts'
 import type { Declared, Edit, Host, Network, PhysicalNetwork, Port, Subnet } from './schema.ts'
 import { Site, type Snapshot } from './snapshot.ts'
 import { hint } from './suggest.ts'
@@ -40,8 +42,12 @@ export interface TopologyDocument {
    * labs.
    */
   readonly workloads: Readonly<Record<string, string>>
-  /** What a netns lab runs on a host; left out: the first of `labSwitches` of its kind. */
-  readonly lab: { readonly hosts: LabHosts }
+  /** `hosts`: what a netns lab runs on one; left out: the first of `labSwitches` of its kind. */
+  readonly lab: {
+    readonly hosts: LabHosts
+    readonly underlay?: LabUnderlay
+    readonly events?: readonly LabEvent[]
+  }
   /** For `store.commit`: one edit of each object, whatever one refers to before it. */
   readonly edits: readonly Edit<Declared>[]
   /** What the store refused, at its place in the document. */
@@ -56,6 +62,8 @@ export function parseDocument(text: string, fileName: string): TopologyDocument 
     ...checkUnderlay(raw, site),
     ...checkWorkloads(raw, site),
     ...checkLab(raw, site),
+    ...checkLabUnderlay(raw.lab?.underlay, site),
+    ...checkLabEvents(raw.lab?.events, site),
   ]
   if (misfits.length > 0) throw new DocumentError(misfits.map((each) => place(each, each.pointer)))
 
@@ -65,7 +73,11 @@ export function parseDocument(text: string, fileName: string): TopologyDocument 
     underlay: Object.freeze({ mtuBytes: raw.underlay?.mtuBytes ?? widestUnderlay(site) }),
     ...objectsOf(site),
     workloads: Object.freeze({ ...raw.workloads }),
-    lab: Object.freeze({ hosts: Object.freeze({ ...raw.lab?.hosts }) }),
+    lab: Object.freeze({
+      hosts: Object.freeze({ ...raw.lab?.hosts }),
+      ...(raw.lab?.underlay && { underlay: raw.lab.underlay }),
+      ...(raw.lab?.events && { events: Object.freeze(raw.lab.events) }),
+    }),
     edits,
     explain,
   })

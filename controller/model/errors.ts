@@ -105,6 +105,8 @@ export const problemTypes = {
   duplicate_edit: [400, '{value} is there twice'],
   workload_name_invalid: [400, '{value} does not name a guest'],
   lab_host_invalid: [400, '{value} is nothing that a lab can have there'],
+  lab_event_invalid: [400, '{value} is nothing that can happen there'],
+  lab_underlay_invalid: [400, '{value} is nothing that the underlay of a lab can have there'],
   workload_invalid: [400, '{value} is no port that this guest can have'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>
 

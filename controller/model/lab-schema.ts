@@ -3,6 +3,8 @@
  * topologies/lab (reads it).
  */
 import { Type } from 'typebox'
+import { type LabEvent, labEventsSchema } from './lab-events.ts'
+import { type LabUnderlay, labUnderlaySchema } from './lab-underlay.ts'
 import { byId } from './values.ts'
 
 const strict = { additionalProperties: false } as const
@@ -26,7 +28,11 @@ const labSwitch = Type.Union(
 
 export const labSchema = Type.Optional(
   Type.Object(
-    { hosts: byId(Type.Object({ switch: labSwitch }, strict)) },
+    {
+      hosts: byId(Type.Object({ switch: labSwitch }, strict)),
+      underlay: labUnderlaySchema,
+      events: labEventsSchema,
+    },
     { ...strict, description: 'what is about the lab alone and no part of the model' },
   ),
 )
@@ -36,4 +42,6 @@ export type LabHosts = Readonly<Record<string, { readonly switch: LabSwitch }>>
 /** A value that has passed the schema. */
 export interface LabSection {
   readonly hosts?: LabHosts
+  readonly underlay?: LabUnderlay
+  readonly events?: readonly LabEvent[]
 }

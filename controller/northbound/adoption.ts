@@ -1,6 +1,7 @@
 /** `GET /v1/infra/hosts/{id}/adoption`: what taking over a br-int that somebody else has filled would do. Neighbours: adoption-plan.ts, ../reconciler/adoption.ts. */
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
+import { deadline } from '../../southbound/wire/clock.ts'
 import { ModelError, problem } from '../model/errors.ts'
 import { idPattern, idRule, oneOf } from '../model/values.ts'
 import type { Backing } from './objects.ts'
@@ -58,7 +59,7 @@ const Adoption = Type.Object(
 )
 
 export function addAdoption(app: FastifyInstance, backing: Backing): void {
-  const { store, realization, closing } = backing
+  const { store, realization, closing, clock } = backing
   const schema = {
     tags: ['hosts'],
     operationId: 'getHostAdoption',
@@ -76,7 +77,7 @@ export function addAdoption(app: FastifyInstance, backing: Backing): void {
       const facts = { pointer: '', value: `host ${id}`, expected: 'a host that exists' }
       throw new ModelError([problem('not_found', facts)])
     }
-    const patience = AbortSignal.timeout(PATIENCE_MS)
+    const patience = deadline(clock, PATIENCE_MS)
     const plan = await whileConnected(reply, closing, (signal) =>
       realization.adoption(id, AbortSignal.any([signal, patience])),
     )

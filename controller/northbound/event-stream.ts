@@ -6,6 +6,7 @@
  * Neighbours: observations.ts has the same as a list, event-scope.ts says whose events are whose.
  */
 import type { FastifyReply } from 'fastify'
+import { type Clock, every } from '../../southbound/wire/clock.ts'
 import type { ControllerEvent, Realization } from './realization.ts'
 
 /** A client that reads more slowly than events come is let go: bytes that may wait for it. */
@@ -15,6 +16,7 @@ const BEAT_MS = 15_000
 
 export interface Stream {
   readonly realization: Realization
+  readonly clock: Clock
   /** Id of the last event seen; undefined: from now on. */
   readonly since: number | undefined
   readonly isSeen: (event: ControllerEvent) => boolean
@@ -27,7 +29,7 @@ export interface Stream {
 
 /** Takes the answer over; it ends when the client, its token, or the server, goes. */
 export function streamEvents(reply: FastifyReply, stream: Stream): void {
-  const { realization, since, isSeen, closing } = stream
+  const { realization, clock, since, isSeen, closing } = stream
   reply.hijack()
   const { raw } = reply
   raw.writeHead(200, {
@@ -71,13 +73,13 @@ export function streamEvents(reply: FastifyReply, stream: Stream): void {
   const ask = (): void => {
     void stream.isLetIn().then((isLetIn) => isLetIn || end())
   }
-  const beat = setInterval(() => {
+  const still = every(clock, BEAT_MS, () => {
     write(':\n\n')
     ask()
-  }, BEAT_MS)
+  })
   const forget = stream.onAccess(ask)
   raw.once('close', () => {
-    clearInterval(beat)
+    still()
     forget()
     stop()
     closing.removeEventListener('abort', end)

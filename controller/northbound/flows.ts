@@ -2,7 +2,6 @@
  * `GET /v1/infra/hosts/{id}/flows`: what a host should have beside what it has, page by page. The host is read once, for the
  * first page; all pages are of that moment. Neighbours: realization.ts has the terms, paging.ts the cursors.
  */
-import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { ModelError, problem } from '../model/errors.ts'
@@ -93,24 +92,25 @@ const PageSchema = Type.Object(
 interface Kept {
   readonly host: string
   readonly inspection: Inspection
-  end?: NodeJS.Timeout
+  readonly cancel: () => void
 }
 
-export function addFlows(app: FastifyInstance, { store, realization, closing }: Backing): void {
+export function addFlows(app: FastifyInstance, backing: Backing): void {
+  const { store, realization, closing, clock, uuid } = backing
   const kept = new Map<string, Kept>()
   const forget = (id: string): void => {
-    clearTimeout(kept.get(id)?.end)
+    kept.get(id)?.cancel()
     kept.delete(id)
   }
   app.addHook('onClose', async () => {
     for (const id of kept.keys()) forget(id)
   })
   /** Keeps it from now on for a while. */
-  const keep = (id: string, it: Kept): void => {
+  const keep = (id: string, it: Omit<Kept, 'cancel'>): void => {
     forget(id)
     const [oldest] = kept.keys()
     if (kept.size >= MOST_KEPT && oldest !== undefined) forget(oldest)
-    kept.set(id, { ...it, end: setTimeout(() => kept.delete(id), KEPT_MS).unref() })
+    kept.set(id, { ...it, cancel: clock.after(KEPT_MS, () => kept.delete(id)) })
   }
 
   const schema = {
@@ -133,7 +133,7 @@ export function addFlows(app: FastifyInstance, { store, realization, closing }: 
       const facts = { pointer: '', value: `host ${host}`, expected: 'a host that exists' }
       throw new ModelError([problem('not_found', facts)])
     }
-    let at = { id: randomUUID() as string, from: 0 }
+    let at = { id: uuid(), from: 0 }
     let inspection: Inspection
     if (cursor === undefined) {
       const choice = { table, of, diff: diff === 'true' }

@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { Limits } from './limits.ts'
 import { HttpError } from './problem.ts'
 
@@ -62,8 +63,9 @@ interface Keyed {
 export function addIdempotency(
   app: FastifyInstance,
   { keysPerPrincipal }: Pick<Limits, 'keysPerPrincipal'>,
+  clock: Clock,
 ): void {
-  const kept = new Kept(keysPerPrincipal)
+  const kept = new Kept(keysPerPrincipal, clock)
   app.decorateRequest('keyed', undefined)
   app.addHook('onRoute', (route) => {
     if (route.method !== 'POST' || route.schema?.headers) return
@@ -129,25 +131,27 @@ function replay(reply: FastifyReply, { status, type, etag, text }: Answer): Fast
 
 /** In the order in which they came. */
 class Kept {
+  readonly #clock: Clock
   readonly #mostOfOne: number
   readonly #entries = new Map<string, Entry>()
   readonly #owned = new Map<string, number>()
   #characters = 0
 
-  constructor(mostOfOne: number) {
+  constructor(mostOfOne: number, clock: Clock) {
+    this.#clock = clock
     this.#mostOfOne = mostOfOne
   }
 
   get(name: string): Entry | undefined {
     const entry = this.#entries.get(name)
-    if (!entry?.isDone || Date.now() - entry.at < KEPT_MS) return entry
+    if (!entry?.isDone || this.#clock.now() - entry.at < KEPT_MS) return entry
     this.#forget(name, entry)
     return undefined
   }
 
   add(name: string, owner: string, fingerprint: string): Entry {
     const first = Promise.withResolvers<Answer | undefined>()
-    const entry = { fingerprint, owner, at: Date.now(), first, size: 0, isDone: false }
+    const entry = { fingerprint, owner, at: this.#clock.now(), first, size: 0, isDone: false }
     this.#entries.set(name, entry)
     this.#owned.set(owner, (this.#owned.get(owner) ?? 0) + 1)
     // Who has most of them makes room with his own.

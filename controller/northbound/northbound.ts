@@ -6,14 +6,21 @@
  * Neighbours: objects.ts and observations.ts have the routes, openapi.ts their description.
  */
 
-import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import helmet from '@fastify/helmet'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type InjectOptions,
+  type LightMyRequestResponse,
+} from 'fastify'
 import type { TSchema } from 'typebox'
+import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
+import { type Random, uuids } from '../../southbound/wire/random.ts'
 import { type Access, openAccess } from '../access/access.ts'
 import { declaredNames } from '../model/collections.ts'
 import { ModelError, type Problem, printed } from '../model/errors.ts'
@@ -59,6 +66,9 @@ export interface NorthboundOptions {
   /** Of this program, for OpenAPI. */
   readonly version?: string
   readonly log?: FastifyBaseLogger
+  readonly clock?: Clock
+  /** For ids of requests and of pages. Default: the system's. */
+  readonly random?: Random | undefined
 }
 
 export type ListenAt =
@@ -68,6 +78,8 @@ export type ListenAt =
 export interface Northbound {
   /** Serves; port 0 takes a free one, a path is a unix socket. The url has no slash at its end. */
   listen(at?: ListenAt): Promise<{ readonly url: string }>
+  /** Answers a request that came by no socket. */
+  inject(request: InjectOptions): Promise<LightMyRequestResponse>
   /**
    * Takes no more connections; waits and event streams end now, what else is under way has `graceMs` to be answered and read.
    */
@@ -88,13 +100,17 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
     tls,
     graceMs = 5000,
     log,
+    clock = systemClock,
   } = options
+  const uuid = uuids(options.random)
   const app = fastify({
     bodyLimit: bodyLimitBytes,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: true,
-    genReqId: requestIdOf,
+    genReqId: (request) => requestIdOf(request) ?? uuid(),
+    // What is registered is all in this process and waits for nobody.
+    pluginTimeout: 0,
     routerOptions: { maxParamLength: 100 },
     frameworkErrors: (error, _request, reply) => {
       const details = problemOf(error)
@@ -115,9 +131,9 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   })
   const limits = { ...defaultLimits, ...options.limits }
   addGuard(app, access, await addLimits(app, limits))
-  addIdempotency(app, limits)
+  addIdempotency(app, limits, clock)
   await addOpenapi(app, version)
-  const backing = { store, realization, hooks, closing: stopping.signal }
+  const backing = { store, realization, hooks, closing: stopping.signal, clock, uuid }
   addObjectRoutes(app, backing, declaredNames)
   addDeletions(app, backing, declaredNames)
   addLists(app, backing, declaredNames)
@@ -134,6 +150,7 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   await app.ready()
 
   return {
+    inject: (request) => app.inject(request),
     async listen(at = {}) {
       // For this name fastify would open a second server, which has no part in keys and closing.
       const host = 'host' in at && at.host === 'localhost' ? { host: '127.0.0.1' } : {}
@@ -150,10 +167,10 @@ export async function createNorthbound(options: NorthboundOptions): Promise<Nort
   }
 }
 
-/** That of the client, so that its log and ours can be laid side by side, or a new one. */
-function requestIdOf({ headers }: IncomingMessage): string {
+/** That of the client, so that its log and ours can be laid side by side. */
+function requestIdOf({ headers }: IncomingMessage): string | undefined {
   const { 'x-request-id': given } = headers
-  return typeof given === 'string' && /^[A-Za-z0-9._:-]{1,64}$/.test(given) ? given : randomUUID()
+  return typeof given === 'string' && /^[A-Za-z0-9._:-]{1,64}$/.test(given) ? given : undefined
 }
 
 /** How all routes parse, check, answer and refuse. */

@@ -6,6 +6,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { withOperatorFields } from '../access/operator-fields.ts'
 import { collections, nounOf } from '../model/collections.ts'
 import { ModelError, problem } from '../model/errors.ts'
@@ -35,6 +36,9 @@ export interface Backing {
   readonly hooks: Hooks
   /** Aborts when the server is about to close: nobody waits any longer. */
   readonly closing: AbortSignal
+  readonly clock: Clock
+  /** New ones. */
+  readonly uuid: () => string
 }
 
 /** What the codes of a write mean. */

@@ -83,7 +83,7 @@ export const HostParams = Type.Object({
 })
 
 export function addObservationRoutes(app: FastifyInstance, backing: Backing): void {
-  const { store, realization, closing } = backing
+  const { store, realization, closing, clock } = backing
   const looks = { needs: 'infra:read' } as const
 
   // Alive: the process answers. Ready: it is not about to stop, so that who balances load sends no more.
@@ -127,7 +127,7 @@ export function addObservationRoutes(app: FastifyInstance, backing: Backing): vo
       const isLetIn = async (): Promise<boolean> => uuid() === own && request.isLetIn()
       const onAccess = (listener: () => void) =>
         store.onCommit(({ changes }) => changes.some(isOfAccess) && listener())
-      return streamEvents(reply, { realization, since, isSeen, closing, isLetIn, onAccess })
+      return streamEvents(reply, { realization, clock, since, isSeen, closing, isLetIn, onAccess })
     })
 
   const pending = Type.Object({ items: Type.Array(Pending) })

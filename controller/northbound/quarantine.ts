@@ -4,6 +4,7 @@
  * ../model/quarantine.ts.
  */
 import type { FastifyReply } from 'fastify'
+import { deadline } from '../../southbound/wire/clock.ts'
 import { ModelError } from '../model/errors.ts'
 import type { Backing } from './objects.ts'
 import { whileConnected } from './wait.ts'
@@ -13,11 +14,11 @@ const PATIENCE_MS = 5000
 
 /** What `commit` gives, called again when what it was refused is free. @throws what it throws */
 export async function commitWhenFree<T>(
-  { realization, closing }: Backing,
+  { realization, closing, clock }: Backing,
   reply: FastifyReply,
   commit: () => Promise<T>,
 ): Promise<T> {
-  const patience = AbortSignal.timeout(PATIENCE_MS)
+  const patience = deadline(clock, PATIENCE_MS)
   for (;;) {
     try {
       return await commit()

@@ -4,6 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { nounOf } from '../model/collections.ts'
 import type { Declared } from '../model/schema.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -48,7 +49,7 @@ export interface Subject {
  * @param revision that the write has made, or found
  */
 export async function waited(
-  { store, realization, closing }: Backing,
+  { store, realization, closing, clock }: Backing,
   { subjects, revision }: { readonly subjects: readonly Subject[]; readonly revision: number },
   request: FastifyRequest,
   reply: FastifyReply,
@@ -56,7 +57,7 @@ export async function waited(
   const { wait, timeout = defaultTimeout } = request.query as WriteParams
   if (wait === undefined) return undefined
   const realized = await whileConnected(reply, closing, (signal) =>
-    waitRealized(realization, subjects, milliseconds(timeout), signal),
+    waitRealized(realization, subjects, { clock, timeoutMs: milliseconds(timeout), gone: signal }),
   )
   if (realized) return undefined
   const when = closing.aborted ? 'when the controller stopped' : `within ${timeout}`
@@ -89,12 +90,15 @@ function milliseconds(text: string): number {
 async function waitRealized(
   realization: Realization,
   subjects: readonly Subject[],
-  timeoutMs: number,
-  gone: AbortSignal,
+  {
+    clock,
+    timeoutMs,
+    gone,
+  }: { readonly clock: Clock; readonly timeoutMs: number; readonly gone: AbortSignal },
 ): Promise<boolean> {
-  const timer = new AbortController()
-  const timeout = setTimeout(() => timer.abort(), timeoutMs)
-  const signal = AbortSignal.any([timer.signal, gone])
+  const late = new AbortController()
+  const cancel = clock.after(timeoutMs, () => late.abort())
+  const signal = AbortSignal.any([late.signal, gone])
   try {
     // One after the other: what is realized already costs nothing, and all have one limit.
     for (const { collection, key, revision } of subjects)
@@ -104,7 +108,7 @@ async function waitRealized(
     if (!signal.aborted) throw error
     return false
   } finally {
-    clearTimeout(timeout)
+    cancel()
   }
 }
 

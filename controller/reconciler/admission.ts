@@ -10,7 +10,7 @@
  * A host that takes its time has its place for some seconds: then it goes on beside, since who waits for an answer costs nothing.
  * Neighbours: `reconciler.ts` (who asks), `lacking.ts` (which hosts lack something).
  */
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 
 /** A host that lacks something; a session that has yet to say who it is; a host that lacks nothing, as far as is known. */
 export type Need = 'lacking' | 'unknown' | 'complete'

@@ -2,7 +2,7 @@
  * Tells operators whose object was in the way of an edit that the model refused; the tenant who made it reads in the
  * answer no more than that there is one. Neighbours: ../model/errors.ts (`named`), `refusals.ts`.
  */
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { nounOf, splitKey } from '../model/collections.ts'
 import type { Problem } from '../model/errors.ts'
 import type { EventLog } from './events.ts'

@@ -3,7 +3,7 @@
  * switch refused. A bounded log in memory, newest last; northbound serves it. Where it is full, who says most makes room:
  * a host, or the guests of a tenant on one, cannot push out what others have said. Neighbour: `fair-queue.ts`.
  */
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { ControllerEvent } from '../northbound/realization.ts'
 import { FairQueue } from './fair-queue.ts'
 
@@ -75,7 +75,7 @@ export class EventLog {
   /** Ids start at the time of the start, in hundredths of a millisecond, so that `since` of an earlier life misses nothing. */
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#next = Math.floor(clock.now()) * 100
+    this.#next = Math.floor(clock.wall()) * 100
   }
 
   /** @param message one sentence for people; fields are for programs */
@@ -85,7 +85,7 @@ export class EventLog {
     message: string,
     fields: Readonly<Record<string, unknown>> = {},
   ): void {
-    const at = new Date(this.#clock.now()).toISOString()
+    const at = new Date(this.#clock.wall()).toISOString()
     const event: ControllerEvent = Object.freeze({
       id: this.#next++,
       at,

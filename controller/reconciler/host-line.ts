@@ -7,7 +7,7 @@ import type { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { OvsdbError } from '../../southbound/ovsdb/error.ts'
 import type { Operation } from '../../southbound/ovsdb/operation.ts'
 import type { DatabaseSchema } from '../../southbound/ovsdb/schema.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, deadline } from '../../southbound/wire/clock.ts'
 import type { Store } from '../store/store.ts'
 import type { PeerIdentity } from '../tls/identity.ts'
 import { nothingReported, type Plug, reportBindings } from './bindings.ts'
@@ -67,6 +67,7 @@ const RETRY_MS = 1000
 export class HostLine {
   /** Where it dials from, for people. */
   readonly peer: string
+  /** Milliseconds since 1970. */
   readonly since: number
   readonly #client: OvsdbClient
   readonly #schema: DatabaseSchema
@@ -87,7 +88,7 @@ export class HostLine {
     this.peer = peer
     this.#options = options
     this.#user = user
-    this.since = options.clock.now()
+    this.since = options.clock.wall()
     this.#looking = new Looking(user.look, this.#end.signal, (error) => this.close(error))
     void client.closed.then((reason) =>
       this.#end.abort(reason ?? new Error('the host ended the session')),
@@ -154,7 +155,8 @@ export class HostLine {
 
   /** Sends what a host may refuse without harm. Never rejects. */
   async tell(operations: readonly Operation[]): Promise<void> {
-    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ANSWER_MS)])
+    const { clock } = this.#options
+    const signal = AbortSignal.any([this.#end.signal, deadline(clock, ANSWER_MS)])
     try {
       await this.#client.transact(this.#schema, operations, { signal })
     } catch (error) {
@@ -182,7 +184,7 @@ export class HostLine {
     } else onNews?.()
     this.#looking.again()
     try {
-      const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(ANSWER_MS)])
+      const signal = AbortSignal.any([this.#end.signal, deadline(clock, ANSWER_MS)])
       await this.#client.transact(this.#schema, operations(), { signal })
     } catch (error) {
       if (!(error instanceof OvsdbError)) throw error

@@ -8,6 +8,7 @@ import type { Connection } from '../../southbound/openflow/connection.ts'
 import type { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
+import { deadline } from '../../southbound/wire/clock.ts'
 import type { SwitchItem } from '../compiler/program.ts'
 import { TUNNEL_OFPORT } from '../compiler/stages.ts'
 import type { Host } from '../model/schema.ts'
@@ -101,7 +102,7 @@ export class HostSession {
     peer: string,
     options: HostSessionOptions,
   ): Promise<HostSession> {
-    const replica = await watchHost(client, AbortSignal.timeout(ANSWER_MS))
+    const replica = await watchHost(client, deadline(options.clock, ANSWER_MS))
     return new HostSession(client, replica, peer, options)
   }
 

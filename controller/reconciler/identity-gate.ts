@@ -4,7 +4,7 @@
  * inside the process; they are what they say. Neighbours: ../tls/identity.ts, `unclaimed.ts`, `reconciler.ts`.
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { Host } from '../model/schema.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Store } from '../store/store.ts'

@@ -6,6 +6,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { Connection } from '../../southbound/openflow/connection.ts'
+import { type Clock, deadline } from '../../southbound/wire/clock.ts'
 import { groupItemId, meterItemId } from '../compiler/items.ts'
 import { ensure } from '../compiler/maps.ts'
 import type { Item, SwitchItem } from '../compiler/program.ts'
@@ -45,11 +46,12 @@ export async function inspectHost(
   const session = reconciler.session(hostId)
   const connection = reconciler.channel(hostId)?.connection
   const rows = session?.kind === 'vtep' ? session.compare() : undefined
-  const read = connection && !rows ? await readCounted(connection, signal) : undefined
+  const read =
+    connection && !rows ? await readCounted(connection, signal, reconciler.clock) : undefined
   // After reading, as the audit does it; in one go, so that all of it is of one revision.
   const wanted = rows?.items ?? [...reconciler.compiler.items(hostId)]
   const { revision } = reconciler
-  const at = rows || read ? new Date(reconciler.now()).toISOString() : undefined
+  const at = rows || read ? new Date(reconciler.clock.wall()).toISOString() : undefined
   const found = rows
     ? comparedRows(rows)
     : read
@@ -92,9 +94,10 @@ interface Counted {
 async function readCounted(
   connection: Connection,
   asking: AbortSignal,
+  clock: Clock,
 ): Promise<Counted | undefined> {
   const packets = new Map<string, number>()
-  const signal = AbortSignal.any([asking, AbortSignal.timeout(ANSWER_MS)])
+  const signal = AbortSignal.any([asking, deadline(clock, ANSWER_MS)])
   const asked = Promise.all([
     readActual(connection, signal, (id, count) => packets.set(id, count)),
     connection.multipart({ kind: 'group' }, { signal }),

@@ -6,7 +6,7 @@
 import { formatTuple, frameTuple } from '../../southbound/openflow/frame-tuple.ts'
 import { decodeMatch } from '../../southbound/openflow/match.ts'
 import type { MessageOf } from '../../southbound/openflow/message.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { reasonOfCode } from '../compiler/reason.ts'
 import { register, table } from '../compiler/stages.ts'
 import { sortable } from '../model/indexes.ts'
@@ -48,7 +48,7 @@ export class LastDrops {
     const tuple = reason && frameTuple(message.data)
     const port = typeof number === 'number' ? this.#portOf(number) : undefined
     if (!reason || !tuple || port === undefined) return
-    const at = new Date(this.#clock.now()).toISOString()
+    const at = new Date(this.#clock.wall()).toISOString()
     this.#take(hostId, { port, reason, at, frameBytes: message.total_len, tuple })
   }
 

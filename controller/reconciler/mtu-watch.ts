@@ -4,7 +4,8 @@
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import type { MessageOf } from '../../southbound/openflow/message.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
+import type { Random } from '../../southbound/wire/random.ts'
 import { keepRunning } from '../keep-running.ts'
 import type { Logger } from './log.ts'
 import { type MtuSources, MtuStates } from './mtu-status.ts'
@@ -14,6 +15,7 @@ import type { Session } from './session.ts'
 
 export interface MtuWatchOptions extends MtuSources {
   readonly clock: Clock
+  readonly random?: Random | undefined
   readonly log: Logger
   /** The connection of a bridge that has all its flows; undefined: probes would be lost or miscounted. */
   readonly settled: (hostId: string) => Connection | undefined
@@ -37,7 +39,7 @@ export class MtuWatch {
   constructor(options: MtuWatchOptions) {
     const { settled, clock } = options
     this.#options = options
-    this.#probes = new Probes(settled, clock)
+    this.#probes = new Probes(settled, options)
     this.states = new MtuStates(options)
     const { needs } = this.states
     this.#prober = new Prober({

@@ -36,7 +36,7 @@ export class ObjectStatus {
     const { store, reconciler, events } = options
     this.#options = options
     this.#since = new Since({
-      now: () => reconciler.now(),
+      now: () => reconciler.clock.wall(),
       confirmed: (hostId) => reconciler.confirmed(hostId),
       isAway: (hostId) => {
         const kind = reconciler.session(hostId)?.kind

@@ -5,7 +5,7 @@
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, deadline } from '../../southbound/wire/clock.ts'
 import type { Compiler } from '../compiler/compiler.ts'
 import { table } from '../compiler/stages.ts'
 import { keepRunning } from '../keep-running.ts'
@@ -65,7 +65,7 @@ export class Openings {
     const had = this.#left.get(hostId) ?? this.#options.session(hostId)?.remembered
     const lacks = () => this.#lacking.since(hostId, had)
     // One that has been started anew remembers what it does not have.
-    const isEmpty = !lacks() && (await hasNothing(connection, signal))
+    const isEmpty = !lacks() && (await hasNothing(connection, this.#options.clock, signal))
     const need = (): Need => (isEmpty || lacks() ? 'lacking' : 'complete')
     return this.#admission.enter(need, signal)
   }
@@ -106,9 +106,13 @@ export class Openings {
 }
 
 /** Whether a bridge is without flows; one that does not answer in time is not. */
-async function hasNothing(connection: Connection, signal: AbortSignal): Promise<boolean> {
+async function hasNothing(
+  connection: Connection,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
   const body = { ...allFlows(), table_id: table.classify }
-  const end = AbortSignal.any([signal, AbortSignal.timeout(5000)])
+  const end = AbortSignal.any([signal, deadline(clock, 5000)])
   try {
     const [all] = await connection.multipart({ kind: 'aggregate', body }, { signal: end })
     return all?.flow_count === 0

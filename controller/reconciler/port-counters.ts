@@ -5,7 +5,7 @@
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import { allFlows, type FlowEntry } from '../../southbound/openflow/multipart.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, deadline } from '../../southbound/wire/clock.ts'
 import { cookieOf, dropCookie, ourCookie, reasonOf } from '../compiler/cookie.ts'
 import type { Placement } from '../compiler/program.ts'
 import { COUNTED_PRIORITY, table } from '../compiler/stages.ts'
@@ -49,18 +49,18 @@ export class CounterReader {
 
   /** Of an ovs host; rejects when it does not answer. */
   read(connection: Connection, asked: Asked): Promise<Counted> {
-    return this.#once(asked, (now, signal) => readCounters(connection, asked, now, signal))
+    return this.#once(asked, (wall, signal) => readCounters(connection, asked, wall, signal))
   }
 
   /** Of a vtep host, from what it says by itself; rejects when it does not answer. */
   readDevice(device: CountingDevice, asked: Asked): Promise<Counted> {
-    return this.#once(asked, async (now, signal) => {
+    return this.#once(asked, async (wall, signal) => {
       const { key, place } = asked
       if (place.at.kind !== 'vtep') throw new Error(`${key} is on no device`)
       const traffic = await device.traffic(place.at.interface, place.at.vid, signal)
       const drops = device.drops().filter(({ port }) => port === key)
       return {
-        at: new Date(now).toISOString(),
+        at: new Date(wall).toISOString(),
         ...(traffic ?? { uncounted: 'the device has no statistics of this binding' }),
         drops: byReason(drops),
       }
@@ -69,13 +69,13 @@ export class CounterReader {
 
   #once(
     asked: Asked,
-    ask: (now: number, signal: AbortSignal) => Promise<Counted>,
+    ask: (wall: number, signal: AbortSignal) => Promise<Counted>,
   ): Promise<Counted> {
     const now = this.#clock.now()
     const at = `${asked.key} ${asked.place.hostId}`
     const known = this.#answers.get(at)
     if (known && now - known.at < FRESH_MS) return known.answer
-    const answer = ask(now, AbortSignal.timeout(ANSWER_MS))
+    const answer = ask(this.#clock.wall(), deadline(this.#clock, ANSWER_MS))
     this.#answers.delete(at)
     this.#answers.set(at, { at: now, answer })
     const [oldest] = this.#answers.keys()
@@ -88,7 +88,7 @@ export class CounterReader {
 async function readCounters(
   connection: Connection,
   { key, place: { at } }: Asked,
-  now: number,
+  wall: number,
   signal: AbortSignal,
 ): Promise<Counted> {
   // A sub-port has no interface of its own: the flows that take and give its frames count them.
@@ -111,7 +111,7 @@ async function readCounters(
   const got = ({ table_id, priority }: FlowEntry) =>
     (table_id === table.output || table_id === table.answer) && priority === COUNTED_PRIORITY
   return {
-    at: new Date(now).toISOString(),
+    at: new Date(wall).toISOString(),
     ...(at.kind === 'ofport' && ofInterface(stats)),
     ...(isSubport && {
       sent: sum(flows.filter(({ table_id }) => table_id === table.classify)),

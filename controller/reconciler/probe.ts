@@ -3,12 +3,12 @@
  * another host as a packet-in. What it carries is a random number that nobody else knows, so that no guest and no stranger
  * can answer for a host. Neighbours: `prober.ts` (whom and when), `../compiler/probe-units.ts` (the flows that take it).
  */
-import { randomFillSync } from 'node:crypto'
 import type { Action } from '../../southbound/openflow/action.ts'
 import type { Connection } from '../../southbound/openflow/connection.ts'
 import { encode, type MessageOf, OFP_NO_BUFFER } from '../../southbound/openflow/message.ts'
 import { CONTROLLER } from '../../southbound/openflow/port.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
+import { filler, type Random } from '../../southbound/wire/random.ts'
 import { PROBES_PER_S } from '../compiler/probe-units.ts'
 import { TUNNEL_OFPORT, table } from '../compiler/stages.ts'
 import { toVtep } from '../compiler/ways.ts'
@@ -41,15 +41,20 @@ export interface Path {
 export class Probes {
   readonly #connectionOf: (hostId: string) => Connection | undefined
   readonly #clock: Clock
+  readonly #fill: ReturnType<typeof filler>
   /** Number of a probe under way, hexadecimal -> where it is to be seen, and whom to tell. */
   readonly #waiting = new Map<string, { readonly at: string; readonly seen: () => void }>()
   /** When the next probe to a host may go. */
   readonly #turns = new Map<string, number>()
 
   /** @param connectionOf a bridge that has all its flows; undefined: probes would be lost or miscounted */
-  constructor(connectionOf: (hostId: string) => Connection | undefined, clock: Clock) {
+  constructor(
+    connectionOf: (hostId: string) => Connection | undefined,
+    { clock, random }: { readonly clock: Clock; readonly random?: Random | undefined },
+  ) {
     this.#connectionOf = connectionOf
     this.#clock = clock
+    this.#fill = filler(random)
   }
 
   /** Takes a packet-in of a host. Gives whether it was a probe, one that we wait for or not: it came by the table of probes. */
@@ -78,7 +83,7 @@ export class Probes {
     const size = Math.max(Math.min(bytes, MOST_PROBE_BYTES), NUMBER_BYTES)
     const data = new Uint8Array(HEADER.length + size)
     data.set(HEADER)
-    randomFillSync(data, HEADER.length, NUMBER_BYTES)
+    this.#fill(data, HEADER.length, NUMBER_BYTES)
     const number = numberOf(data)
     try {
       const seen = new Promise<boolean>((resolve) => {

@@ -12,7 +12,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { largest, SMALLEST } from '../../southbound/agent/path-mtu.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { Path } from './probe.ts'
 
 /** Two hosts with a network in common, in one direction. */

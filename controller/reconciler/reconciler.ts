@@ -7,7 +7,8 @@
  */
 import type { Duplex } from 'node:stream'
 import { Connection } from '../../southbound/openflow/connection.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, deadline } from '../../southbound/wire/clock.ts'
+import type { Random } from '../../southbound/wire/random.ts'
 import { Compiler } from '../compiler/compiler.ts'
 import { type Item, isRow, isSwitchItem, type Program } from '../compiler/program.ts'
 import { keepRunning } from '../keep-running.ts'
@@ -39,6 +40,8 @@ export interface ReconcilerOptions {
   readonly store: Store
   readonly events: EventLog
   readonly clock: Clock
+  /** Left out: the system's. */
+  readonly random?: Random | undefined
   readonly log: Logger
   /** The pipeline; another one only in tests that break it on purpose. */
   readonly program?: Program | undefined
@@ -162,8 +165,9 @@ export class Reconciler {
   async acceptOpenflow(duplex: Duplex, { peer, identity }: Origin): Promise<void> {
     const { log } = this.#options
     try {
-      const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(10_000)])
-      const connection = await Connection.open(duplex, { signal })
+      const { clock } = this.#options
+      const signal = AbortSignal.any([this.#stop.signal, deadline(clock, 10_000)])
+      const connection = await Connection.open(duplex, { signal, clock })
       const features = await connection.request({ type: 'features_request' }, { signal })
       const datapathId = features.datapath_id.toString(16).padStart(16, '0')
       this.#gate.wait({ datapathId, connection, identity, peer })
@@ -182,9 +186,8 @@ export class Reconciler {
     return this.#revision
   }
 
-  /** Milliseconds since 1970. */
-  now(): number {
-    return this.#options.clock.now()
+  get clock(): Clock {
+    return this.#options.clock
   }
 
   /** What the underlay carries. */

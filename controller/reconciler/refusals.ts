@@ -2,7 +2,7 @@
  * Events about peers that were turned away. Such a peer dials again every second or as fast as it likes, and must not
  * push everything else out of the event log: the same sentence is said once a minute. Neighbour: `events.ts`.
  */
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { EventLog, EventType } from './events.ts'
 
 const REPEAT_MS = 60_000

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { OvsdbClient } from '../../southbound/ovsdb/client.ts'
 import { hardwareVtep } from '../../southbound/ovsdb/schemas/hardware-vtep.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
+import { deadline } from '../../southbound/wire/clock.ts'
 import type { Host } from '../model/schema.ts'
 import { type Databases, hostOf, kindInModel, kindOf, readDatabases } from './host-kind.ts'
 import { ANSWER_MS } from './host-line.ts'
@@ -32,15 +33,15 @@ export async function openSession(
   peer: string,
   options: SessionOptions,
 ): Promise<Session> {
-  const { store, openflowTarget, turn } = options
-  const greeting = AbortSignal.timeout(ANSWER_MS)
-  const client = await OvsdbClient.open(duplex, { signal: greeting, echoIntervalMs: 5000 })
+  const { store, openflowTarget, turn, clock } = options
+  const greeting = deadline(clock, ANSWER_MS)
+  const client = await OvsdbClient.open(duplex, { signal: greeting, echoIntervalMs: 5000, clock })
   try {
     // However long that is: from here on the host is told that we are there.
     const gone = new AbortController()
     void client.closed.then((reason) => gone.abort(reason ?? new Error('the host has gone')))
     await turn(gone.signal)
-    const signal = AbortSignal.timeout(ANSWER_MS)
+    const signal = deadline(clock, ANSWER_MS)
     const databases = await readDatabases(client, openflowTarget, signal)
     const kind = kindOf(databases, store.snapshot)
     const session = await (kind === 'vtep' ? VtepSession : HostSession).open(client, peer, options)

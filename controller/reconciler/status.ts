@@ -70,7 +70,8 @@ export class SiteStatus implements Realization {
 
   inject(walk: WalkOf, signal: AbortSignal): Promise<readonly Counted[] | undefined> {
     const connection = (hostId: string) => this.#reconciler.channel(hostId)?.connection
-    return inject(walk, { connection, signal })
+    const { clock } = this.#reconciler
+    return inject(walk, { connection, clock, signal })
   }
 
   preview(changes: readonly Change[]): Readonly<Record<string, HostCosts>> {

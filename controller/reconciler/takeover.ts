@@ -12,7 +12,7 @@ import type { Connection } from '../../southbound/openflow/connection.ts'
 import { formatFlow } from '../../southbound/openflow/text.ts'
 import { type Operation, operations } from '../../southbound/ovsdb/operation.ts'
 import { openVSwitch } from '../../southbound/ovsdb/schemas/open-vswitch.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, deadline } from '../../southbound/wire/clock.ts'
 import type { SwitchItem } from '../compiler/program.ts'
 import type { Host } from '../model/schema.ts'
 import { type Actual, readActual } from './actual.ts'
@@ -215,7 +215,7 @@ export class Takeover {
     if (this.#isBusy) return
     this.#isBusy = true
     const known = this.#known
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(READ_MS)])
+    const signal = AbortSignal.any([this.#signal, deadline(this.#clock, READ_MS)])
     try {
       const actual = await readActual(connection, signal)
       if (known) known.filled = filledFlows(actual)

@@ -4,7 +4,7 @@
  * does not list is refused. Bounded as a whole and by certificate. Neighbours: `reconciler.ts`, `identity-gate.ts`.
  */
 import type { Connection } from '../../southbound/openflow/connection.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { keepRunning } from '../keep-running.ts'
 import type { Host } from '../model/schema.ts'
 import { type PeerIdentity, proves } from '../tls/identity.ts'

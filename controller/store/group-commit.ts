@@ -3,6 +3,7 @@
  * Each set of edits is held against the site as those before it left it; what it depends on may be
  * refused by the disk, so nobody is answered before all is durable.
  */
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { applyEdits } from '../model/edit.ts'
 import type { Collection, Edit } from '../model/schema.ts'
 import type { Change, Site, Snapshot } from '../model/snapshot.ts'
@@ -57,7 +58,7 @@ export interface Staged {
 export function stage(
   site: Site,
   requests: readonly Request[],
-  { uuid, now }: { readonly uuid: () => string; readonly now: () => number },
+  { uuid, clock }: { readonly uuid: () => string; readonly clock: Clock },
 ): Staged {
   let staged = site
   const revisions: Linked[] = []
@@ -70,7 +71,7 @@ export function stage(
       const asked = typeof edits === 'function' ? edits(staged) : edits
       const edited = applyEdits(staged, asked, uuid)
       const { changes, counters } = edited
-      const commit: Commit = { ...author, at: now(), snapshot: edited.site, changes }
+      const commit: Commit = { ...author, at: clock.wall(), snapshot: edited.site, changes }
       if (edited.site !== staged) {
         const entry = JSON.stringify(entryOf(staged, changes, counters))
         revisions.push({ ...author, revision: edited.site.revision, at: commit.at, entry })

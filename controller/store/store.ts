@@ -9,7 +9,8 @@
  * Neighbours: model/edit.ts decides what an edit means, history.ts reads the past, backup.ts copies
  * the file, restore.ts puts a copy in its place; the compiler listens.
  */
-import { randomUUID } from 'node:crypto'
+import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
+import { uuids } from '../../southbound/wire/random.ts'
 import { applyEdits, type Edited } from '../model/edit.ts'
 import type { Edit } from '../model/schema.ts'
 import type { Site, Snapshot } from '../model/snapshot.ts'
@@ -31,8 +32,8 @@ export interface StoreOptions {
   readonly hooks?: Hooks
   /** Random, never repeating. */
   readonly uuid?: () => string
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
+  /** What revisions are dated with. */
+  readonly clock?: Clock
   /** How much history stays readable. */
   readonly keep?: Partial<Keep>
 }
@@ -45,7 +46,7 @@ export class Store {
   readonly #history: History
   readonly #hooks: Hooks
   readonly #uuid: () => string
-  readonly #now: () => number
+  readonly #clock: Clock
   readonly #keep: Keep
   readonly #publication: Publication
   /** Asked for, not yet written. */
@@ -62,8 +63,8 @@ export class Store {
     this.#publication = new Publication(site)
     this.#history = new History(journal, () => this.#publication.site)
     this.#hooks = options.hooks ?? noHooks
-    this.#uuid = options.uuid ?? randomUUID
-    this.#now = options.now ?? Date.now
+    this.#uuid = options.uuid ?? uuids()
+    this.#clock = options.clock ?? systemClock
     this.#keep = { ...keepByDefault, ...options.keep }
   }
 
@@ -199,7 +200,7 @@ export class Store {
 
   /** Takes what is beyond the bounds out of history now. @throws StoreError */
   compact(): void {
-    while (compact(this.#journal, this.#keep, this.#now(), this.#hooks));
+    while (compact(this.#journal, this.#keep, this.#clock.wall(), this.#hooks));
   }
 
   /** See backup.ts. Everything that was answered before the call is in it. */
@@ -224,7 +225,7 @@ export class Store {
       for (const { refuse } of requests) refuse(error)
     }
     if (this.#closed) return refuseAll(new StoreError('closed', { path: this.#journal.path }))
-    const staged = stage(this.#head, requests, { uuid: this.#uuid, now: this.#now })
+    const staged = stage(this.#head, requests, { uuid: this.#uuid, clock: this.#clock })
     try {
       if (staged.revisions.length > 0) this.#journal.append(staged.revisions, this.#hooks)
     } catch (error) {
@@ -247,7 +248,7 @@ export class Store {
     if (this.#sinceCompaction < compactionInterval) return
     this.#sinceCompaction = 0
     try {
-      compact(this.#journal, this.#keep, this.#now(), this.#hooks)
+      compact(this.#journal, this.#keep, this.#clock.wall(), this.#hooks)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.#problem = error

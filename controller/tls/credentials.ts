@@ -7,8 +7,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { TlsOptions } from '../../southbound/wire/secure.ts'
-import type { Clock } from '../clock.ts'
 import type { Logger } from '../reconciler/log.ts'
 import { TlsError } from './error.ts'
 import { certificatesIn } from './pem.ts'
@@ -95,9 +95,9 @@ function read(
   // A key that is too short, an algorithm that TLS does not know: who serves with them would find that out too late.
   tryOn('bad_certificate', files.cert, () => createSecureContext({ key, cert }))
   const { validFromDate: from, validToDate: until } = certificate
-  if (until.getTime() < clock.now())
+  if (until.getTime() < clock.wall())
     throw new TlsError('expired', [files.cert, until.toISOString()])
-  if (from.getTime() > clock.now())
+  if (from.getTime() > clock.wall())
     throw new TlsError('not_yet_valid', [files.cert, from.toISOString()])
   const mode = statSync(files.key).mode & 0o777
   if (mode & 0o077)

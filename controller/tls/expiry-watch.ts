@@ -3,7 +3,7 @@
  * every ten minutes all of them are looked at, however they came; each is spoken of once a threshold.
  * Neighbours: secure-listeners.ts, expiry.ts (ends the sessions).
  */
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import { keepRunning } from '../keep-running.ts'
 import type { EventLog } from '../reconciler/events.ts'
 import type { Logger } from '../reconciler/log.ts'
@@ -53,7 +53,7 @@ export function watchExpiry(options: ExpiryWatchOptions): ExpiryWatch {
   const said = new Map<string, number>()
   const see = (certificate: EndingCertificate) => {
     const { fingerprint, expires, kind, host } = certificate
-    const leftMs = expires - clock.now()
+    const leftMs = expires - clock.wall()
     const due = THRESHOLDS_DAYS.findLast((days) => leftMs <= days * DAY_MS)
     if (due === undefined || due >= (said.get(fingerprint) ?? Number.POSITIVE_INFINITY)) return
     // A session that ends with its host's certificate says so itself.

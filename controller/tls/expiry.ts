@@ -1,6 +1,6 @@
 /** Ends a stream when its peer's certificate does. Neighbour: identity.ts. */
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { PeerIdentity } from './identity.ts'
 
 /** The longest that a timer of Node takes. Milliseconds. */
@@ -21,7 +21,7 @@ export function endAtExpiry(
   const wait = async (): Promise<void> => {
     for (;;) {
       // Validity has seconds and includes the last one (RFC 5280 §4.1.2.5).
-      const rest = expires + 1000 - clock.now()
+      const rest = expires + 1000 - clock.wall()
       if (rest <= 0) break
       await clock.sleep(Math.min(rest, LONGEST_SLEEP_MS), end.signal)
     }

@@ -5,9 +5,9 @@
  */
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { TlsSource } from '../../southbound/wire/secure.ts'
 import { listen } from '../../southbound/wire/stream.ts'
-import type { Clock } from '../clock.ts'
 import type { EventLog } from '../reconciler/events.ts'
 import { addressOf } from '../reconciler/host-line.ts'
 import { Refusals } from '../reconciler/refusals.ts'

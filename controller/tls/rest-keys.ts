@@ -5,7 +5,7 @@
  */
 import { constants, X509Certificate } from 'node:crypto'
 import type { Server, ServerOptions } from 'node:https'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { EventLog } from '../reconciler/events.ts'
 import type { Logger } from '../reconciler/log.ts'
 import { credentials, type KeyFiles, type KeyPair } from './credentials.ts'

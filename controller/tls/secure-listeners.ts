@@ -3,7 +3,7 @@
  * certificates that end. Neighbours: listener.ts (one of them), credentials.ts, expiry-watch.ts, ../controller.ts.
  */
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { EventLog } from '../reconciler/events.ts'
 import { ownerOf } from '../reconciler/identity-gate.ts'
 import type { Logger } from '../reconciler/log.ts'

@@ -8,7 +8,7 @@ import { type FlowBytes, flowKey } from '../../southbound/openflow/flow.ts'
 import { OFP_NO_BUFFER } from '../../southbound/openflow/message.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
 import { TABLE } from '../../southbound/openflow/port.ts'
-import { type Clock, systemClock } from '../clock.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
 import type { WalkOf } from './trace.ts'
 
 /** What a host counted of the flows that the walk met there. */
@@ -25,7 +25,7 @@ export interface InjectionOptions {
   /** Undefined while its bridge is away. */
   connection(hostId: string): Connection | undefined
   readonly signal: AbortSignal
-  readonly clock?: Clock
+  readonly clock: Clock
 }
 
 /** Open vSwitch tells what its datapath has counted once or twice a second. */
@@ -38,7 +38,7 @@ export async function inject(
   { sent, hops }: WalkOf,
   options: InjectionOptions,
 ): Promise<Counted[] | undefined> {
-  const { connection, signal, clock = systemClock } = options
+  const { connection, signal, clock } = options
   const places = hops
     .filter(({ met }) => met.length > 0)
     .map(({ host, met }) => ({ host, flows: unique(met), connection: connection(host) }))

@@ -33,8 +33,9 @@ const RECORD = TUPLE_WORDS
 const ENTRY_WORDS = TUPLE_WORDS + 4
 
 export function fragments(seed: number): Fragments {
-  const words = new Uint32Array(SETS * WAYS * ENTRY_WORDS)
-  const expiry = new Float64Array(SETS * WAYS)
+  // Made with the first fragment.
+  let words = new Uint32Array(0)
+  let expiry = new Float64Array(0)
   const packet = newTuple()
 
   /** Addresses, protocol, zone and identification; all fragments have these. */
@@ -53,6 +54,10 @@ export function fragments(seed: number): Fragments {
 
   return {
     remember(reading, fate, now) {
+      if (words.length === 0) {
+        words = new Uint32Array(SETS * WAYS * ENTRY_WORDS)
+        expiry = new Float64Array(SETS * WAYS)
+      }
       const set = setOf(reading)
       let entry = find(set, now)
       if (entry < 0) {

@@ -29,7 +29,8 @@ const GENERATION = 42
 const IN_USE = 43
 const RECORD_WORDS = 44
 
-const FIRST_CAPACITY = 1024
+/** Most bridges of a lab never track one. */
+const FIRST_CAPACITY = 64
 
 export interface ConnectionTable {
   /** All records. Replaced when it grows: never kept beyond a call that may add. */

@@ -32,6 +32,8 @@ type Kept = MessageOf<keyof Doers>
 
 interface Bundle {
   readonly flags: number
+  /** Of bytes that live no longer than their reader's buffer. */
+  readonly copy: (bytes: Uint8Array) => Uint8Array
   readonly messages: Kept[]
   /** What it is charged with. */
   bytes: number
@@ -56,6 +58,8 @@ export interface BundlesHost {
 
 const KNOWN_FLAGS = bundleFlags.atomic | bundleFlags.ordered
 const NOTHING = new Uint8Array(0)
+const FLOW_MOD = 14
+const SLAB = 65_536
 /** What a message takes in memory beside its bytes. */
 const MESSAGE_COST = 512
 const IDLE_MS = 10_000
@@ -68,6 +72,7 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
     const usedAt = bridge.clock.now()
     const bundle: Bundle = {
       ...{ flags, messages: [], bytes: 0, closed: false, usedAt },
+      copy: slabs(),
       cancelExpiry: () => {},
     }
     open.set(id, bundle)
@@ -169,7 +174,7 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
         bundle.messages.length >= bundleMessages || bridge.bundleBytes + cost > bundleBytes
       if (full) refuse('bundle_failed.msg_too_many', `${bundle.messages.length}`)
       // The bytes belong to the connection's buffer.
-      const message = decodeInner(inner.slice())
+      const message = decodeInner(bundle.copy(inner))
       if (message.xid !== xid) refuse('bundle_failed.msg_bad_xid', `${message.xid} in ${xid}`)
       if (!(message.type in doers)) refuse('bundle_failed.msg_unsup', message.type)
       bundle.messages.push(message as Kept)
@@ -185,4 +190,24 @@ export function bundles(bridge: Bridge, host: BundlesHost): Bundles {
 
 function checkFlags(bundle: Bundle, flags: number): void {
   if (bundle.flags !== flags) refuse('bundle_failed.bad_flags', `${flags}, not ${bundle.flags}`)
+}
+
+/**
+ * Copies of flow-mods side by side in larger pieces, since a small buffer costs more than its bytes; whoever keeps a flow copies
+ * what it keeps. Of other messages parts may be kept as they are: each is a copy by itself.
+ */
+function slabs(): Bundle['copy'] {
+  let slab = NOTHING
+  let used = 0
+  return (bytes) => {
+    if (bytes[1] !== FLOW_MOD || bytes.length > SLAB / 8) return bytes.slice()
+    if (used + bytes.length > slab.length) {
+      slab = new Uint8Array(slab.length === 0 ? SLAB / 8 : SLAB)
+      used = 0
+    }
+    const copy = slab.subarray(used, used + bytes.length)
+    copy.set(bytes)
+    used += bytes.length
+    return copy
+  }
 }

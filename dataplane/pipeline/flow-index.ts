@@ -48,7 +48,8 @@ function multimap<K>() {
 }
 
 export function flowIndex(tables: number): FlowIndex {
-  const byTable = Array.from({ length: tables }, () => new Map<string, Flow>())
+  /** Of tables that ever had a flow: most of them never have. */
+  const byTable: (Map<string, Flow> | undefined)[] = Array.from({ length: tables })
   const byCookie = multimap<bigint>()
   const byGroup = multimap<number>()
   const byMeter = multimap<number>()
@@ -63,7 +64,7 @@ export function flowIndex(tables: number): FlowIndex {
     if (meter !== 0) byMeter.remove(meter, flow)
   }
   function* all() {
-    for (const flows of byTable) yield* flows.values()
+    for (const flows of byTable) if (flows !== undefined) yield* flows.values()
   }
   const inTable = (tableId: number): Iterable<Flow> => byTable[tableId]?.values() ?? []
 
@@ -73,13 +74,14 @@ export function flowIndex(tables: number): FlowIndex {
     },
     find: (flow) => byTable[flow.table_id]?.get(flowKey(flow)),
     add(flow) {
+      byTable[flow.table_id] ??= new Map()
       byTable[flow.table_id]!.set(flowKey(flow), flow)
       byCookie.add(flow.cookie, flow)
       addUses(flow, flow.program)
       size++
     },
     remove(flow) {
-      byTable[flow.table_id]!.delete(flowKey(flow))
+      byTable[flow.table_id]?.delete(flowKey(flow))
       byCookie.remove(flow.cookie, flow)
       removeUses(flow, flow.program)
       size--

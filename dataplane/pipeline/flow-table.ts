@@ -6,7 +6,6 @@
  */
 import { type FlowBytes, sameBytes } from '../../southbound/openflow/flow.ts'
 import { ANY_GROUP } from '../../southbound/openflow/group.ts'
-import { decodeMatch, type Match } from '../../southbound/openflow/match.ts'
 import {
   flowCommand,
   flowFlags,
@@ -14,17 +13,20 @@ import {
   OFP_NO_BUFFER,
 } from '../../southbound/openflow/message.ts'
 import { ANY } from '../../southbound/openflow/port.ts'
+import { type Random, systemRandom } from '../../southbound/wire/random.ts'
 import { conjunctiveMatcher } from '../classifier/conjunction.ts'
 import {
   compileMatch,
   isWithin,
   type Matchable,
+  type Matcher,
   type NewMatcher,
   overlaps,
 } from '../classifier/matcher.ts'
 import { newSecret } from '../classifier/secret-hash.ts'
 import { tupleSpace } from '../classifier/tuple-space.ts'
-import { checkedMatch, programOf } from './checked.ts'
+import { checkedMatch } from './checked.ts'
+import { type CompiledFlow, type CompileFlow, compileFlow } from './compiled-flow.ts'
 import { flowIndex } from './flow-index.ts'
 import { type Journal, removedReason } from './journal.ts'
 import { defaultLimits, type Limits } from './limits.ts'
@@ -108,8 +110,8 @@ export function flowTables(
   checkReferences: ReferenceCheck,
   newMatcher: NewMatcher = tupleSpace,
   limits: Limits = defaultLimits,
-  /** From 0 to 1. */
-  random: () => number = Math.random,
+  random: Random = systemRandom,
+  make: CompileFlow = compileFlow,
 ): FlowTables {
   const tables = Array.from(
     { length: TABLES },
@@ -121,9 +123,10 @@ export function flowTables(
     }),
   )
   const secret = newSecret(random)
-  const matchers = Array.from({ length: TABLES }, () =>
-    conjunctiveMatcher<Flow>(newMatcher, secret),
-  )
+  /** Of tables that ever had a flow: most of them never have. */
+  const matchers: (Matcher<Flow> | undefined)[] = Array.from({ length: TABLES }, () => undefined)
+  const matcherOf = (table_id: number): Matcher<Flow> =>
+    (matchers[table_id] ??= conjunctiveMatcher<Flow>(newMatcher, secret))
   const counts = Array.from(
     { length: TABLES },
     (): TableCounts => ({ active: 0, lookups: 0, matched: 0 }),
@@ -136,13 +139,13 @@ export function flowTables(
 
   const put = (flow: Flow) => {
     index.add(flow)
-    matchers[flow.table_id]!.insert(flow)
+    matcherOf(flow.table_id).insert(flow)
     counts[flow.table_id]!.active++
     if (flow.idle_timeout + flow.hard_timeout > 0) timed.add(flow)
   }
   const take = (flow: Flow) => {
     index.remove(flow)
-    matchers[flow.table_id]!.remove(flow)
+    matcherOf(flow.table_id).remove(flow)
     counts[flow.table_id]!.active--
     timed.delete(flow)
   }
@@ -152,9 +155,9 @@ export function flowTables(
     const { clauses } = next.program
     // A matcher keeps parts of conjunctive matches elsewhere than whole flows.
     const moves = clauses !== undefined || before.clauses !== undefined
-    if (moves) matchers[flow.table_id]!.remove(flow)
+    if (moves) matcherOf(flow.table_id).remove(flow)
     Object.assign(flow, next, { clauses })
-    if (moves) matchers[flow.table_id]!.insert(flow)
+    if (moves) matcherOf(flow.table_id).insert(flow)
     index.changed(flow, before)
   }
 
@@ -164,31 +167,31 @@ export function flowTables(
     journal.events.push({ event: 'deleted', flow, reason })
   }
 
-  const compile = (bytes: Uint8Array, match: Match, tableId: number) => {
-    const behaviour = programOf(bytes, match, tableId)
-    const { program } = behaviour
+  const compile = (flow: Pick<FlowBytes, 'table_id' | 'match' | 'instructions'>): CompiledFlow => {
+    const made = make(flow)
+    const { program } = made
     checkReferences(program)
     if (program.goto >= 0 && tables[program.goto]!.absent) {
       refuse('bad_instruction.bad_table_id', `table ${program.goto} was taken out`)
     }
-    return behaviour
+    return made
   }
 
   const add = (mod: FlowMod, now: number, journal: Journal) => {
     const table = tables[mod.table_id]
     if (!table || table.absent) return refuse('flow_mod_failed.bad_table_id', `${mod.table_id}`)
-    const match = checkedMatch(mod.match)
-    const behaviour = compile(mod.instructions, match, mod.table_id)
+    const made = compile(mod)
     const old = index.find(mod)
     const keep = old !== undefined && (mod.flags & flowFlags.reset_counts) === 0
     const flow: Flow = {
       table_id: mod.table_id,
       priority: mod.priority,
       cookie: mod.cookie,
-      match: mod.match.slice(),
-      ...behaviour,
-      compiled: compileMatch(match),
-      clauses: behaviour.program.clauses,
+      match: made.match,
+      instructions: made.instructions,
+      program: made.program,
+      compiled: made.compiled,
+      clauses: made.program.clauses,
       order: old?.order ?? added++,
       flags: mod.flags,
       idle_timeout: mod.idle_timeout,
@@ -221,7 +224,9 @@ export function flowTables(
   const modify = (mod: FlowMod, flows: readonly Flow[], journal: Journal) => {
     for (const flow of flows) {
       const { instructions, program, packets, bytes } = flow
-      const next = compile(mod.instructions, decodeMatch(flow.match), flow.table_id)
+      const { table_id, match } = flow
+      const made = compile({ table_id, match, instructions: mod.instructions })
+      const next = { instructions: made.instructions, program: made.program }
       const changed = !sameBytes(next.instructions, instructions)
       become(flow, next)
       if ((mod.flags & flowFlags.reset_counts) !== 0) Object.assign(flow, { packets: 0, bytes: 0 })
@@ -232,7 +237,7 @@ export function flowTables(
       if (changed) journal.events.push({ event: 'modified', flow, reason: 0, before: program })
     }
     // Of a flow-mod that takes no flow the instructions are looked at all the same.
-    if (flows.length === 0) compile(mod.instructions, checkedMatch(mod.match), mod.table_id)
+    if (flows.length === 0) compile(mod)
   }
 
   const strict = (mod: FlowMod): Flow[] => {
@@ -257,7 +262,7 @@ export function flowTables(
     lookup(tableId, key) {
       const count = counts[tableId]!
       count.lookups++
-      const flow = matchers[tableId]!.lookup(key)
+      const flow = matchers[tableId]?.lookup(key)
       if (flow) count.matched++
       return flow
     },

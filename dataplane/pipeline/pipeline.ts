@@ -303,7 +303,8 @@ export function pipeline(host: PipelineHost): Pipeline {
 
   /** What packets under way have taught. */
   const lessons: FlowMod[] = []
-  const runs = Array.from({ length: MAX_NESTING }, () => newRun(datapath))
+  /** Of each depth of nesting, from when it is first reached. */
+  const runs: Run[] = []
   let nesting = 0
 
   const process = (
@@ -321,6 +322,7 @@ export function pipeline(host: PipelineHost): Pipeline {
     if (end - start < ethernet.size) return host.drop(DROP.frame_truncated)
     const packet = pool.take(bytes, start, end)
     if (!packet) return host.drop(DROP.frame_too_long)
+    runs[nesting] ??= newRun(datapath)
     const run = runs[nesting]!
     restart(run, packet, host.now())
     run.key[IN_PORT] = inPort

@@ -17,6 +17,7 @@ const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 export const SOL_PACKET = 263
 const PACKET_AUXDATA = 8
+const PACKET_OUTGOING = 4
 const PACKET_IGNORE_OUTGOING = 23
 const MSG_TRUNC = 0x20
 const TP_STATUS_VLAN_VALID = 1 << 4
@@ -51,6 +52,9 @@ export function openReceiver(index: number, options: readonly SocketOption[]): n
     ...options,
   ])
 }
+
+/** Of openReceiver: what leaves by the device, too. */
+export const WITH_OUTGOING: SocketOption = [SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(0)]
 
 /** A socket that sends by a device and receives nothing: a file descriptor. @throws LibcError */
 export function openSender(index: number, options: readonly SocketOption[]): number {
@@ -88,6 +92,8 @@ export interface ReceiveArea {
   readonly header: Buffer
   /** Index of the device that the frame came in by. */
   readonly interfaceIndex: number
+  /** It left by the device; of a socket that was told to receive those, too. */
+  readonly isOutgoing: boolean
   /** The size of the next frame without header, more than LARGEST_FRAME when it was cut; below 0: none waits. */
   receive(fd: number): number
   /** Puts back the tag that the kernel took out, over the header; where the frame begins then. */
@@ -119,6 +125,9 @@ export function receiveArea(headerSize: number): ReceiveArea {
     header: Buffer.from(bytes.buffer, vlan.size, headerSize),
     get interfaceIndex() {
       return address.readInt32LE(4)
+    },
+    get isOutgoing() {
+      return address[10] === PACKET_OUTGOING
     },
     receive(fd) {
       message.writeUInt32LE(address.length, 8)

@@ -18,6 +18,8 @@ export interface MemoryPort extends FramePort {
   readonly counters: Readonly<PortCounters>
   /** Sends a copy of a whole frame. */
   send(frame: Uint8Array): void
+  /** Calls with every frame that was sent by this end and is under way; returns how to stop. */
+  onTransmit(listener: FrameListener): () => void
   /** Calls with an own copy of every frame that arrives; returns how to stop. */
   onFrame(listener: (frame: Uint8Array) => void): () => void
   setMtu(bytes: number): void
@@ -44,6 +46,7 @@ interface End extends MemoryPort {
 
 export function memoryPort(options: MemoryPortOptions): MemoryPort {
   const receivers = listeners<FrameListener>()
+  const senders = listeners<FrameListener>()
   const watchers = listeners<() => void>()
   const counters = newPortCounters()
   let mtuBytes = options.mtuBytes ?? 65_535
@@ -81,6 +84,7 @@ export function memoryPort(options: MemoryPortOptions): MemoryPort {
       if (peer?.arrive(bytes.slice(start, end))) {
         counters.txFrames++
         counters.txBytes += end - start
+        for (const sent of senders.list) sent(bytes, start, end)
       } else {
         counters.txDropped++
       }
@@ -89,6 +93,7 @@ export function memoryPort(options: MemoryPortOptions): MemoryPort {
       port.transmit(frame, 0, frame.length)
     },
     onReceive: receivers.add,
+    onTransmit: senders.add,
     onFrame(listener) {
       return port.onReceive((bytes, start, end) => listener(bytes.slice(start, end)))
     },

@@ -5,7 +5,7 @@
  * Neighbours: frame-reader.ts; southbound/wire/stream.ts (sockets), backoff.ts (dialling again).
  */
 import type { Duplex } from 'node:stream'
-import { persist, type Timer } from '../../southbound/wire/backoff.ts'
+import { persist } from '../../southbound/wire/backoff.ts'
 import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
 import {
   type Endpoint,
@@ -107,7 +107,7 @@ async function streamPort(options: StreamOptions, endpoint: Endpoint): Promise<S
     void persist(async () => serve(await dial(endpoint, { signal })), {
       signal,
       maxMs: MAX_PAUSE_MS,
-      clock: { now: () => clock.now(), sleep: sleepOn(clock) },
+      clock,
     })
   }
 
@@ -200,17 +200,3 @@ function peerOf(stream: Duplex, counters: OpenPort['counters'], receive: FrameLi
     close: () => void stream.destroy(),
   }
 }
-
-/** Sleep as backoff.ts wants it, on the switch's clock. */
-const sleepOn =
-  (clock: Clock): Timer['sleep'] =>
-  (ms, signal) =>
-    new Promise((resolve, reject) => {
-      const cancel = clock.after(ms, resolve)
-      const abort = () => {
-        cancel()
-        reject(signal.reason)
-      }
-      if (signal.aborted) abort()
-      else signal.addEventListener('abort', abort, { once: true })
-    })

@@ -8,6 +8,7 @@ import type { Action } from '../../southbound/openflow/action.ts'
 import { fragmentHandling } from '../../southbound/openflow/message.ts'
 import * as reserved from '../../southbound/openflow/port.ts'
 import type { Clock } from '../../southbound/wire/clock.ts'
+import { type Random, systemRandom } from '../../southbound/wire/random.ts'
 import type { NewMatcher } from '../classifier/matcher.ts'
 import { type Conntrack, conntrack } from '../conntrack/conntrack.ts'
 import type { PortMod } from '../openflow/port-mod.ts'
@@ -16,6 +17,7 @@ import { checkFlowsFit, checkGroupFits } from '../openflow/reply-size.ts'
 import { DROP, type DropCounters } from '../packet/drop.ts'
 import type { PacketPool } from '../packet/packet.ts'
 import { compileActions } from '../pipeline/actions.ts'
+import type { CompileFlow } from '../pipeline/compiled-flow.ts'
 import { type FlowMod, type FlowTables, flowTables } from '../pipeline/flow-table.ts'
 import { frameMatch } from '../pipeline/frame-match.ts'
 import { type GroupMod, type Groups, groups } from '../pipeline/groups.ts'
@@ -54,8 +56,10 @@ export interface BridgeOptions {
   readonly matcher?: NewMatcher | undefined
   /** Bounds of what controllers can make grow. Default: limits.ts. */
   readonly limits?: Partial<Limits> | undefined
-  /** From 0 to 1, for the secrets of hashes. Default Math.random. */
-  readonly random?: (() => number) | undefined
+  /** For the secrets of hashes. Default: the system's. */
+  readonly random?: Random | undefined
+  /** Left out, each flow is compiled for this bridge alone. */
+  readonly compileFlow?: CompileFlow | undefined
 }
 
 const EXPIRY_MS = 1000
@@ -96,7 +100,7 @@ export class Bridge {
     this.#drops = options.drops
     this.#pool = options.pool
     this.log = options.log
-    const { random = Math.random } = options
+    const { random = systemRandom } = options
     this.conntrack = options.conntrack ?? conntrack({ random })
     this.limits = { ...defaultLimits, ...options.limits }
     this.groups = groups(this.limits)
@@ -106,6 +110,7 @@ export class Bridge {
       options.matcher,
       this.limits,
       random,
+      options.compileFlow,
     )
     this.#delivery = delivery(
       {

@@ -78,6 +78,7 @@ export function controllers(options: ControllersOptions): Controllers {
     const connection = await Connection.open(stream, {
       echoIntervalMs: probe <= 0 ? NEVER_MS : probe,
       signal: late.signal,
+      clock: bridge.clock,
     }).finally(cancel)
     if (isClosed) {
       connection.close()

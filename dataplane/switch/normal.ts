@@ -97,13 +97,20 @@ export const isReserved = (key: Uint32Array): boolean =>
   key[DST] === 0x0180 && (key[DST + 1]! & 0xffff_fff0) >>> 0 === 0xc200_0000
 
 export function macTable(secret: Secret): MacTable {
-  const high = new Uint32Array(SETS * PLACES)
-  const low = new Uint32Array(SETS * PLACES)
-  const ports = new Uint32Array(SETS * PLACES)
-  const seenAt = new Float64Array(SETS * PLACES)
+  // Made with the first station that is seen: few bridges of a lab forward by what they learn.
+  let high = new Uint32Array(0)
+  let low = high
+  let ports = high
+  let seenAt = new Float64Array(0)
   return {
     learn(key, port, now) {
       if ((key[SRC]! & 0x0100) !== 0) return
+      if (ports.length === 0) {
+        high = new Uint32Array(SETS * PLACES)
+        low = new Uint32Array(SETS * PLACES)
+        ports = new Uint32Array(SETS * PLACES)
+        seenAt = new Float64Array(SETS * PLACES)
+      }
       const a = upper(key, SRC)
       const b = key[SRC + 1]!
       const first = setOf(a, b, secret)

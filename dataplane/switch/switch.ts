@@ -10,10 +10,12 @@ import { openVSwitch, type RowOf } from '../../southbound/ovsdb/schemas/open-vsw
 import { OvsdbServer } from '../../southbound/ovsdb/server.ts'
 import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
 import type { Dial } from '../../southbound/wire/dialer.ts'
+import { type Random, systemRandom, uuids } from '../../southbound/wire/random.ts'
 import type { Listen, Network } from '../../southbound/wire/remote.ts'
 import { type Conntrack, type ConntrackOptions, conntrack } from '../conntrack/conntrack.ts'
 import { DROP, type DropCounters, dropCounters } from '../packet/drop.ts'
-import { packetPool } from '../packet/packet.ts'
+import { type PacketPool, packetPool } from '../packet/packet.ts'
+import type { CompileFlow } from '../pipeline/compiled-flow.ts'
 import type { FramePort } from '../ports/frame-port.ts'
 import type { MemoryPort } from '../ports/memory.ts'
 import { patchPanel } from '../ports/patch.ts'
@@ -52,13 +54,21 @@ export interface SwitchOptions {
   /** The VTEP; without one, tunnel ports drop with `tunnel_no_underlay`. */
   readonly underlay?: UnderlayOptions
   readonly clock?: Clock
-  /** From 0 to 1, for addresses that nobody chose. Default Math.random. */
-  readonly random?: () => number
+  /** For addresses that nobody chose, secrets of hashes, and uuids of rows. Default: the system's. */
+  readonly random?: Random | undefined
+  /** What several switches of one process may have together; left out, it is this one's own. */
+  readonly shared?: Shared | undefined
   readonly log?: SwitchLog
   /** Limits and timeouts of connection tracking. */
   readonly conntrack?: Omit<ConntrackOptions, 'random'>
   /** Interface.statistics are written this often, ms; 0 = never. Default 5,000. */
   readonly statisticsIntervalMs?: number
+}
+
+/** A frame is in one switch at a time, and a flow is compiled without knowing whose it is. */
+export interface Shared {
+  readonly pool: PacketPool
+  readonly compileFlow: CompileFlow
 }
 
 const ops = operations(openVSwitch)
@@ -70,10 +80,11 @@ export class Switch {
   readonly #options: SwitchOptions
   readonly #clock: Clock
   readonly #log: SwitchLog
-  readonly #pool = packetPool()
+  readonly #pool: PacketPool
   readonly conntrack: Conntrack
   readonly #devices = new Map<string, FramePort>()
-  readonly #newMac = () => randomMac(this.#options.random ?? Math.random)
+  readonly #random: Random
+  readonly #newMac = () => randomMac(this.#random)
   readonly #internals = internals(this.#newMac)
   readonly #bridges = new Map<string, BridgeRows>()
   readonly #managers: Managers
@@ -95,14 +106,19 @@ export class Switch {
   constructor(options: SwitchOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#random = options.random ?? systemRandom
+    this.#pool = options.shared?.pool ?? packetPool()
     this.#interval = options.statisticsIntervalMs ?? 5000
     this.#log = options.log ?? SILENT
     this.conntrack = conntrack({
-      random: options.random ?? Math.random,
+      random: this.#random,
       ...options.conntrack,
     })
     this.#network = { dial: options.dial, listen: options.listen }
-    this.database = new OvsdbServer(openVSwitch, options.storage && { storage: options.storage })
+    this.database = new OvsdbServer(openVSwitch, {
+      ...{ clock: this.#clock, newUuid: uuids(options.random) },
+      ...(options.storage && { storage: options.storage }),
+    })
     if (this.database.table('Open_vSwitch').size === 0) {
       this.database.transact([ops.insert('Open_vSwitch', {})])
     }
@@ -306,7 +322,8 @@ export class Switch {
       drops: this.drops,
       pool: this.#pool,
       conntrack: this.conntrack,
-      random: this.#options.random,
+      random: this.#random,
+      compileFlow: this.#options.shared?.compileFlow,
       log: this.#log,
       interfaces: this.#interfaces,
       changed: () => this.#applyLater(),

@@ -9,6 +9,7 @@ import type { Desired } from '../../southbound/agent/desired.ts'
 import type { Fault } from '../../southbound/agent/fault.ts'
 import { flowKey } from '../../southbound/openflow/flow.ts'
 import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
+import type { Random } from '../../southbound/wire/random.ts'
 import { DROP, type DropCounters, dropCounters } from '../packet/drop.ts'
 import { packetPool } from '../packet/packet.ts'
 import type { FramePort } from '../ports/frame-port.ts'
@@ -30,8 +31,8 @@ export interface SwitchBackendOptions {
   readonly underlay?: UnderlayOptions | undefined
   readonly clock?: Clock | undefined
   readonly log?: SwitchLog | undefined
-  /** From 0 to 1, for the secrets of hashes. Default Math.random. */
-  readonly random?: (() => number) | undefined
+  /** For the secrets of hashes. Default: the system's. */
+  readonly random?: Random | undefined
 }
 
 export interface SwitchBackend extends Backend {

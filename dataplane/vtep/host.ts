@@ -6,6 +6,7 @@
 import { Agent, type AgentLog } from '../../southbound/agent/agent.ts'
 import type { Storage } from '../../southbound/ovsdb/database.ts'
 import { type Clock, systemClock } from '../../southbound/wire/clock.ts'
+import { type Random, uuids } from '../../southbound/wire/random.ts'
 import type { UnderlayOptions } from '../tunnel/underlay.ts'
 import { openSwitchBackend, type SwitchBackend } from './backend.ts'
 
@@ -22,7 +23,8 @@ export interface VtepHostOptions {
   readonly log?: AgentLog | undefined
   /** Milliseconds after which counters are told anew, at the latest; default 5,000. */
   readonly auditMs?: number | undefined
-  readonly random?: (() => number) | undefined
+  /** For the secrets of hashes, and uuids of rows. Default: the system's. */
+  readonly random?: Random | undefined
 }
 
 export interface VtepHost {
@@ -41,7 +43,10 @@ export async function openVtepHost(options: VtepHostOptions): Promise<VtepHost> 
   const { auditMs } = options
   const backend = openSwitchBackend({ underlay, clock, log, random })
   // Nothing in this process takes long to change: events are followed at once.
-  const agent = new Agent({ name, tunnelIp, backend, log, clock, storage, eventMs: 0, auditMs })
+  const agent = new Agent({
+    ...{ name, tunnelIp, backend, log, clock, storage, eventMs: 0, auditMs },
+    newUuid: uuids(random),
+  })
   await agent.start()
   return {
     agent,

@@ -42,7 +42,7 @@ export function listenToDrops(bridge: Bridge, heard: HeardDrops, changed: () => 
       const tuple = frameTuple(data)
       if (table_id !== table.shown || typeof number !== 'number' || !tuple) return false
       const frame = { frameBytes: total_len, ...tuple } as unknown as ShownDrop['frame']
-      heard.set(number, { at: new Date().toISOString(), frame })
+      heard.set(number, { at: new Date(bridge.clock.wall()).toISOString(), frame })
       changed()
       return true
     },

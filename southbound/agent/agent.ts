@@ -42,10 +42,10 @@ export interface AgentOptions {
   readonly auditMs?: number | undefined
   /** Passes that events of the host start are at least so far apart, ms; default 500. */
   readonly eventMs?: number | undefined
-  /** Time of day, of repairs. Default: the system's. */
-  readonly now?: (() => Date) | undefined
-  /** What passes are timed by. Default: the system's. */
+  /** What passes are timed by and repairs dated with. Default: the system's. */
   readonly clock?: Clock | undefined
+  /** Of rows. */
+  readonly newUuid?: (() => string) | undefined
 }
 
 const { insert, mutate, update } = operations(hardwareVtep)
@@ -75,12 +75,16 @@ export class Agent {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#isHeld = options.isNew === true
-    const { storage, log, backend } = options
+    const { storage, log, backend, newUuid } = options
     const changed = () => this.#schedule(GATHER_MS)
     const failed = (error: Error) => log.warn({ error: error.message }, 'paths cannot be probed')
     const { probe } = backend
     this.#paths = probe && pathMtus({ probe, clock: this.#clock, changed, failed })
-    this.database = new OvsdbServer(hardwareVtep, { log, ...(storage && { storage }) })
+    this.database = new OvsdbServer(hardwareVtep, {
+      ...{ log, clock: this.#clock },
+      ...(storage && { storage }),
+      ...(newUuid && { newUuid }),
+    })
     this.#announce(options.tunnelIp)
   }
 
@@ -207,12 +211,13 @@ export class Agent {
   }
 
   #tell({ repairs, changes, faults }: Report): void {
-    const { log, now = () => new Date() } = this.#options
+    const { log } = this.#options
+    const at = new Date(this.#clock.wall())
     if (changes > 0) log.info({ changes }, 'applied')
     for (const { object, was, now } of repairs) log.warn({ object, was, now }, 'repaired')
     if (repairs.length > 0) {
       this.#repairs.count += repairs.length
-      this.#repairs.last = `${now().toISOString()} ${repairs.slice(0, MAX_TOLD).map(format).join('; ')}`
+      this.#repairs.last = `${at.toISOString()} ${repairs.slice(0, MAX_TOLD).map(format).join('; ')}`
     }
     const before = this.#faults
     this.#faults = new Map(faults.map((fault) => [JSON.stringify(fault), fault]))

@@ -6,6 +6,7 @@
  * (its parts), listen.ts and reconnect.ts (where connections come from), bundle.ts, monitor.ts and roles.ts (what is done over one).
  */
 import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from '../wire/clock.ts'
 import { WireError } from '../wire/error.ts'
 import {
   type AnswerTo,
@@ -42,6 +43,8 @@ export interface ConnectionOptions {
   readonly echoIntervalMs?: number | undefined
   /** Bytes waiting to be sent beyond which the connection is closed. Default 64 MiB. */
   readonly maxQueuedBytes?: number | undefined
+  /** What silence is measured by. Default: the system's. */
+  readonly clock?: Clock | undefined
 }
 
 export interface WaitOptions {
@@ -61,6 +64,7 @@ export class Connection {
   readonly peer: string
   readonly #duplex: Duplex
   readonly #log: ConnectionLog | undefined
+  readonly #clock: Clock
   readonly #outbox: Outbox
   readonly #intake: Intake
   readonly #keepalive: Keepalive
@@ -78,6 +82,7 @@ export class Connection {
     this.#duplex = duplex
     this.#log = options.log
     this.peer = options.peer ?? ''
+    this.#clock = options.clock ?? systemClock
     this.#outbox = new Outbox(duplex, options.maxQueuedBytes ?? 64 << 20, (queued) =>
       this.close(new ConnectionError('overflow', `the peer leaves ${queued} bytes unread`)),
     )
@@ -96,7 +101,7 @@ export class Connection {
     duplex.on('error', (cause) =>
       this.close(new ConnectionError('closed', cause.message, { cause })),
     )
-    this.#keepalive = new Keepalive(options.echoIntervalMs ?? 5000, {
+    this.#keepalive = new Keepalive(this.#clock, options.echoIntervalMs ?? 5000, {
       // A peer whom we do not read may speak; one that takes what waits for it lives, however slowly.
       isExcused: () => this.#outbox.hasProgressed() || this.#intake.isHeld,
       probe: () => {
@@ -309,7 +314,7 @@ export class Connection {
     } else {
       duplex.end(() => duplex.destroy())
       // A peer that reads nothing would keep the stream open for ever.
-      setTimeout(() => duplex.destroy(), 1000).unref()
+      this.#clock.after(1000, () => duplex.destroy())
     }
     const { peer } = this
     if (reason) this.#log?.warn({ peer, reason: reason.message }, 'openflow connection closed')

@@ -4,6 +4,8 @@
  * in which we were too busy ourselves to read says nothing of the peer. Neighbours: connection.ts.
  */
 
+import { type Clock, every } from '../wire/clock.ts'
+
 /** Intervals without a sign of life after which a peer is given up. */
 const PATIENCE = 3
 /** When a tick comes this late we were busy, and may have heard nobody. Milliseconds. */
@@ -18,19 +20,28 @@ export interface KeepaliveActions {
 }
 
 export class Keepalive {
-  readonly #timer: NodeJS.Timeout
+  readonly #clock: Clock
+  readonly #cancel: () => void
   readonly #intervalMs: number
   readonly #actions: KeepaliveActions
   #ticks = 0
   #lastHeard = 0
-  #lastTick = performance.now()
+  #lastTick: number
+  #isDue = false
   #isStopped = false
 
-  constructor(intervalMs: number, actions: KeepaliveActions) {
+  constructor(clock: Clock, intervalMs: number, actions: KeepaliveActions) {
+    this.#clock = clock
+    this.#lastTick = clock.now()
     this.#intervalMs = intervalMs
     this.#actions = actions
-    // What has come by now and is not read yet is read before.
-    this.#timer = setInterval(() => setImmediate(() => this.#tick()), intervalMs)
+    this.#cancel = every(clock, intervalMs, () => {
+      // Intervals that end in one turn of the event loop are one: nothing could be read between them.
+      if (this.#isDue) return
+      this.#isDue = true
+      // What has come by now and is not read yet is read before.
+      setImmediate(() => this.#tick())
+    })
   }
 
   /** A whole message has come. */
@@ -40,13 +51,14 @@ export class Keepalive {
 
   stop(): void {
     this.#isStopped = true
-    clearInterval(this.#timer)
+    this.#cancel()
   }
 
   #tick(): void {
+    this.#isDue = false
     if (this.#isStopped) return
     const { isExcused, probe, onSilent } = this.#actions
-    const now = performance.now()
+    const now = this.#clock.now()
     if (isExcused() || now - this.#lastTick > this.#intervalMs + LATE_MS) this.heard()
     this.#lastTick = now
     const silence = ++this.#ticks - this.#lastHeard

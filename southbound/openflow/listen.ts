@@ -4,6 +4,7 @@
  * Neighbours: connection.ts; wire/stream.ts has the sockets; reconnect.ts dials again.
  */
 import type { PeerCertificate } from 'node:tls'
+import { systemClock } from '../wire/clock.ts'
 import { type Endpoint, formatEndpoint, OPENFLOW_PORT, parseEndpoint } from '../wire/endpoint.ts'
 import { peerCertificate, type TlsSource } from '../wire/secure.ts'
 import { dial, type Listener, listen } from '../wire/stream.ts'
@@ -96,16 +97,16 @@ export async function listenOpenflow(
 
 /** Runs a handshake under a signal that also aborts when it takes too long. */
 async function inTime(
-  { timeoutMs = 10_000 }: SocketOptions,
+  { timeoutMs = 10_000, clock = systemClock }: SocketOptions,
   outer: AbortSignal | undefined,
   handshake: (signal: AbortSignal) => Promise<Connection>,
 ): Promise<Connection> {
-  const timer = new AbortController()
-  const late = () => timer.abort(new ConnectionError('silent', `no hello in ${timeoutMs} ms`))
-  const timeout = setTimeout(late, timeoutMs)
+  const late = new AbortController()
+  const end = () => late.abort(new ConnectionError('silent', `no hello in ${timeoutMs} ms`))
+  const cancel = clock.after(timeoutMs, end)
   try {
-    return await handshake(outer ? AbortSignal.any([outer, timer.signal]) : timer.signal)
+    return await handshake(outer ? AbortSignal.any([outer, late.signal]) : late.signal)
   } finally {
-    clearTimeout(timeout)
+    cancel()
   }
 }

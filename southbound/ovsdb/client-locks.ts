@@ -7,6 +7,7 @@
  * cluster each server keeps locks of its own: only sessions with the leader exclude each other.
  * Neighbours: client.ts; locks.ts is the server's side.
  */
+import { type Clock, deadline } from '../wire/clock.ts'
 import { ovsdbError } from './error.ts'
 import type { JsonRpc } from './json-rpc.ts'
 
@@ -42,12 +43,12 @@ interface Hold {
   lose(reason: Error): void
 }
 
-export function clientLocks(rpc: JsonRpc): ClientLocks {
+export function clientLocks(rpc: JsonRpc, clock: Clock): ClientLocks {
   const holds = new Map<string, Hold>()
 
   /** After this the server has us neither as owner nor in the queue, whatever it answers. */
   function leave(name: string): void {
-    rpc.request('unlock', [name], { signal: AbortSignal.timeout(10_000) }).catch(() => undefined)
+    rpc.request('unlock', [name], { signal: deadline(clock, 10_000) }).catch(() => undefined)
   }
 
   function lock(name: string, { signal, steal = false }: LockOptions): Promise<Lock> {

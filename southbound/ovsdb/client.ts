@@ -12,6 +12,7 @@
  * replica.ts hold the rows, change.ts reads, modifies and writes, json-rpc.ts carries.
  */
 import type { Duplex } from 'node:stream'
+import { type Clock, deadline, systemClock } from '../wire/clock.ts'
 import { type ChangeOptions, type ChangeTarget, changeRows, type Draft } from './change.ts'
 import { type ClientLocks, clientLocks, type Lock, type LockOptions } from './client-locks.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
@@ -58,6 +59,7 @@ export class OvsdbClient {
   /** Resolves once, with the reason, or undefined when either side ended it in good order. */
   readonly closed: Promise<Error | undefined>
   readonly #rpc: JsonRpc
+  readonly #clock: Clock
   readonly #watches: Map<number, Watch>
   readonly #locks: ClientLocks
   readonly #onListenerError: (error: unknown) => void
@@ -68,12 +70,17 @@ export class OvsdbClient {
   private constructor(
     rpc: JsonRpc,
     shared: Shared,
-    { databases, onListenerError }: Pick<OvsdbClient, 'databases'> & ListenerOptions,
+    {
+      databases,
+      clock,
+      onListenerError,
+    }: Pick<OvsdbClient, 'databases'> & ListenerOptions & { readonly clock: Clock },
   ) {
     this.#rpc = rpc
+    this.#clock = clock
     this.#onListenerError = onListenerError ?? warnOfListener
     this.#watches = shared.watches
-    this.#locks = clientLocks(rpc)
+    this.#locks = clientLocks(rpc, clock)
     shared.locks = this.#locks
     this.databases = databases
     this.closed = rpc.closed
@@ -92,11 +99,12 @@ export class OvsdbClient {
     const shared: Shared = { watches: new Map(), locks: undefined }
     const onNotify = (method: string, params: readonly unknown[]) =>
       onNotification(shared, method, params)
+    const { clock = systemClock } = options
     const rpc = new JsonRpc(duplex, { onNotify }, options)
     try {
       const databases = await rpc.request('list_dbs', [], { signal, read: readNames })
       return new OvsdbClient(rpc, shared, {
-        databases,
+        ...{ databases, clock },
         ...(onListenerError && { onListenerError }),
       })
     } catch (error) {
@@ -245,7 +253,7 @@ export class OvsdbClient {
   /** Nobody waits for this monitor any more; should the server have begun it, it may end it. */
   #forget(id: number): void {
     this.#watches.delete(id)
-    const signal = AbortSignal.timeout(10_000)
+    const signal = deadline(this.#clock, 10_000)
     // Any outcome will do: unknown there, ended, or the connection is gone.
     this.#rpc.request('monitor_cancel', [id], { signal }).catch(() => undefined)
   }

@@ -7,7 +7,7 @@
  * has been told to everybody. Neighbours: transaction.ts and commit.ts do the work, server.ts and
  * session.ts put it on the wire.
  */
-import { randomUUID } from 'node:crypto'
+import { uuids } from '../wire/random.ts'
 import type { AnyChange } from './apply.ts'
 import type { AnyRow } from './codec.ts'
 import { commitDraft } from './commit.ts'
@@ -105,7 +105,7 @@ export class Database {
 
   /** Throws OvsdbError when what is stored does not suit the schema. */
   constructor(schema: DatabaseSchema, options: DatabaseOptions = {}) {
-    const { name = schema.name, newUuid = randomUUID, storage, history } = options
+    const { name = schema.name, newUuid = uuids(), storage, history } = options
     this.name = name
     this.isConvertible = options.convertible ?? false
     const { maxWork = 50_000_000, maxResultBytes = 64 * 1024 * 1024, maxRows = Infinity } = options

@@ -12,6 +12,7 @@
  */
 import { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
+import { type Clock, systemClock } from '../wire/clock.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
 import { type FramerLimits, type JsonFramer, jsonFramer } from './framer.ts'
 import { formatJson, show } from './json.ts'
@@ -50,6 +51,8 @@ export interface JsonRpcOptions extends Partial<FramerLimits> {
    * off after twice; one that has left bytes unread, when it reads none for 12 times. 0 = never (default).
    */
   echoIntervalMs?: number
+  /** What silence is measured by. */
+  clock?: Clock
 }
 
 export interface RequestOptions<T> {
@@ -76,6 +79,7 @@ export class JsonRpc {
   readonly closed: Promise<Error | undefined>
   readonly #duplex: Duplex
   readonly #handlers: JsonRpcHandlers
+  readonly #clock: Clock
   readonly #maxQueuedBytes: number
   readonly #pending = new Map<number, Pending>()
   readonly #framer: JsonFramer
@@ -88,8 +92,10 @@ export class JsonRpc {
   #progress = 0
 
   constructor(duplex: Duplex, handlers: JsonRpcHandlers, options: JsonRpcOptions = {}) {
-    const { maxQueuedBytes = 64 * 1024 * 1024, echoIntervalMs = 0, ...limits } = options
+    const { maxQueuedBytes = 64 * 1024 * 1024, echoIntervalMs = 0, ...others } = options
+    const { clock = systemClock, ...limits } = others
     this.#duplex = duplex
+    this.#clock = clock
     this.#handlers = handlers
     this.#maxQueuedBytes = maxQueuedBytes
     this.closed = new Promise((resolve) => {
@@ -114,6 +120,7 @@ export class JsonRpc {
     else if (echoIntervalMs > 0) {
       const line = () => ({ ...this.#line, unreadBytes: this.queuedBytes })
       this.#stopWatching = watchLiveness(line, echoIntervalMs, {
+        clock,
         probe: () => this.#send({ id: 'echo', method: 'echo', params: [] }),
         end: (reason) => this.close(reason),
       })
@@ -193,8 +200,8 @@ export class JsonRpc {
       duplex.destroy()
       return
     }
-    const timer = setTimeout(() => duplex.destroy(), FLUSH_MS)
-    duplex.once('close', () => clearTimeout(timer))
+    const cancel = this.#clock.after(FLUSH_MS, () => duplex.destroy())
+    duplex.once('close', cancel)
     duplex.end(() => duplex.destroy())
   }
 

@@ -3,6 +3,7 @@
  * progress with a large one, or, while it has not read what we sent, by reading it. A byte now and
  * then is no sign of life. Neighbour: json-rpc.ts owns one of these.
  */
+import { type Clock, every } from '../wire/clock.ts'
 import { type OvsdbError, ovsdbError } from './error.ts'
 
 /** Of a message that is not whole yet: what has to come in each interval. */
@@ -28,16 +29,18 @@ export interface Line {
 export function watchLiveness(
   line: () => Line,
   intervalMs: number,
-  { probe, end }: { probe(): void; end(reason: OvsdbError): void },
+  { clock, probe, end }: { readonly clock: Clock; probe(): void; end(reason: OvsdbError): void },
 ): () => void {
   let seen = { messages: 0, arrived: 0, read: 0 }
   let unreadFor = 0
   let isExcused = true
-  let last = performance.now()
+  let last = clock.now()
   let isStopped = false
+  let isDue = false
   function check(): void {
+    isDue = false
     if (isStopped) return
-    const now = performance.now()
+    const now = clock.now()
     if (now - last > LATE * intervalMs) isExcused = true
     last = now
     const { messages, arrivedBytes: arrived, sentBytes, unreadBytes, heldBytes } = line()
@@ -55,10 +58,15 @@ export function watchLiveness(
       end(ovsdbError('timed out', `peer silent for ${2 * intervalMs} ms`))
     }
   }
-  // What has come by now and is not read yet is read before.
-  const timer = setInterval(() => setImmediate(check), intervalMs)
+  const cancel = every(clock, intervalMs, () => {
+    // Intervals that end in one turn of the event loop are one: nothing could be read between them.
+    if (isDue) return
+    isDue = true
+    // What has come by now and is not read yet is read before.
+    setImmediate(check)
+  })
   return () => {
     isStopped = true
-    clearInterval(timer)
+    cancel()
   }
 }

@@ -17,7 +17,8 @@
  * pauses, watch.ts carries rows from session to session.
  */
 import type { Duplex } from 'node:stream'
-import { type BackoffOptions, systemTimer, type Timer } from '../wire/backoff.ts'
+import type { BackoffOptions } from '../wire/backoff.ts'
+import { type Clock, systemClock } from '../wire/clock.ts'
 import { OVSDB_PORT, parseEndpoint } from '../wire/endpoint.ts'
 import type { TlsSource } from '../wire/secure.ts'
 import { checkDial, dial } from '../wire/stream.ts'
@@ -52,7 +53,7 @@ export interface RemoteOptions extends ListenerOptions {
   readonly dial?: (remote: string, signal: AbortSignal) => Promise<Duplex>
   /** Pauses between rounds over all remotes; default 100 ms doubling to 1 s. `random` also shuffles. */
   readonly backoff?: BackoffOptions
-  readonly timer?: Timer
+  readonly clock?: Clock
   /** Limits of a session; it is probed every 5 s unless said otherwise here. */
   readonly rpc?: JsonRpcOptions
   /**
@@ -78,7 +79,7 @@ const SETTLED_MS = 1000
 export class RemoteDatabase<S extends DatabaseSchema> {
   readonly schema: S
   readonly #options: RemoteOptions
-  readonly #timer: Timer
+  readonly #clock: Clock
   readonly #remotes: Remotes
   readonly #end = new AbortController()
   readonly #watches = new Set<Watch>()
@@ -99,7 +100,7 @@ export class RemoteDatabase<S extends DatabaseSchema> {
       for (const remote of remotes) checkDial(remote, { tls, defaultPort: OVSDB_PORT })
     this.schema = schema
     this.#options = options
-    this.#timer = options.timer ?? systemTimer
+    this.#clock = options.clock ?? systemClock
     this.#onListenerError = options.onListenerError ?? warnOfListener
     this.#remotes = remotesOf(options.remotes, { firstMs: 100, maxMs: 1000, ...options.backoff })
     void this.#run()
@@ -250,11 +251,11 @@ export class RemoteDatabase<S extends DatabaseSchema> {
       }
       const pauseMs = this.#remotes.next()
       if (session) {
-        void drain(session, reason, this.#timer)
+        void drain(session, reason, this.#clock)
         this.#tell({ kind: 'disconnected', remote, reason })
       } else this.#tell({ kind: 'refused', remote, reason, pauseMs })
       // Rejects only when the database is closed.
-      if (pauseMs > 0) await this.#timer.sleep(pauseMs, signal).catch(() => undefined)
+      if (pauseMs > 0) await this.#clock.sleep(pauseMs, signal).catch(() => undefined)
     }
   }
 
@@ -266,7 +267,7 @@ export class RemoteDatabase<S extends DatabaseSchema> {
       dial: reach ?? ((to, signal) => dial(parseEndpoint(to, OVSDB_PORT), { signal, tls })),
       answerMs,
       rpc,
-      timer: this.#timer,
+      clock: this.#clock,
       watches: this.#watches,
       seen: this.#seen,
       signal: this.#end.signal,
@@ -288,7 +289,7 @@ export class RemoteDatabase<S extends DatabaseSchema> {
     for (const wake of waiting) wake(session)
     const ended = new AbortController()
     void session.over.then(() => ended.abort())
-    const settled = this.#timer.sleep(SETTLED_MS, ended.signal)
+    const settled = this.#clock.sleep(SETTLED_MS, ended.signal)
     settled.then(() => this.#remotes.settled()).catch(() => undefined)
   }
 }

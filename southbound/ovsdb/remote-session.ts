@@ -5,7 +5,7 @@
  * right one, client.ts does the talking.
  */
 import type { Duplex } from 'node:stream'
-import type { Timer } from '../wire/backoff.ts'
+import type { Clock } from '../wire/clock.ts'
 import { OvsdbClient, type Started } from './client.ts'
 import { OvsdbError, ovsdbError } from './error.ts'
 import type { JsonRpcOptions } from './json-rpc.ts'
@@ -41,7 +41,7 @@ export interface SessionRequest {
   readonly answerMs: number
   /** It is probed every 5 s unless said otherwise here. */
   readonly rpc: JsonRpcOptions
-  readonly timer: Timer
+  readonly clock: Clock
   /** Those that have been complete before are carried on. */
   readonly watches: Iterable<Watch>
   readonly seen: Seen
@@ -51,17 +51,19 @@ export interface SessionRequest {
 
 /** Rejects, with the connection closed, when there is no answer or this is the wrong server. */
 export async function openRemoteSession(request: SessionRequest): Promise<RemoteSession> {
-  const { remote, answerMs, timer } = request
+  const { remote, answerMs, clock } = request
   const late = new AbortController()
   const signal = AbortSignal.any([request.signal, late.signal])
   const done = new AbortController()
   const reason = ovsdbError('timed out', `${remote} gave no answer in ${answerMs} ms`)
-  const deadline = timer.sleep(answerMs, done.signal)
+  const deadline = clock.sleep(answerMs, done.signal)
   deadline.then(() => late.abort(reason)).catch(() => undefined)
   let client: OvsdbClient | undefined
   try {
     const stream = await request.dial(remote, signal)
-    client = await OvsdbClient.open(stream, { echoIntervalMs: 5000, ...request.rpc, signal })
+    client = await OvsdbClient.open(stream, {
+      ...{ echoIntervalMs: 5000, clock, ...request.rpc, signal },
+    })
     const { over } = await follow(client, request, signal)
     done.abort()
     const watches = new Map<Watch, Started>()
@@ -95,16 +97,16 @@ export async function resumeInTime(
   {
     remote,
     answerMs,
-    timer,
+    clock,
     signal,
-  }: Pick<SessionRequest, 'remote' | 'answerMs' | 'timer' | 'signal'>,
+  }: Pick<SessionRequest, 'remote' | 'answerMs' | 'clock' | 'signal'>,
 ): Promise<Started> {
   const done = new AbortController()
   const patienceMs = GATHERING * answerMs
   const patience = async () => {
     for (let seen = -1; seen !== client.progress; ) {
       seen = client.progress
-      await timer.sleep(patienceMs, done.signal)
+      await clock.sleep(patienceMs, done.signal)
     }
     client.close(ovsdbError('timed out', `${remote} gave no rows in ${patienceMs} ms`))
   }
@@ -152,10 +154,10 @@ async function follow(
 export async function drain(
   { client, calls }: RemoteSession,
   reason: Error,
-  timer: Timer,
+  clock: Clock,
 ): Promise<void> {
   const done = new AbortController()
-  const late = timer.sleep(DRAIN_MS, done.signal).catch(() => undefined)
+  const late = clock.sleep(DRAIN_MS, done.signal).catch(() => undefined)
   if (calls.size > 0) await Promise.race([Promise.all(calls), late])
   done.abort()
   client.close(reason)

@@ -3,6 +3,7 @@
  * tried once before anybody waits. Neighbours: remote-database.ts dials, ../wire/backoff.ts pauses.
  */
 import { type BackoffOptions, backoff } from '../wire/backoff.ts'
+import { systemRandom } from '../wire/random.ts'
 import { ovsdbError } from './error.ts'
 
 export interface Remotes {
@@ -16,7 +17,7 @@ export interface Remotes {
 
 /** `random` draws the order too, so that clients spread over the servers. */
 export function remotesOf(targets: readonly string[], options: BackoffOptions = {}): Remotes {
-  const { random = Math.random } = options
+  const { random = systemRandom } = options
   if (targets.length === 0) throw ovsdbError('syntax error', 'a database needs at least one remote')
   const order = [...targets]
   for (let i = order.length - 1; i > 0; i--) {

@@ -10,8 +10,8 @@
  * Whoever owns the server uses it directly, and clients come over any Duplex, accepted or dialled.
  * Neighbours: database.ts holds the rows, session.ts speaks to one client.
  */
-import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
+import { uuids } from '../wire/random.ts'
 import { type Buffers, makeBuffers } from './buffers.ts'
 import { type Attempt, Database, type DatabaseOptions } from './database.ts'
 import { ovsdbError } from './error.ts'
@@ -87,7 +87,7 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
 
   /** Throws OvsdbError when what `storage` holds does not suit the schema, or nothing could. */
   constructor(schema: S, options: ServerOptions = {}) {
-    const { newUuid = randomUUID, maxSessions = 1000, log } = options
+    const { newUuid = uuids(), maxSessions = 1000, log } = options
     const { maxHeldBytes = MOST_BYTES, maxUnreadBytes = MOST_BYTES } = options
     this.#options = { echoIntervalMs: ECHO_INTERVAL_MS, ...options }
     this.#log = log

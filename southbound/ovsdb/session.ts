@@ -6,6 +6,7 @@
  * server.ts above.
  */
 import type { Duplex } from 'node:stream'
+import { systemClock } from '../wire/clock.ts'
 import type { AnyChange } from './apply.ts'
 import { isId } from './atom.ts'
 import type { Buffers, Holder } from './buffers.ts'
@@ -65,6 +66,7 @@ const MAX_LOCK_NAME = 1024
 export function openSession(duplex: Duplex, host: SessionHost, options: SessionOptions): Session {
   const { maxPending = 1024, maxPendingCost = 16 * 1024 * 1024, ...others } = options
   const { maxBacklogBytes = 1024 * 1024, ...limits } = others
+  const { clock = systemClock } = limits
   const quota = makeQuota(maxPendingCost)
   let isChangeAware = false
   const me: LockClient = { onLock: (event, lock) => rpc.notify(event, [lock]) }
@@ -81,7 +83,7 @@ export function openSession(duplex: Duplex, host: SessionHost, options: SessionO
     beforeReply: monitors.flush,
     max: maxPending,
     quota,
-    now: () => performance.now(),
+    clock,
     guarded: (work) => guarded(work),
   })
 

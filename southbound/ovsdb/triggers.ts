@@ -4,6 +4,7 @@
  *
  * Neighbours: session.ts owns one, database.ts runs the transactions.
  */
+import type { Clock } from '../wire/clock.ts'
 import { type Attempt, type Database, resultArray } from './database.ts'
 import { ovsdbError } from './error.ts'
 import type { Call } from './json-rpc.ts'
@@ -27,9 +28,8 @@ interface Waiting {
   readonly call: Call
   readonly database: Database
   readonly operations: readonly unknown[]
-  /** On `now`'s clock. */
   readonly beganMs: number
-  timer: NodeJS.Timeout | undefined
+  cancelTimer: () => void
   /** What it took of the quota. */
   cost: number
 }
@@ -42,21 +42,20 @@ export interface TriggerOptions {
   beforeReply(): void
   max: number
   quota: Quota
-  /** Milliseconds, monotonic. */
-  now(): number
+  readonly clock: Clock
   /** Runs what a timer asks for; what goes wrong ends the session. */
   guarded(work: () => void): void
 }
 
 export function makeTriggers(options: TriggerOptions): Triggers {
-  const { holds, beforeReply, max, quota, now, guarded } = options
+  const { holds, beforeReply, max, quota, clock, guarded } = options
   const waiting = new Set<Waiting>()
 
   /** Undefined when it has been replied to. */
   function run(entry: Waiting): (Attempt & { kind: 'blocked' }) | undefined {
     const { call, database, operations, beganMs } = entry
-    clearTimeout(entry.timer)
-    const elapsedMs = Math.floor(now() - beganMs)
+    entry.cancelTimer()
+    const elapsedMs = Math.floor(clock.now() - beganMs)
     const attempt = database.attempt(operations, { holds, elapsedMs })
     if (attempt.kind !== 'blocked') {
       remove(entry)
@@ -70,9 +69,9 @@ export function makeTriggers(options: TriggerOptions): Triggers {
 
   function arm(entry: Waiting, { timeoutMs }: Attempt & { kind: 'blocked' }, elapsedMs: number) {
     if (timeoutMs === undefined) return
-    // setTimeout takes 31 bits; whoever waits longer than these 24 days is tried again then.
+    // A timer takes 31 bits; whoever waits longer than these 24 days is tried again then.
     const leftMs = Math.min(timeoutMs - elapsedMs, 2 ** 31 - 1)
-    entry.timer = setTimeout(() => guarded(() => run(entry)), leftMs)
+    entry.cancelTimer = clock.after(leftMs, () => guarded(() => run(entry)))
   }
 
   function remove(entry: Waiting): void {
@@ -80,15 +79,18 @@ export function makeTriggers(options: TriggerOptions): Triggers {
   }
 
   function end(entry: Waiting): void {
-    clearTimeout(entry.timer)
+    entry.cancelTimer()
     remove(entry)
     entry.call.fail('canceled')
   }
 
   return {
     transact(database, operations, call) {
-      const beganMs = now()
-      const entry: Waiting = { call, database, operations, beganMs, timer: undefined, cost: 0 }
+      const beganMs = clock.now()
+      const entry: Waiting = {
+        ...{ call, database, operations, beganMs, cost: 0 },
+        cancelTimer: () => {},
+      }
       const blocked = run(entry)
       if (!blocked) return
       try {
@@ -99,7 +101,7 @@ export function makeTriggers(options: TriggerOptions): Triggers {
         quota.take(cost)
         entry.cost = cost
       } catch (error) {
-        clearTimeout(entry.timer)
+        entry.cancelTimer()
         throw error
       }
       waiting.add(entry)
@@ -115,7 +117,7 @@ export function makeTriggers(options: TriggerOptions): Triggers {
       for (const entry of [...waiting]) if (entry.database === database) end(entry)
     },
     close() {
-      for (const entry of waiting) clearTimeout(entry.timer)
+      for (const entry of waiting) entry.cancelTimer()
       waiting.clear()
     },
   }

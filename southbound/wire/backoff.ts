@@ -3,31 +3,15 @@
  * a thousand switches do not come back in one instant after an outage.
  * Neighbours: stream.ts (what is dialled), openflow/reconnect.ts.
  */
-import { setTimeout as delay } from 'node:timers/promises'
-
-/** Waiting, passed in so that a test may own it. */
-export interface Timer {
-  /** Resolves after `ms` milliseconds. Rejects when the signal aborts first. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>
-}
-
-export interface PauseClock extends Timer {
-  /** Milliseconds since some fixed moment. */
-  now(): number
-}
-
-export const systemTimer: PauseClock = {
-  now: () => performance.now(),
-  sleep: (ms, signal) => delay(ms, undefined, { signal }),
-}
+import { type Clock, systemClock } from './clock.ts'
+import { type Random, systemRandom } from './random.ts'
 
 export interface BackoffOptions {
   /** The longest first pause, ms. Default 250. */
   readonly firstMs?: number | undefined
   /** The longest pause, ms. Default 8,000, as Open vSwitch's `max_backoff`. */
   readonly maxMs?: number | undefined
-  /** From 0 up to 1, as Math.random, which is the default. */
-  readonly random?: (() => number) | undefined
+  readonly random?: Random | undefined
 }
 
 export interface Backoff {
@@ -38,7 +22,7 @@ export interface Backoff {
 }
 
 export function backoff(options: BackoffOptions = {}): Backoff {
-  const { firstMs = 250, maxMs = 8000, random = Math.random } = options
+  const { firstMs = 250, maxMs = 8000, random = systemRandom } = options
   const first = Math.min(firstMs, maxMs)
   let limit = first
   return {
@@ -56,7 +40,7 @@ export function backoff(options: BackoffOptions = {}): Backoff {
 export interface PersistOptions extends BackoffOptions {
   /** Ends the attempts. */
   readonly signal: AbortSignal
-  readonly clock?: PauseClock | undefined
+  readonly clock?: Clock | undefined
   /** Told after each session: why it ended (undefined: the peer left) and the pause before the next. */
   readonly onEnd?: ((reason: Error | undefined, pauseMs: number) => void) | undefined
 }
@@ -71,7 +55,7 @@ export async function persist(
   session: (attempt: number) => Promise<Error | undefined>,
   options: PersistOptions,
 ): Promise<void> {
-  const { signal, clock = systemTimer, onEnd } = options
+  const { signal, clock = systemClock, onEnd } = options
   const pauses = backoff(options)
   let pauseMs = 0
   for (let attempt = 0; !signal.aborted; attempt++) {

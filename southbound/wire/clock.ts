@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface Clock {
   /** Milliseconds since some fixed moment, never going back. */
   now(): number
-  /** Milliseconds since 1970, as calendars have it. */
+  /** Milliseconds since 1970, as calendars have it; an integer. */
   wall(): number
   /** Runs once after `ms`; returns how to cancel. Does not keep a process alive. */
   after(ms: number, run: () => void): () => void

@@ -85,7 +85,7 @@ export function virtualClock({ startMs = 1000, wallMs = Date.UTC(2026, 0, 1) } =
   }
 
   function after(ms: number, run: () => void): () => void {
-    const entry: Entry = { at: now + Math.max(0, ms), order: orders++, run }
+    const entry: Entry = { at: now + (Math.max(0, ms) || 0), order: orders++, run }
     up(heap.push(entry) - 1)
     return () => {
       if (entry.run === undefined) return
@@ -107,7 +107,7 @@ export function virtualClock({ startMs = 1000, wallMs = Date.UTC(2026, 0, 1) } =
 
   return {
     now: () => now,
-    wall: () => wallMs + now - startMs,
+    wall: () => Math.floor(wallMs + now - startMs),
     after,
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {

@@ -116,7 +116,7 @@ describe('a site of two hosts over TLS', () => {
   })
 
   test('a host that is away is bad, and what it holds in quarantine is told after an hour', async () => {
-    lab.hosts.get('h2')?.cutOff()
+    await lab.faults.controlDown('h2')
     const [away] = await until('h2 is away', async () => {
       const results = await ask('hosts connected')
       return results[0]?.verdict === 'bad' && results
@@ -161,7 +161,7 @@ test('with a token that may not look at the site the doctor says so, and does no
 
 describe('a site whose switch refuses things', () => {
   let site: TestSite
-  const ask = (name: string) => look(site.controller.url, [name], { now: () => site.clock.now() })
+  const ask = (name: string) => look(site.controller.url, [name], { now: () => site.clock.wall() })
   beforeAll(async () => {
     site = await openSite()
   })

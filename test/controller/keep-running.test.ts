@@ -1,9 +1,9 @@
 /** Work in the background: it fails, and nobody else does. */
 
 import { expect, test } from 'vitest'
-import { systemClock } from '../../controller/clock.ts'
 import { keepRunning } from '../../controller/keep-running.ts'
 import { noLog } from '../../controller/reconciler/log.ts'
+import { systemClock } from '../../southbound/wire/clock.ts'
 import { virtualClock } from '../../southbound/wire/virtual-clock.ts'
 
 /** What is logged, in one text each. */

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parseDocument } from '../../controller/model/document.ts'
 import { publishedSchema } from '../../controller/model/document-schema.ts'
+import { generateDocument } from '../../topologies/generate.ts'
 import { drawTopology } from '../../topologies/picture/draw.ts'
 
 const folder = new URL('../../topologies/', import.meta.url)
@@ -19,6 +20,17 @@ test.each(names)('the picture of %s is of the document, and the README shows it'
   write(`pictures/${name}.svg`, picture)
   expect(read(`pictures/${name}.svg`)).toBe(picture)
   expect(read('README.md')).toContain(`](pictures/${name}.svg)`)
+})
+
+test('the picture of a large site is of what the README says to type', () => {
+  const [, hosts, tenants] =
+    /lab generate --hosts (\d+) --tenants (\d+) > large\.yaml/.exec(read('README.md')) ?? []
+  const rest = { networks: 1, ports: 10, spread: 20, mtuBytes: 1500, seed: 1 }
+  const large = generateDocument({ hosts: Number(hosts), tenants: Number(tenants), ...rest })
+  const picture = drawTopology(parseDocument(large, 'large.yaml'))
+  write('pictures/large.svg', picture)
+  expect(read('pictures/large.svg')).toBe(picture)
+  expect(read('README.md')).toContain('](pictures/large.svg)')
 })
 
 test('schema.json is what documents are held against, and every document names it', () => {

@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import type { Host } from '../../controller/model/schema.ts'
 import { hub } from '../../dataplane/ports/hub.ts'
+import { systemClock } from '../../southbound/wire/clock.ts'
 import { arpClaims } from '../../topologies/lab/checks/arp.ts'
 import { type CheckResult, runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
 import { dropsOf } from '../../topologies/lab/checks/drops.ts'
@@ -15,6 +16,7 @@ import { vtepClaims } from '../../topologies/lab/checks/vtep.ts'
 import { createWatch } from '../../topologies/lab/checks/watch.ts'
 import type { Lab, LabDocument } from '../../topologies/lab/lab.ts'
 import { guestsOf } from '../../topologies/lab/memory/guests.ts'
+import { realTime } from '../../topologies/lab/real-time.ts'
 import { documentOf, TWO_TENANTS } from './documents.ts'
 
 const closing: (() => void)[] = []
@@ -42,12 +44,13 @@ async function drops(counts: (hostId: string) => Counts): Promise<Pick<Lab, 'url
 /** Everybody, tenants and VTEPs alike, on one cable. */
 async function oneSegment(document: LabDocument): Promise<Lab> {
   const segment = hub()
-  const guests = guestsOf(document, () => performance.now())
+  const guests = guestsOf(document, { clock: systemClock, outside: realTime })
   for (const guest of guests) segment.attach(guest.nic)
   closing.push(() => {
     for (const guest of guests) guest.close()
   })
   return {
+    ...realTime,
     backend: 'memory',
     document,
     ...(await drops(() => ({}))),
@@ -133,7 +136,10 @@ test('counters that lag are waited for, and one that overshoots is not taken for
     asked += 1
     return { port_security: asked < 4 ? 2 : 5 + Math.min(asked - 4, 1) }
   })
-  const counters = dropsOf({ ...rest, document: documentOf(['h1 acme 11']), settleMs: 20 }, 2_000)
+  const counters = dropsOf(
+    { ...rest, document: documentOf(['h1 acme 11']), settleMs: 20, ...realTime },
+    2_000,
+  )
   const before = await counters.read()
   const rise = { hostId: 'h1', reason: 'port_security', packets: 3 }
   const after = await counters.after(before, [rise])
@@ -142,7 +148,10 @@ test('counters that lag are waited for, and one that overshoots is not taken for
 
 test('an answer that is no list of counters is an error with the answer in it', async () => {
   const rest = await drops(() => ({ port_security: 0.5 }))
-  const counters = dropsOf({ ...rest, document: documentOf(['h1 acme 11']), settleMs: 5 }, 100)
+  const counters = dropsOf(
+    { ...rest, document: documentOf(['h1 acme 11']), settleMs: 5, ...realTime },
+    100,
+  )
   await expect(counters.read()).rejects.toThrow(/h1\/drops: 200 .*0\.5/)
 })
 

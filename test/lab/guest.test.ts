@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { memoryPair } from '../../dataplane/ports/memory.ts'
 import { formatMac, parseIpv4, parseMac } from '../../southbound/wire/address.ts'
 import { arp } from '../../southbound/wire/arp.ts'
+import { systemClock } from '../../southbound/wire/clock.ts'
 import { arpFrame, icmpEchoFrame, tcpSynFrame } from '../../southbound/wire/frame.ts'
 import { createGuest, type Guest } from '../../topologies/lab/guest.ts'
 
@@ -19,7 +20,7 @@ afterEach(() => {
 function alone(station = A, mtuBytes = 9000): { guest: Guest; out: Uint8Array[] } {
   const out: Uint8Array[] = []
   const transmit = (frame: Uint8Array) => void out.push(frame)
-  const guest = createGuest({ ...station, mtuBytes, transmit, now: () => performance.now() })
+  const guest = createGuest({ ...station, mtuBytes, transmit, clock: systemClock })
   open.push(guest)
   return { guest, out }
 }
@@ -27,7 +28,7 @@ function alone(station = A, mtuBytes = 9000): { guest: Guest; out: Uint8Array[] 
 /** Two guests on the ends of one cable. */
 function cable(mtuOfB = 9000): [Guest, Guest] {
   const [a, b] = memoryPair({ name: 'a' }, { name: 'b' })
-  const options = { mtuBytes: 9000, now: () => performance.now() }
+  const options = { mtuBytes: 9000, clock: systemClock }
   const guestA = createGuest({ ...A, ...options, transmit: (frame) => a.send(frame) })
   const guestB = createGuest({
     ...B,

@@ -16,14 +16,20 @@ import {
 } from '../../topologies/lab/memory/lab.ts'
 import { formatChecks } from '../../topologies/lab/report.ts'
 import { fetchChecked } from '../controller/northbound/schemas.ts'
+import { labSeed } from '../random.ts'
 import { documentOf, TWO_TENANTS } from './documents.ts'
 
-const vlan = new URL('../../topologies/vlan.yaml', import.meta.url)
+const vlan = new URL('../../topologies/vlan-trunk.yaml', import.meta.url)
 const twoTenants = new URL('../../topologies/two-tenants.yaml', import.meta.url)
 
+const replay = (seed: number) => `WEFT_SEED=${seed}`
+
+/** With a seed, unless it is undefined on purpose. */
 function open(document: LabDocument, options: Partial<MemoryLabOptions> = {}): Promise<MemoryLab> {
   const parsed = parseDocument(JSON.stringify(document), 'test.json')
-  return openMemoryLab({ signal: AbortSignal.timeout(10_000), ...options, document: parsed })
+  const seed = 'seed' in options ? options.seed : labSeed()
+  const common = { signal: AbortSignal.timeout(10_000), replay: replay(seed ?? 0) }
+  return openMemoryLab({ ...common, seed, ...options, document: parsed })
 }
 
 const check = (lab: MemoryLab, patienceMs = 5_000) =>
@@ -39,7 +45,9 @@ test('two tenants on two hosts pass every row, steps included', async () => {
   const steps: string[] = []
   const document = parseDocument(readFileSync(twoTenants, 'utf8'), 'two-tenants.yaml')
   const signal = AbortSignal.timeout(10_000)
-  await using lab = await openMemoryLab({ document, signal, step: (text) => steps.push(text) })
+  await using lab = await openMemoryLab({
+    ...{ document, signal, seed: labSeed(), step: (text: string) => steps.push(text) },
+  })
   const results = await check(lab)
   expect(summarize(results), table(results)).toEqual({
     passed: 7,
@@ -52,8 +60,10 @@ test('two tenants on two hosts pass every row, steps included', async () => {
 }, 15_000)
 
 test('the table is about plain VXLAN networks, and holds beside those of a physical network', async () => {
-  const document = parseDocument(readFileSync(vlan, 'utf8'), 'vlan.yaml')
-  await using lab = await openMemoryLab({ document, signal: AbortSignal.timeout(10_000) })
+  const document = parseDocument(readFileSync(vlan, 'utf8'), 'vlan-trunk.yaml')
+  await using lab = await openMemoryLab({
+    ...{ document, signal: AbortSignal.timeout(10_000), seed: labSeed() },
+  })
   const results = await check(lab)
   const failed = results.filter(({ passed, applicable }) => applicable && !passed)
   expect(failed, table(results)).toEqual([])
@@ -65,7 +75,7 @@ test('over TLS every row holds as well, each host with its own certificate, and 
   const before = left()
   {
     const document = documentOf(['h1 acme 11', 'h2 acme 12', 'h1 globex 11', 'h2 globex 12'])
-    await using lab = await open(document, { tls: true })
+    await using lab = await open(document, { tls: true, seed: undefined })
     const results = await check(lab)
     expect(summarize(results), table(results)).toMatchObject({ failed: 0, ok: true })
     for (const id of ['h1', 'h2']) {
@@ -82,7 +92,7 @@ test('a lab over TLS refuses a document whose host has a certificate of its own'
   const document = documentOf(['h1 acme 11'])
   const hosts = { h1: { ...document.hosts.h1, certificateFingerprint: 'ab'.repeat(32) } }
   const registered = { ...document, hosts } as LabDocument
-  await expect(open(registered, { tls: true })).rejects.toThrow(
+  await expect(open(registered, { tls: true, seed: undefined })).rejects.toThrow(
     /host h1 has a certificateFingerprint/,
   )
 })
@@ -146,16 +156,16 @@ test('a host that loses everything comes back by its boot script alone', async (
   await expect(lost).resolves.toBe(false)
   await h2?.start()
   await h2?.boot(signal)
-  const booted = performance.now()
+  const booted = lab.clock.now()
   await lab.whenRealized(signal)
   const results = await check(lab)
   expect(summarize(results), table(results)).toMatchObject({ passed: 7, failed: 0 })
-  expect(performance.now() - booted).toBeLessThan(10_000)
+  expect(lab.clock.now() - booted).toBeLessThan(10_000)
 }, 30_000)
 
 test('a closed lab leaves no timer and no listener behind', async () => {
   const before = process.getActiveResourcesInfo().length
-  const lab = await open(documentOf(['h1 acme 11', 'h2 acme 12']))
+  const lab = await open(documentOf(['h1 acme 11', 'h2 acme 12']), { seed: undefined })
   await lab.close()
   await lab.close()
   await expect(fetch(`${lab.url}/healthz`)).rejects.toThrow()
@@ -164,6 +174,81 @@ test('a closed lab leaves no timer and no listener behind', async () => {
     await sleep(50)
   }
   expect(process.getActiveResourcesInfo()).toHaveLength(before)
+})
+
+test('a lab with a seed opens no socket, and nothing listens', async () => {
+  const kinds = () => new Set(process.getActiveResourcesInfo())
+  const before = kinds()
+  await using lab = await open(documentOf(['h1 acme 11', 'h2 acme 12']))
+  // What the runner of the tests itself does comes and goes.
+  const own = ['TCPServerWrap', 'TCPSocketWrap', 'PipeServerWrap', 'Worker', 'UDPWrap']
+  expect(own.filter((kind) => kinds().has(kind) && !before.has(kind))).toEqual([])
+  expect(lab.url).toBe('')
+  const answer = await lab.fetch('/healthz')
+  expect(answer.status).toBe(200)
+})
+
+test('a question to a lab with a seed that is given up ends then, as one by a socket does', async () => {
+  await using lab = await open(documentOf(TWO_TENANTS))
+  const port = '/v1/tenants/acme/ports/vm12'
+  const { network, mac } = (await (await lab.fetch(port)).json()) as Record<string, unknown>
+  await lab.faults.hostOff('h2')
+  const given = new AbortController()
+  lab.clock.after(50, () => given.abort(new Error('given up')))
+  const began = lab.clock.now()
+  const asked = lab.fetch(`${port}?wait=realized&timeout=60s`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ network, mac, addresses: ['10.0.0.112'] }),
+    signal: given.signal,
+  })
+  await expect(asked).rejects.toThrow('given up')
+  expect(lab.clock.now() - began).toBeLessThan(60_000)
+})
+
+test('a lab with a seed has no place for TLS, nor for an address, and a seed is a number of 32 bits', async () => {
+  const document = documentOf(['h1 acme 11'])
+  const sockets = 'a lab with a seed has no sockets'
+  await expect(open(document, { tls: true })).rejects.toThrow(sockets)
+  const rest = { host: '127.0.0.1', port: 0 }
+  await expect(open(document, { rest })).rejects.toThrow(sockets)
+  for (const seed of [Number.NaN, -1, 0.5, 2 ** 32])
+    await expect(open(document, { seed })).rejects.toThrow(`${seed} is no seed`)
+})
+
+test('events come as a stream as well, by a seed: nothing listens, and the lab has its own time', async () => {
+  await using lab = await open(documentOf(TWO_TENANTS))
+  const headers = { accept: 'text/event-stream' }
+  const answer = await lab.fetch('/v1/events', { headers })
+  expect(answer.headers.get('content-type')).toBe('text/event-stream')
+  const reader = (answer.body ?? expect.unreachable()).getReader()
+  const text = new TextDecoder()
+  let seen = ''
+  const until = async (what: string) => {
+    while (!seen.includes(what)) {
+      const { value, done } = await lab.run(() => reader.read())
+      if (done) throw new Error(`it ended after ${seen}`)
+      seen += text.decode(value)
+    }
+  }
+  await lab.faults.hostOff('h2')
+  await until('event: host_disconnected')
+  await lab.faults.hostOn('h2')
+  await until('event: host_connected')
+  await reader.cancel()
+})
+
+test('another seed gives another run, and the same one the same, in one process too', async () => {
+  const trace = async (seed: number) => {
+    const lines: string[] = []
+    const sink = { write: (line: string) => lines.push(line) }
+    await using lab = await open(documentOf(TWO_TENANTS), { seed, trace: sink })
+    await lab.workloads.get('h1.acme-vm11')?.ping(0x0a00_000c, { bytes: 56, timeoutMs: 200 })
+    return lines
+  }
+  const first = await trace(7)
+  expect(await trace(7)).toEqual(first)
+  expect(await trace(8)).not.toEqual(first)
 })
 
 test('a document that was not parsed brings up nothing', async () => {

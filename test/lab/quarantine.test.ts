@@ -89,7 +89,7 @@ async function openSite(): Promise<Site> {
       return Object.fromEntries((items as Item[]).map((one) => [name(one), one.holders]))
     },
     async cutOff(hostId) {
-      lab.hosts.get(hostId)?.cutOff()
+      await lab.faults.controlDown(hostId)
       await until(`${hostId} is missed`, async () => {
         const { status } = await site.does('GET', `infra/hosts/${hostId}`)
         return status.hosts[hostId].state === 'disconnected'
@@ -162,7 +162,7 @@ test('a VID, and what is untagged, that a host cut off still has is nobody elseâ
   expect(refused).toMatchObject({ status: 409, body: { pointer: '/vid', value: 100 } })
   expect(JSON.stringify(refused.body)).not.toContain('h1')
 
-  lab.hosts.get('h1')?.letBack()
+  await lab.faults.controlUp('h1')
   await until('h1 has given them up', async () => Object.keys(await site.holders()).length === 0)
   await site.does('PUT', `${tenant('globex', 'networks/new')}?wait=realized`, vid)
   expect(await heardFrom(site, 11, 'office', 'h2.vm12')).toEqual([0, 0])
@@ -232,7 +232,7 @@ test('an extension moves to another host when the old joiner has left it, never 
   // By h1 alone: what went by h2 as well would come back by h1, and go round.
   expect(await heardFrom(site, 32, 'office')).toEqual([1])
 
-  lab.hosts.get('h1')?.letBack()
+  await lab.faults.controlUp('h1')
   await until('realized', async () => (await site.does('GET', wide)).status.realized)
   expect(await heardFrom(site, 32, 'office', 'h1.vm31')).toEqual([1, 1])
   expect(await heardFrom(site, 31, 'office', 'h2.vm32')).toEqual([1, 1])

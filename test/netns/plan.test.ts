@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { formatIpv4, formatMac } from '../../southbound/wire/address.ts'
 import { planSite } from '../../topologies/lab/netns/plan.ts'
-import { waysIn } from '../../topologies/lab/netns/ways-in.ts'
+import { commandIn, waysIn } from '../../topologies/lab/netns/ways-in.ts'
+import { documentOf } from '../lab/underlay-rig.ts'
 import { handMadeDocument } from './hand-made.ts'
 
 test('every name of a lab carries its id, and every interface name fits into 15 characters', () => {
@@ -60,4 +61,32 @@ test('VTEPs of several networks share the longest prefix that holds them all', (
 test('a workload of an unknown port is refused by name', () => {
   const document = { ...handMadeDocument, workloads: { 'h1.vm9': 'acme/vm9' } }
   expect(() => planSite('0a1b2c', document)).toThrow('workload h1.vm9: acme/vm9')
+})
+
+test('a router is a namespace with an end in a bridge for each link, and a host beside it has a way to all others', () => {
+  const links =
+    'a: { ends: [h1, r1], mtuBytes: 8000 }, b: { ends: [h2, r2] }, c: { ends: [r1, r2] }'
+  const hosts = { h1: '192.0.2.11', h2: '192.0.2.21' }
+  const underlay = `{ routers: { r1: {}, r2: {} }, links: { ${links} } }`
+  const plan = planSite('0a1b2c', documentOf(hosts, underlay))
+  expect(plan.hosts.map(({ vtep, routes }) => [...vtep.addresses, routes[0]?.via])).toEqual([
+    ['192.0.2.11/31', '192.0.2.10'],
+    ['192.0.2.21/31', '192.0.2.20'],
+  ])
+  const { routers, bridges } = plan.routed
+  expect(bridges.map(({ bridge, ports, link }) => [bridge, ...ports, link.mtuBytes])).toEqual([
+    ['link-1', 'u0a1b2c-1', 'r0a1b2c-1-0', 8000],
+    ['link-2', 'u0a1b2c-2', 'r0a1b2c-2-0', 9050],
+    ['link-3', 'r0a1b2c-1-1', 'r0a1b2c-2-1', 9050],
+  ])
+  expect(routers.map(({ namespace }) => namespace)).toEqual([
+    'weft-0a1b2c-router-r1',
+    'weft-0a1b2c-router-r2',
+  ])
+  expect(commandIn(plan, '/run/lab', 'r2')).toEqual([
+    'ip',
+    'netns',
+    'exec',
+    'weft-0a1b2c-router-r2',
+  ])
 })

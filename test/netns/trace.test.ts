@@ -28,7 +28,7 @@ import { fetchChecked } from '../controller/northbound/schemas.ts'
 import { runs } from '../random.ts'
 import { needed } from './site-under-test.ts'
 
-const file = fileURLToPath(new URL('../../topologies/vlan.yaml', import.meta.url))
+const file = fileURLToPath(new URL('../../topologies/vlan-trunk.yaml', import.meta.url))
 const document = parseDocument(readFileSync(file, 'utf8'), file)
 const ports = Object.values(document.tenants.acme?.ports ?? {})
 

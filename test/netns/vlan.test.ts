@@ -18,9 +18,9 @@ const OWN = 'br-own'
 /** What the patch ports are called: `office` is the first physical network. */
 const FAR = 'weft-int1'
 
-/** Of topologies/vlan.yaml the VLAN, on two hosts of which one has no bridge. */
+/** Of topologies/vlan-trunk.yaml the VLAN, on two hosts of which one has no bridge. */
 function siteDocument(): LabDocument {
-  const file = fileURLToPath(new URL('../../topologies/vlan.yaml', import.meta.url))
+  const file = fileURLToPath(new URL('../../topologies/vlan-trunk.yaml', import.meta.url))
   const { underlay, physicalNetworks, hosts, tenants } = parse(readFileSync(file, 'utf8'))
   const { networks, subnets, ports } = tenants.acme
   const { vm11, vm12 } = ports

@@ -8,16 +8,28 @@ import { arpFrame } from '../../southbound/wire/frame.ts'
 import type { Lab } from '../../topologies/lab/lab.ts'
 import { openMemoryLab } from '../../topologies/lab/memory/lab.ts'
 import { openNetnsLab } from '../../topologies/lab/netns/lab.ts'
-import { scenarios } from '../../topologies/scenarios/all.ts'
+import { openVagrantLab } from '../../topologies/lab/vagrant/lab.ts'
+import { scenariosOf, topologies } from '../../topologies/scenarios/all.ts'
 import { openScenario } from '../../topologies/scenarios/open-scenario.ts'
 import type { Scenario } from '../../topologies/scenarios/scenario.ts'
 import { fetchLab } from '../controller/northbound/schemas.ts'
 import { needs } from '../needs.ts'
+import { labSeed } from '../random.ts'
 
-const TIMEOUT_MS = { memory: 20_000, netns: 90_000 } as const
+const TIMEOUT_MS = { memory: 20_000, netns: 90_000, vagrant: 600_000 } as const
+/** For a lab to come up. */
+const OPEN_MS = { memory: 60_000, netns: 60_000, vagrant: 900_000 } as const
+
+const seed = labSeed()
+/** All scenarios of a topology are run again: each finds the lab as those before have left it. */
+const replayOf = (topology: string): string =>
+  `WEFT_SEED=${seed} npx vitest run -c test/vitest.config.ts test/scenarios/memory.test.ts -t '${topology} on the memory lab'`
 
 export function registerScenarios(backend: Lab['backend']): void {
-  for (const [topology, own] of Map.groupBy(scenarios, (scenario) => scenario.topology)) {
+  for (const topology of topologies) {
+    // The machines are those of the Vagrantfile.
+    if (backend === 'vagrant' && topology !== 'mixed') continue
+    const own = scenariosOf(topology)
     const runs = own.some(({ not }) => not?.[backend] === undefined)
     describe(`${topology} on the ${backend} lab`, labNeeds(backend, topology), () => {
       let lab: Lab
@@ -25,19 +37,33 @@ export function registerScenarios(backend: Lab['backend']): void {
         if (!runs) return
         lab = await open(backend, topology)
         announce(lab)
-      })
+      }, OPEN_MS[backend] + 30_000)
       afterAll(() => lab?.close())
-      for (const scenario of own) register(scenario, backend, () => lab)
+      for (const scenario of own) register(scenario, { backend, topology, lab: () => lab })
     })
   }
 }
 
-function register(scenario: Scenario, backend: Lab['backend'], lab: () => Lab): void {
+interface Run {
+  readonly backend: Lab['backend']
+  /** Scenarios of one run on others, too. */
+  readonly topology: string
+  readonly lab: () => Lab
+}
+
+function register(scenario: Scenario, { backend, topology, lab }: Run): void {
   const why = scenario.not?.[backend]
   const needed = needs(...(scenario.needs ?? []))
   const options = why === undefined ? needed : { skip: true, meta: { reason: why } }
-  const timeout = scenario.timeoutMs ?? TIMEOUT_MS[backend]
-  test(scenario.name, { ...options, timeout }, async ({ signal }) => {
+  const { timeoutMs = 0 } = scenario
+  const timeout = backend === 'vagrant' ? TIMEOUT_MS.vagrant : timeoutMs || TIMEOUT_MS[backend]
+  test(scenario.name, { ...options, timeout }, async ({ signal, onTestFailed }) => {
+    // One that took too long has thrown nothing.
+    onTestFailed(({ task }) => {
+      if (backend !== 'memory') return
+      for (const error of task.result?.errors ?? [])
+        error.message += `\nagain: ${replayOf(topology)}`
+    })
     const seen = openScenario(lab(), signal, (path, init) => fetchLab(lab(), path, init))
     try {
       await scenario.run(seen)
@@ -55,6 +81,7 @@ function announce({ workloads }: Lab): void {
 
 function labNeeds(backend: Lab['backend'], topology: string) {
   if (backend === 'memory') return needs()
+  if (backend === 'vagrant') return needs('vagrant')
   const hosts = Object.values(documentOf(topology).hosts)
   const vtep = hosts.some(({ kind }) => kind === 'vtep') ? (['vtep', 'nft'] as const) : []
   return needs('root', 'netns', 'ovs', 'iproute2', 'ethtool', 'ping', ...vtep)
@@ -68,9 +95,13 @@ const documentOf = (topology: string) =>
 
 function open(backend: Lab['backend'], topology: string): Promise<Lab> {
   const document = documentOf(topology)
-  const signal = AbortSignal.timeout(60_000)
+  const signal = AbortSignal.timeout(OPEN_MS[backend])
   const documentFile = fileOf(topology)
+  if (backend === 'vagrant') {
+    const step = (text: string) => void process.stdout.write(`${text}\n`)
+    return openVagrantLab({ document, text: readFileSync(documentFile, 'utf8'), signal, step })
+  }
   return backend === 'memory'
-    ? openMemoryLab({ document, signal })
+    ? openMemoryLab({ document, signal, seed, replay: replayOf(topology) })
     : openNetnsLab({ document, documentFile, signal })
 }

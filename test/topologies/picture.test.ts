@@ -37,20 +37,47 @@ test('hosts in their order, networks, guests where they run, joints, cables and 
   ])
 })
 
-test('the picture of a large site says how much it leaves out', () => {
-  const size = {
-    hosts: 40,
-    tenants: 30,
-    networks: 1,
-    ports: 100,
-    spread: 2,
-    mtuBytes: 1500,
-    seed: 1,
-  }
-  const picture = drawTopology(parseDocument(generateDocument(size), 'large.yaml'))
-  const texts = textsOf(picture)
-  expect(texts).toContain('and 28 more hosts')
-  expect(texts).toContain('and 6 more networks')
-  expect(texts).toContain('45 more')
-  expect(picture.length).toBeLessThan(200_000)
+test('routers are below the hosts in tiers, and of a link is said what others have not', () => {
+  const links = [
+    ...['a: { ends: [h1, leaf1] }', 'b: { ends: [leaf2, h2], mtuBytes: 8000, delayMs: 5 }'],
+    ...['c: { ends: [leaf1, s1] }', 'd: { ends: [leaf1, s2] }', 'e: { ends: [s1, leaf2] }'],
+    'f: { ends: [s2, leaf2], lossPercent: 0.5, rateBitsPerSecond: 2500000000 }',
+  ]
+  const text = `
+underlay: { mtuBytes: 9050 }
+hosts: { h1: { vtepAddress: 192.0.2.11 }, h2: { vtepAddress: 192.0.2.21 } }
+lab: { underlay: { routers: { leaf1: {}, leaf2: {}, s1: {}, s2: {} }, links: { ${links.join(', ')} } } }
+`
+  const picture = drawTopology(parseDocument(text, 'routed.yaml'))
+  expect(textsOf(picture)).toEqual([
+    'routed',
+    ...['h1', 'Open vSwitch', 'br-int', 'h2', 'Open vSwitch', 'br-int'],
+    ...['underlay, MTU 9050, routed', 'MTU 8000, 5 ms', '0.5 % lost, 2.5 Gbit/s'],
+    ...['leaf1', 'leaf2', 's1', 's2', '192.0.2.11', '192.0.2.21'],
+  ])
+  const heightOf = (id: string) =>
+    Number(new RegExp(`<text[^>]* y="(\\d+)"[^>]*>${id}<`).exec(picture)?.[1])
+  expect(heightOf('leaf1')).toBe(heightOf('leaf2'))
+  expect(heightOf('s1')).toBe(heightOf('s2'))
+  expect(heightOf('leaf1')).toBeLessThan(heightOf('s1'))
+})
+
+const size = { networks: 1, ports: 10, spread: 2, mtuBytes: 1500, seed: 1 }
+const large = (hosts: number, tenants: number) =>
+  textsOf(drawTopology(parseDocument(generateDocument({ ...size, hosts, tenants }), 'large.yaml')))
+
+test('of a large site guests are counted, network by network and host by host', () => {
+  const texts = large(40, 30)
+  expect(texts).toContain('t30/n1, VNI 5030')
+  expect(texts.filter((each) => /^h\d+$/.test(each))).toHaveLength(40)
+  const counts = texts.filter((each) => /^\d+$/.test(each)).map(Number)
+  expect(counts).toHaveLength(60)
+  expect(counts.reduce((sum, each) => sum + each, 0)).toBe(300)
+  expect(texts.at(-1)).toBe(
+    '40 hosts (198.18.0.1 to 198.18.0.40), 30 networks of 30 tenants, 300 guests; underlay, MTU 1550',
+  )
+})
+
+test('of a very large one is said how much is not drawn', () => {
+  expect(large(150, 90).at(-1)).toBe('not drawn: 50 hosts, 10 networks')
 })

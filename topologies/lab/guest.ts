@@ -10,6 +10,7 @@
 import { BROADCAST_MAC, formatIpv4 } from '../../southbound/wire/address.ts'
 import { ARP_REPLY, ARP_REQUEST, arp } from '../../southbound/wire/arp.ts'
 import { internetChecksum } from '../../southbound/wire/checksum.ts'
+import { type Clock, every } from '../../southbound/wire/clock.ts'
 import { ETH_TYPE, ethernet } from '../../southbound/wire/ethernet.ts'
 import { arpFrame, icmpEchoFrame } from '../../southbound/wire/frame.ts'
 import { ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, icmpEcho } from '../../southbound/wire/icmp.ts'
@@ -28,8 +29,7 @@ export interface GuestOptions {
   readonly mtuBytes: number
   /** Puts a frame on the guest's wire; the guest does not touch the bytes again. */
   readonly transmit: (frame: Uint8Array) => void
-  /** Milliseconds of a steady clock. */
-  readonly now: () => number
+  readonly clock: Clock
 }
 
 /** Why a guest's stack ignored a frame. */
@@ -39,6 +39,8 @@ export interface Guest extends Pick<Workload, 'send' | 'onFrame' | 'ping'> {
   /** A frame that arrived at the interface; the guest may keep the bytes. */
   receive(frame: Uint8Array): void
   readonly drops: ReadonlyMap<GuestDrop, number>
+  /** Whom it knows: IPv4 addresses (32 bits) and MACs (48 bits). */
+  neighbours(): readonly (readonly [address: number, mac: number])[]
   /** Fails all that waits; the guest stays silent afterwards. */
   close(): void
 }
@@ -49,7 +51,7 @@ interface Waiting {
   readonly answered: () => void
 }
 
-export function createGuest({ mac, address, mtuBytes, transmit, now }: GuestOptions): Guest {
+export function createGuest({ mac, address, mtuBytes, transmit, clock }: GuestOptions): Guest {
   const listeners = new Set<(frame: Uint8Array) => void>()
   const drops = new Map<GuestDrop, number>()
   const neighbours = new Map<number, { mac: number; until: number }>()
@@ -79,7 +81,7 @@ export function createGuest({ mac, address, mtuBytes, transmit, now }: GuestOpti
     if (frame.length < ethernet.size + arp.size) return drop('malformed')
     const { op, sha, spa, tpa } = arp.read(frame, ethernet.size)
     if (tpa !== address) return drop('not_for_us')
-    neighbours.set(spa, { mac: sha, until: now() + ARP_LIFETIME_MS })
+    neighbours.set(spa, { mac: sha, until: clock.now() + ARP_LIFETIME_MS })
     for (const resolved of resolving.get(spa) ?? []) resolved(sha)
     if (op === ARP_REQUEST) {
       transmit(arpFrame({ op: ARP_REPLY, sha: mac, spa: address, tha: sha, tpa: spa }))
@@ -115,15 +117,15 @@ export function createGuest({ mac, address, mtuBytes, transmit, now }: GuestOpti
   /** The MAC behind an address: asked for every ARP_RETRY_MS until the signal ends it. */
   function resolve(target: number, signal: AbortSignal): Promise<number | undefined> {
     const known = neighbours.get(target)
-    if (known !== undefined && known.until > now()) return Promise.resolve(known.mac)
+    if (known !== undefined && known.until > clock.now()) return Promise.resolve(known.mac)
     const ask = () =>
       transmit(arpFrame({ op: ARP_REQUEST, sha: mac, spa: address, tha: 0, tpa: target }))
     return new Promise((done) => {
       const waiting = resolving.get(target) ?? new Set()
       resolving.set(target, waiting)
-      const retry = setInterval(ask, ARP_RETRY_MS)
+      const stopAsking = every(clock, ARP_RETRY_MS, ask)
       const end = (found?: number): void => {
-        clearInterval(retry)
+        stopAsking()
         signal.removeEventListener('abort', silence)
         waiting.delete(end)
         if (waiting.size === 0) resolving.delete(target)
@@ -165,6 +167,10 @@ export function createGuest({ mac, address, mtuBytes, transmit, now }: GuestOpti
 
   return {
     drops,
+    neighbours: () =>
+      [...neighbours].flatMap(([known, { mac: of, until }]) =>
+        until > clock.now() ? [[known, of] as const] : [],
+      ),
     receive,
     send: (frame) => transmit(frame.slice()),
     onFrame(listener): Unsubscribe {
@@ -176,7 +182,7 @@ export function createGuest({ mac, address, mtuBytes, transmit, now }: GuestOpti
       // With DF nothing longer than the MTU leaves the stack (EMSGSIZE in a kernel).
       if (ipv4.size + icmpEcho.size + bytes > mtuBytes) return false
       const deadline = new AbortController()
-      const timer = setTimeout(() => deadline.abort(), timeoutMs)
+      const cancel = clock.after(timeoutMs, () => deadline.abort())
       const ends = [deadline.signal, closing.signal, ...(signal === undefined ? [] : [signal])]
       const until = AbortSignal.any(ends)
       try {
@@ -184,7 +190,7 @@ export function createGuest({ mac, address, mtuBytes, transmit, now }: GuestOpti
         const found = await resolve(target, until)
         return found !== undefined && !until.aborted && (await echo(target, found, bytes, until))
       } finally {
-        clearTimeout(timer)
+        cancel()
       }
     },
     close: () => closing.abort(),

@@ -21,7 +21,7 @@ export function realizerOf(
   { backend, document }: Pick<Lab, 'backend' | 'document'>,
   id: string,
 ): Realizer {
-  if (backend === 'netns') return switchOf(document, id)
+  if (backend !== 'memory') return switchOf(document, id)
   return document.hosts[id]?.kind === 'vtep' ? 'weft-vtep' : 'weft-switch'
 }
 

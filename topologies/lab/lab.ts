@@ -2,14 +2,16 @@
  * A lab: a document brought up so that real frames cross it. This file is the interface alone: what a
  * back end offers and what whoever drives a lab (checks/, scenarios, `npm start`) may rely on.
  *
- * Back ends: memory/ (our switches, guests and underlay in one process, no root) and netns/ (real Open
- * vSwitch in network namespaces). checks/ runs on any `Lab` and never asks which one it is.
+ * Back ends: memory/ (our switches, guests and underlay in one process, no root), netns/ (real Open
+ * vSwitch in network namespaces) and vagrant/ (virtual machines). checks/ runs on any `Lab` and never asks which one it is.
  *
  *     guest ── workload interface ── host (br-int) ── VTEP ══ underlay ══ VTEP ── host ── …
  *              ^ send, onFrame                        ^ inject, onFrame
  */
 
 import type { TopologyDocument } from '../../controller/model/document.ts'
+import type { Clock } from '../../southbound/wire/clock.ts'
+import type { Random } from '../../southbound/wire/random.ts'
 
 /** A network as the document declares it. */
 export interface DocumentNetwork {
@@ -133,9 +135,10 @@ export interface Underlay {
   inject(frame: Uint8Array): void
   /**
    * Calls back with every frame on the underlay, injected ones possibly included, each possibly more than
-   * once. The bytes are the listener's to keep.
+   * once. The bytes are the listener's to keep. `link`: which of `lab.underlay.links` it is on where there
+   * are routers; absent, or '', on one segment.
    */
-  onFrame(listener: (frame: Uint8Array) => void): Unsubscribe
+  onFrame(listener: (frame: Uint8Array, link?: string) => void): Unsubscribe
 }
 
 /** A physical network that hosts of the lab have uplinks to, with a station on it that Weft does not know. */
@@ -146,9 +149,53 @@ export interface Segment {
   onFrame(listener: (frame: Uint8Array) => void): Unsubscribe
 }
 
+/**
+ * What can go wrong on a site, as `lab.events` of the document names it. Each resolves when it is done to the site, not when
+ * the site has got over it. @throws for a host that the document does not have
+ */
+export interface Faults {
+  /** Power off, with all that the host knew: its database is empty when it comes back. Off already: nothing happens. */
+  hostOff(hostId: string): Promise<void>
+  /** Power on, and what its boot script does as far as the controller is there to answer. */
+  hostOn(hostId: string): Promise<void>
+  /** Pulls the host's cable out of the underlay. */
+  linkDown(hostId: string): Promise<void>
+  linkUp(hostId: string): Promise<void>
+  /** The controller is gone, and its REST with it; its store is kept. */
+  controllerOff(): Promise<void>
+  controllerOn(): Promise<void>
+  /** No way between the host and the controller; the host goes on forwarding. */
+  controlDown(hostId: string): Promise<void>
+  controlUp(hostId: string): Promise<void>
+  /** What the host and the controller say to each other is under way for so long, each way; 0: no longer. */
+  delay(hostId: string, ms: number): Promise<void>
+}
+
+/** An interface of the lab whose frames can be watched both ways, as tcpdump would on that machine. */
+export interface Tap {
+  /** For people, once in a lab: `h1 acme-vm1`, `underlay h1`, `office h1 eth1`. */
+  readonly name: string
+  readonly hostId: string
+  /** Name of the guest whose interface it is; left out: of the host's own. */
+  readonly guest?: string
+  /** Id of the physical network that it goes to; left out: to the underlay, or to br-int. */
+  readonly physicalNetwork?: string
+  /**
+   * Calls back with every frame from now on: `in` arrives at the machine, `out` was sent by it. The bytes are lent for the call.
+   * `at`: when the system saw it, nanoseconds since 1970; undefined: now.
+   */
+  open(seen: (frame: Uint8Array, direction: 'in' | 'out', at?: bigint) => void): OpenTap
+}
+
+export interface OpenTap {
+  /** Frames that went by and were not seen, for want of room. */
+  readonly lost: number
+  close(): void
+}
+
 /** A running lab. All hosts are connected and all ports realized when the back end hands it out. */
 export interface Lab {
-  readonly backend: 'memory' | 'netns'
+  readonly backend: 'memory' | 'netns' | 'vagrant'
   readonly document: LabDocument
   /** REST of the lab's controller, on 127.0.0.1: `http://127.0.0.1:PORT`, no slash at the end. */
   readonly url: string
@@ -168,6 +215,27 @@ export interface Lab {
   readonly underlay: Underlay
   /** By id; those that declared bridges have uplinks to. */
   readonly physicalNetworks: ReadonlyMap<string, Segment>
+  /**
+   * The lab's time, for whoever waits for something in it; on a lab with a seed it is virtual and passes only while somebody
+   * waits: `sleep` lets it pass, `after` runs when somebody else lets it.
+   */
+  readonly clock: Clock
+  /**
+   * Lets the lab's time pass until what `ask` promises has come about. `fetch`, `ping` and `clock.sleep` do so by themselves;
+   * whatever else waits for something in the lab goes through here. `ask` may wait for the lab alone: not for files or sockets.
+   */
+  run<T>(ask: () => T | Promise<T>): Promise<T>
+  /** Numbers from 0 up to 1 for one purpose, which go on where they were; on a lab with a seed the same of each seed. */
+  random(purpose: string): Random
+  /** Left out where a back end has none. */
+  readonly faults?: Faults
+  /** Left out where nothing can be watched both ways. */
+  readonly taps?: readonly Tap[]
+  /**
+   * What stands before a command so that it runs in a guest (`h1.acme-vm1`) or on a host (`h1`); undefined for a name that is
+   * neither. Left out where they are no machines with a shell.
+   */
+  commandIn?(name: string): readonly string[] | undefined
   /** Ends everything that the lab started and leaves nothing; may be called twice. */
   close(): Promise<void>
 }

@@ -1,13 +1,22 @@
 /**
  * A topology as a picture: hosts are columns, networks are coloured rails across them, guests hang where the two meet, the
- * underlay and physical networks lie below. The same document gives the same bytes. Neighbours: chart.ts (what is in it), element.ts.
+ * underlay and physical networks lie below. The same document gives the same bytes.
+ * Neighbours: chart.ts (what is in it), fabric.ts (routers), overview.ts (large
+ * sites), element.ts.
  */
 import type { TopologyDocument } from '../../controller/model/document.ts'
-import { type Chart, type Column, chartOf, type Guest, type Row } from './chart.ts'
-import { element, line, svg, text } from './element.ts'
-
-/** Told apart also by those who see no red or no green (Okabe and Ito). */
-const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b8860b', '#56b4e9', '#5a5a5a']
+import {
+  type Chart,
+  type Column,
+  chartOf,
+  colours,
+  type Guest,
+  isLarge,
+  type Row,
+} from './chart.ts'
+import { element, line, svg, text, widthOf } from './element.ts'
+import { fabricHeight, fabricParts, type Ground } from './fabric.ts'
+import { drawOverview } from './overview.ts'
 
 const MARGIN = 24
 const LABELS = 236
@@ -19,38 +28,30 @@ const BUS = 46
 const style = `
 text { font: 12px ui-sans-serif, system-ui, "DejaVu Sans", sans-serif; fill: #24292f }
 .title { font-size: 18px; font-weight: 600 } .host { font-size: 14px; font-weight: 600 } .soft { fill: #57606a }
-.tenant { font-size: 13px; font-weight: 600 } .end { text-anchor: end } .middle { text-anchor: middle }
+.tenant { font-size: 13px; font-weight: 600 } .link { fill: #b35900 } .end { text-anchor: end } .middle { text-anchor: middle }
 `
 
-/** The mean advance of these fonts at 12 px: a little too wide is a margin, too narrow would overlap. */
-const widthOf = (words: string): number => words.length * 6.9
-
-interface Places {
-  readonly chart: Chart
+interface Places extends Ground {
   readonly width: number
   readonly height: number
-  /** By host. */
-  readonly columns: ReadonlyMap<string, { readonly x: number; readonly width: number }>
   /** By `tenant/id`: the top, and the rail. */
   readonly rows: ReadonlyMap<string, { readonly y: number; readonly rail: number }>
-  /** Where the boxes of hosts begin and end. */
+  /** Where the boxes of hosts begin. */
   readonly top: number
-  readonly bottom: number
 }
 
-/** @returns an SVG file */
+/** @returns an SVG file; of a large site one that counts guests */
 export function drawTopology(document: TopologyDocument): string {
+  if (isLarge(document)) return drawOverview(document)
   const places = placesOf(chartOf(document))
   const { chart } = places
   const title = `Topology ${chart.name}: ${chart.columns.length} hosts, ${chart.rows.length} networks`
   const parts = [
     text(chart.name, { x: MARGIN, y: MARGIN + 14 }, 'title'),
     ...chart.columns.map((column) => hostBox(column, places)),
+    ...fabricParts(places),
     ...buses(places),
     ...chart.rows.flatMap((row, at) => rowParts(row, at, places)),
-    ...chart.leftOut.map((left, at) =>
-      text(`and ${left}`, { x: MARGIN, y: places.bottom - 16 * at - 8 }, 'soft'),
-    ),
   ]
   return svg(places, title, style, parts)
 }
@@ -60,12 +61,17 @@ const chipText = ({ name, says }: Guest): string => (says === '' ? name : `${nam
 function placesOf(chart: Chart): Places {
   const columns = new Map<string, { x: number; width: number }>()
   let x = MARGIN + LABELS
-  for (const { id, switch: kind, vteps, uplinks } of chart.columns) {
+  for (const { id, switch: kind, vteps, uplinks, link } of chart.columns) {
     const chips = chart.rows.flatMap((row) => [
       ...(row.guests.get(id) ?? []).map((guest) => widthOf(chipText(guest)) + 20),
       ...(row.joined?.host === id ? [widthOf(row.joined.says) + 36] : []),
     ])
-    const feet = vteps.map(widthOf).reduce((sum, each) => sum + each, 0) + 70 * uplinks.size
+    const feet =
+      Math.max(
+        vteps.map(widthOf).reduce((sum, each) => sum + each, 0),
+        widthOf(link),
+      ) +
+      70 * uplinks.size
     const width = Math.max(130, widthOf(kind) + 70, feet + 40, ...chips.map((chip) => chip + 24))
     columns.set(id, { x, width })
     x += width + GAP
@@ -84,8 +90,9 @@ function placesOf(chart: Chart): Places {
     rows.set(`${row.tenant}/${row.id}`, { y, rail: y + 6 })
     y += 22 + chips * CHIP
   }
-  const bottom = y + FOOT + 16 * chart.leftOut.length
-  const height = bottom + BUS * (1 + chart.physical.length) + MARGIN
+  const bottom = y + FOOT
+  const fabric = fabricHeight(chart)
+  const height = bottom + fabric + BUS * (Number(fabric === 0) + chart.physical.length) + MARGIN
   return { chart, columns, rows, top, bottom, width: x - GAP + MARGIN, height }
 }
 
@@ -108,9 +115,12 @@ function hostBox({ id, switch: kind }: Column, { columns, top, bottom }: Places)
 
 /** Underlay and physical networks, with what leads there from each host. */
 function buses({ chart, columns, bottom, width }: Places): string[] {
-  const all = [{ id: '', says: chart.underlay }, ...chart.physical]
-  return all.map(({ id, says }, at) => {
-    const y = bottom + BUS * (at + 1) - 8
+  const fabric = fabricHeight(chart)
+  // Routers stand where the segment would be.
+  const all = [...(fabric > 0 ? [] : [{ id: '', says: chart.underlay }]), ...chart.physical]
+  return all.map(({ id, says }, index) => {
+    const at = fabric > 0 ? index + 1 : index
+    const y = bottom + fabric + BUS * (index + 1) - 8
     const colour = at === 0 ? '#24292f' : '#8250df'
     const stubs = chart.columns.flatMap((column) => {
       const place = columns.get(column.id) ?? { x: 0, width: 0 }
@@ -123,6 +133,9 @@ function buses({ chart, columns, bottom, width }: Places): string[] {
             line({ x, y: bottom - 8 }, { x, y }, { stroke: colour, 'stroke-width': 2 }),
             element('circle', { cx: x, cy: y, r: 4, fill: colour }),
             text(name, { x: x + 6, y: bottom + 14 }, 'soft'),
+            ...(at === 0 && column.link !== ''
+              ? [text(column.link, { x: x + 6, y: bottom + 28 }, 'link')]
+              : []),
           ].join('')
         })
     })

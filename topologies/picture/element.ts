@@ -1,4 +1,4 @@
-/** SVG as text: elements with attributes, everything escaped. Neighbour: draw.ts. */
+/** SVG as text: elements with attributes, everything escaped. Neighbours: draw.ts, fabric.ts. */
 
 type Attributes = Readonly<Record<string, string | number>>
 
@@ -50,3 +50,6 @@ export function svg(
   const root = { xmlns: 'http://www.w3.org/2000/svg', ...box, role: 'img' }
   return `${element('svg', root, `\n${inside.join('\n')}\n`)}\n`
 }
+
+/** The mean advance of these fonts at 12 px: a little too wide is a margin, too narrow would overlap. */
+export const widthOf = (words: string): number => words.length * 6.9

@@ -2,10 +2,15 @@
 import { bridges } from './bridges.ts'
 import { failures } from './failures.ts'
 import { hardware } from './hardware.ts'
+import { hostFailure } from './host-failure.ts'
+import { hostileGuest } from './hostile-guest.ts'
 import { interworking } from './interworking.ts'
 import { ipv6 } from './ipv6.ts'
 import { ipv6Guests } from './ipv6-guests.ts'
 import { isolation } from './isolation.ts'
+import { jumbo } from './jumbo.ts'
+import { leafSpine } from './leaf-spine.ts'
+import { mixed } from './mixed.ts'
 import { mtu } from './mtu.ts'
 import { qinq } from './qinq.ts'
 import { quarantine } from './quarantine.ts'
@@ -23,9 +28,14 @@ export const files: Readonly<Record<string, readonly Scenario[]>> = {
   vlan,
   qinq,
   trunk,
+  mixed,
   mtu,
+  jumbo,
   ipv6,
   'ipv6-guests': ipv6Guests,
+  'leaf-spine': leafSpine,
+  'hostile-guest': hostileGuest,
+  'host-failure': hostFailure,
   quarantine,
   restart,
   failures,
@@ -34,3 +44,12 @@ export const files: Readonly<Record<string, readonly Scenario[]>> = {
 }
 
 export const scenarios: readonly Scenario[] = Object.values(files).flat()
+
+/** Those that run on a topology, in order. */
+export const scenariosOf = (topology: string): readonly Scenario[] =>
+  scenarios.filter((each) => each.topology === topology || each.also?.includes(topology))
+
+/** Of all scenarios, each once. */
+export const topologies: readonly string[] = [
+  ...new Set(scenarios.flatMap(({ topology, also = [] }) => [topology, ...also])),
+]

@@ -28,6 +28,7 @@ export const features = {
   restart: 'controller or agent killed and restarted: no packet lost',
   revival: 'a switch killed and started again is reached by itself, its loss told',
   repair: 'what somebody changed is put right and recorded',
+  hostFailure: 'a host dies and comes back with nothing: the others lose no packet',
   removal: 'drained and removed: nothing is left',
   quarantine: 'cut off while its VNI is freed and asked for again: nothing reaches the new tenant',
   vlan: 'networks of type vlan and flat',
@@ -35,6 +36,7 @@ export const features = {
   trunk: 'trunk ports of guests (sub-ports)',
   extension: 'a network extended into a VLAN',
   ipv6: 'VTEPs on IPv6',
+  routed: 'VTEPs behind routers, flows over equal ways',
   guestIpv6: 'IPv6 of guests: neighbours found, packets up to the MTU',
   mtuStatus: 'MTU status names what limits',
 } as const
@@ -48,7 +50,6 @@ export const elsewhere: Readonly<Record<Feature, Partial<Record<Realizer, string
 }
 
 const notNamed = 'not yet: its operator names the port that leads to a physical network'
-const no8021q = 'wants 8021q, which the kernel of the tests lacks'
 const ofDevice = 'the device itself decides'
 const confirmsAlike = 'the same record of the model waits for every kind of host'
 
@@ -68,14 +69,15 @@ export const without: Readonly<Record<Feature, Partial<Record<Realizer, string>>
     'weft-vtep': 'there is no process to kill',
     'ovs-vtep': ofDevice,
   },
+  hostFailure: { 'ovs-vtep': ofDevice },
   quarantine: {
     'linux-bridge': confirmsAlike,
     'ovs-vtep': confirmsAlike,
   },
   vlan: { 'ovs-vtep': notNamed },
   qinq: { 'ovs-vtep': ofDevice },
-  trunk: { 'linux-bridge': no8021q },
   ipv6: { 'ovs-vtep': 'the emulator has IPv4 alone' },
+  routed: { 'ovs-vtep': 'not tried' },
   guestIpv6: { 'ovs-vtep': ofDevice },
   mtuStatus: { 'ovs-vtep': 'hardware_vtep has no MTU' },
 }

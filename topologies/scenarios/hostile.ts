@@ -7,7 +7,7 @@ import { ETH_TYPE } from '../../southbound/wire/ethernet.ts'
 import { ethernetFrame, vxlanFrame } from '../../southbound/wire/frame.ts'
 import { arrow, type Claims, type Delivery, unicast, workloadSender } from '../lab/checks/claims.ts'
 import { markedPacket } from '../lab/checks/frames.ts'
-import { forNobody, together } from '../lab/checks/manners.ts'
+import { forNobody, losesPriorityTags, together } from '../lab/checks/manners.ts'
 import { type Pair, peersOf, type Site, sharesAddress } from '../lab/checks/site.ts'
 
 const MACS_SIZE = 12
@@ -69,9 +69,10 @@ function tagsRefused(site: Site, refused: typeof TAGS, control: 'untagged' | 'pr
         what: `${bare.what} with a priority tag`,
         frame: (mark) => tagged(markedPacket(mark, sender, peer), CUSTOMER, 0),
       }
+      const lost = losesPriorityTags(site.lab, sender.hostId)
       const refusals = refused.map(([what, tags]) => ({
         what: `${bare.what} with ${what}`,
-        control: control === 'priority' ? priority : bare,
+        control: control === 'priority' && !lost ? priority : bare,
         frame: (mark: Uint8Array) =>
           tags.reduce(
             (frame, [tpid, vid]) => tagged(frame, tpid, vid),
@@ -79,8 +80,10 @@ function tagsRefused(site: Site, refused: typeof TAGS, control: 'untagged' | 'pr
           ),
         hostId: sender.hostId,
         reason: 'vlan_not_allowed',
+        // Behind a priority tag it is another rule that drops there.
+        ...(control === 'priority' && { uncounted: lost }),
       }))
-      return { deliveries: [priority], refusals }
+      return lost ? { refusals, leftOut: [lost] } : { deliveries: [priority], refusals }
     }),
   )
 }

@@ -197,7 +197,7 @@ export const ipv6Guests: readonly Scenario[] = [
   },
   {
     name: 'a guest on a VLAN finds by IPv6 also who is out there, and nobody out there is one of the guests',
-    topology: 'vlan',
+    topology: 'vlan-trunk',
     shows: { vlan: ['open-vswitch', 'weft-switch'], extension: ['open-vswitch', 'weft-switch'] },
     async run(lab) {
       const [vm11, vm12, vm31, vm32] = ['h1.vm11', 'h2.vm12', 'h1.vm31', 'h2.vm32'] as const

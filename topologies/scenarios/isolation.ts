@@ -7,20 +7,29 @@ import { portSecurityClaims } from '../lab/checks/port-security.ts'
 import { vtepClaims } from '../lab/checks/vtep.ts'
 import type { Workload } from '../lab/lab.ts'
 import { discoveryClaims, hiddenTagClaims, nestedClaims, tagClaims } from './hostile.ts'
-import { ALL_SWITCHES, NETNS_SWITCHES, type Scenario, type ScenarioLab } from './scenario.ts'
+import {
+  ALL_SWITCHES,
+  NETNS_SWITCHES,
+  plainPairs,
+  type Scenario,
+  type ScenarioLab,
+} from './scenario.ts'
 
 const topology = 'three-kinds'
+const also = ['mixed']
 
 export const isolation: readonly Scenario[] = [
   {
     name: 'a guest sends under its own MAC, its own IP and its own ARP sender alone',
     topology,
+    also,
     shows: { antiSpoofing: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(portSecurityClaims)),
   },
   {
     name: 'a frame under the address of another guest is dropped where it is sent, and the host says why',
     topology,
+    also,
     shows: { antiSpoofing: ALL_SWITCHES },
     async run(lab) {
       for (const hostId of Object.keys(lab.document.hosts)) {
@@ -39,36 +48,42 @@ export const isolation: readonly Scenario[] = [
   {
     name: 'a guest leads no neighbour astray by IPv6 neighbour discovery',
     topology,
+    also,
     shows: { antiSpoofing: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(discoveryClaims)),
   },
   {
     name: 'a tag inside an access port is dropped, single and double; a priority tag passes',
     topology,
+    also,
     shows: { accessTags: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(tagClaims)),
   },
   {
     name: 'a tag behind a priority tag is dropped',
     topology,
+    also,
     shows: { hiddenTag: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(hiddenTagClaims)),
   },
   {
     name: 'VXLAN that a guest makes itself is a packet like any other and opens no tunnel',
     topology,
+    also,
     shows: { nestedVxlan: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(nestedClaims)),
   },
   {
     name: 'neither ARP nor TCP of a guest reaches the controller or a VTEP',
     topology,
+    also,
     shows: { infrastructure: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(infrastructureClaims)),
   },
   {
     name: 'no address of its host, by whatever MAC, answers a guest',
     topology,
+    also,
     shows: { infrastructure: NETNS_SWITCHES },
     not: { memory: 'a host of the memory lab has no addresses but that of its VTEP' },
     async run(lab) {
@@ -78,6 +93,7 @@ export const isolation: readonly Scenario[] = [
   {
     name: 'VXLAN from an address that is no VTEP, or with a VNI that nobody has, is dropped',
     topology,
+    also,
     shows: { forgedVxlan: ALL_SWITCHES },
     run: async (lab) => void (await lab.prove(vtepClaims)),
   },
@@ -85,7 +101,9 @@ export const isolation: readonly Scenario[] = [
 
 /** A guest on the host, and one of its network elsewhere. */
 function guestsAcross(lab: ScenarioLab, hostId: string): [Workload, Workload] {
-  const pair = lab.pairs().find(({ from, to }) => from.hostId === hostId && to.hostId !== hostId)
+  const pair = plainPairs(lab).find(
+    ({ from, to }) => from.hostId === hostId && to.hostId !== hostId,
+  )
   if (!pair) throw new Error(`no guest on ${hostId}`)
   return [pair.from, pair.to]
 }
@@ -109,8 +127,8 @@ async function knock(lab: ScenarioLab, hostId: string): Promise<void> {
   // The answer carries it back.
   await lab.expectOnly(control, [from.name, to.name, 'underlay'])
 
-  const netns = lab.netns()
-  const { stdout } = (await netns.machines.get(hostId)?.exec(['ip', '-json', 'address'])) ?? {
+  const real = lab.real()
+  const { stdout } = (await real.machines.get(hostId)?.exec(['ip', '-json', 'address'])) ?? {
     stdout: '[]',
   }
   const links = JSON.parse(stdout) as readonly LinkAnswer[]
@@ -118,8 +136,8 @@ async function knock(lab: ScenarioLab, hostId: string): Promise<void> {
   const own = links.flatMap(({ addr_info }) =>
     addr_info.flatMap(({ family, local }) => (family === 'inet' ? [parseIpv4(local)] : [])),
   )
-  const vteps = Object.values(netns.underlay.hosts).flatMap(({ address }) => address ?? [])
-  const addresses = new Set([netns.controllerAddress, ...own, ...vteps])
+  const vteps = Object.values(real.underlay.hosts).flatMap(({ address }) => address ?? [])
+  const addresses = new Set([real.controllerAddress, ...own, ...vteps])
   const knocks = [...macs].flatMap((mac) => [...addresses].map((address) => ({ mac, address })))
   const marks = knocks.map((target) => {
     const mark = lab.mark()

@@ -1,5 +1,4 @@
 /** A running lab as scenarios see it. Eyes, counters and judgement are those of the checks (topologies/lab/checks). */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { dropsOf } from '../lab/checks/drops.ts'
 import { prove } from '../lab/checks/prove.ts'
 import { siteOf } from '../lab/checks/site.ts'
@@ -9,9 +8,17 @@ import type { Lab, Unsubscribe } from '../lab/lab.ts'
 import type { MemoryLab } from '../lab/memory/lab.ts'
 import type { NetnsLab } from '../lab/netns/lab.ts'
 import { MANAGEMENT_NIC, UNDERLAY_NIC } from '../lab/netns/plan.ts'
+import type { RealLab } from '../lab/real.ts'
+import * as vagrant from '../lab/vagrant/nics.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 const PATIENCE_MS = 8_000
+/** Times that waits may take: emulated processors are ten times slower, on a busy machine more. */
+const SLOWNESS: Readonly<Record<Lab['backend'], number>> = { memory: 1, netns: 1, vagrant: 12 }
+const NICS = {
+  netns: { management: MANAGEMENT_NIC, underlay: UNDERLAY_NIC },
+  vagrant: { management: vagrant.MANAGEMENT_NIC, underlay: vagrant.UNDERLAY_NIC },
+} as const
 const POLL_MS = 20
 /** Frames that a wire is remembered by. */
 const REMEMBERED = 5_000
@@ -31,8 +38,11 @@ export function openScenario(
   signal: AbortSignal,
   fetch: Lab['fetch'] = lab.fetch,
 ): ScenarioLab & { readonly close: Unsubscribe } {
-  const watch = createWatch(lab, crypto.getRandomValues(new Uint8Array(8)))
-  const drops = dropsOf(lab, PATIENCE_MS)
+  const watch = createWatch(lab)
+  const slowness = SLOWNESS[lab.backend]
+  const patienceMs = PATIENCE_MS * slowness
+  const drops = dropsOf(lab, patienceMs)
+  const { clock } = lab
   const arrivals = new Map<string, Uint8Array[]>()
   const sent = new Map<string, { before: readonly Dropped[]; frames: Uint8Array[] }>()
   const stops = [...lab.workloads, ...lab.physicalNetworks].map(([name, wire]) => {
@@ -58,17 +68,17 @@ export function openScenario(
   const dropsAt = async (hostId: string) =>
     (await get<{ drops: Dropped[] }>(`infra/hosts/${hostId}/drops`)).drops
   const until: ScenarioLab['until'] = async (what, ask, withinMs = PATIENCE_MS) => {
-    const deadline = performance.now() + withinMs
+    const deadline = clock.now() + withinMs * slowness
     while (!(await ask())) {
-      if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
-      await sleep(POLL_MS, undefined, { signal })
+      if (clock.now() > deadline) throw new Error(`not within ${withinMs * slowness} ms: ${what}`)
+      await clock.sleep(POLL_MS, signal)
     }
   }
   let lastSend = 0
   /** Whatever was sent has arrived, or never will. */
   const settle = async () => {
-    const ms = lastSend + lab.settleMs - performance.now()
-    if (ms > 0) await sleep(ms, undefined, { signal })
+    const ms = lastSend + lab.settleMs - clock.now()
+    if (ms > 0) await clock.sleep(ms, signal)
   }
   const seenAt = (mark: Uint8Array) => [...new Set(watch.seen(mark).map(({ where }) => where))]
   const times = (name: string, frame: Uint8Array) =>
@@ -78,6 +88,8 @@ export function openScenario(
     backend: lab.backend,
     document: lab.document,
     signal,
+    clock,
+    run: lab.run,
     guest,
     realizer: (hostId) => realizerOf(lab, hostId),
     pairs() {
@@ -92,7 +104,7 @@ export function openScenario(
       const found = lab.physicalNetworks.get(id)
       if (found === undefined) throw new Error(`no uplink to ${id} in ${lab.document.name}`)
       const send = (frame: Uint8Array) => {
-        lastSend = performance.now()
+        lastSend = clock.now()
         found.send(frame)
       }
       return { ...found, send }
@@ -103,7 +115,7 @@ export function openScenario(
       const record = sent.get(name) ?? { before: await dropsAt(from.hostId), frames: [] }
       sent.set(name, record)
       record.frames.push(arriving.slice())
-      lastSend = performance.now()
+      lastSend = clock.now()
       from.send(frame)
     },
     async expectAt(name, frame) {
@@ -155,26 +167,35 @@ export function openScenario(
     },
     async prove(claims) {
       const site = siteOf(lab)
-      const context = { site, watch, drops, patienceMs: PATIENCE_MS, signal }
+      const context = { site, watch, drops, clock, patienceMs, signal }
       const proof = await prove(context, claims(site))
       if (proof.problems.length > 0) throw new Error(proof.problems.join('\n'))
       return proof.seen
     },
     underlay: lab.underlay,
+    faults() {
+      if (!lab.faults) throw new Error(`nothing goes wrong on the ${lab.backend} lab`)
+      return lab.faults
+    },
     async cutOff(hostId) {
-      if (lab.backend === 'memory') return (lab as MemoryLab).hosts.get(hostId)?.cutOff()
-      await switchLine(lab as NetnsLab, hostId, 'down')
+      if (lab.backend === 'memory') return (lab as MemoryLab).faults.controlDown(hostId)
+      await switchLine(lab, hostId, 'down')
     },
     async letBack(hostId) {
-      if (lab.backend === 'memory') return (lab as MemoryLab).hosts.get(hostId)?.letBack()
-      await switchLine(lab as NetnsLab, hostId, 'up')
+      if (lab.backend === 'memory') return (lab as MemoryLab).faults.controlUp(hostId)
+      await switchLine(lab, hostId, 'up')
     },
     async setNicMtu(hostId, mtuBytes) {
       if (lab.backend === 'memory')
         return (lab as MemoryLab).hosts.get(hostId)?.setNicMtu(mtuBytes) ?? ''
-      const argv = ['ip', 'link', 'set', UNDERLAY_NIC, 'mtu', `${mtuBytes}`]
-      await (lab as NetnsLab).machines.get(hostId)?.exec(argv)
-      return UNDERLAY_NIC
+      const { underlay } = NICS[lab.backend]
+      const argv = ['ip', 'link', 'set', underlay, 'mtu', `${mtuBytes}`]
+      await (lab as RealLab).machines.get(hostId)?.exec(argv)
+      return underlay
+    },
+    real() {
+      if (lab.backend === 'memory') throw new Error('this is the memory lab')
+      return lab as RealLab
     },
     netns() {
       if (lab.backend !== 'netns') throw new Error(`this is the ${lab.backend} lab`)
@@ -209,6 +230,8 @@ export function openScenario(
   }
 }
 
-async function switchLine(lab: NetnsLab, hostId: string, state: 'up' | 'down'): Promise<void> {
-  await lab.machines.get(hostId)?.exec(['ip', 'link', 'set', MANAGEMENT_NIC, state])
+async function switchLine(lab: Lab, hostId: string, state: 'up' | 'down'): Promise<void> {
+  if (lab.backend === 'memory') return
+  const argv = ['ip', 'link', 'set', NICS[lab.backend].management, state]
+  await (lab as RealLab).machines.get(hostId)?.exec(argv)
 }

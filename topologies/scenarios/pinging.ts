@@ -1,9 +1,8 @@
 /** Guests that ping while something happens to their hosts: what was lost, and when they reach each other again. */
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { formatIpv4 } from '../../southbound/wire/address.ts'
 import type { Workload } from '../lab/lab.ts'
-import type { NetnsWorkload } from '../lab/netns/workload.ts'
+import type { RealWorkload, Running } from '../lab/real.ts'
 import type { ScenarioLab } from './scenario.ts'
 
 export type Way = readonly [from: string, to: string]
@@ -21,11 +20,11 @@ export interface Pinging {
 
 /** Echo requests, one every 20 ms, until they are stopped. */
 export function startPing(lab: ScenarioLab, [from, to]: Way): Pinging {
-  return pingFrom(lab.netns().workload(from), lab.guest(to))
+  return pingFrom(lab.real().workload(from), lab.guest(to))
 }
 
 /** The same between guests that are in no scenario. */
-export function pingFrom(from: NetnsWorkload, to: Pick<Workload, 'address' | 'name'>): Pinging {
+export function pingFrom(from: RealWorkload, to: Pick<Workload, 'address' | 'name'>): Pinging {
   const child = from.launch(['ping', '-n', '-i', String(INTERVAL), formatIpv4(to.address)])
   const said = collect(child)
   // Not its exit: what it has said may still be on the way.
@@ -47,7 +46,7 @@ export function pingFrom(from: NetnsWorkload, to: Pick<Workload, 'address' | 'na
 }
 
 /** What a process says on both streams, so far. */
-export function collect({ stdout, stderr }: ChildProcess): () => string {
+export function collect({ stdout, stderr }: Pick<Running, 'stdout' | 'stderr'>): () => string {
   let text = ''
   for (const stream of [stdout, stderr])
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -84,7 +83,7 @@ export const reaches = (lab: ScenarioLab, from: string, to: string): Promise<voi
 
 /** Resolves when the ports of all guests are. */
 export async function realized(lab: ScenarioLab): Promise<void> {
-  for (const { tenant, portId, name } of lab.netns().workloads.values()) {
+  for (const { tenant, portId, name } of lab.real().workloads.values()) {
     const path = `tenants/${tenant}/ports/${portId}`
     const ask = async () => (await lab.get<{ status: { realized: boolean } }>(path)).status.realized
     await lab.until(`${name} is realized`, ask, PATIENCE_MS)
@@ -92,7 +91,10 @@ export async function realized(lab: ScenarioLab): Promise<void> {
 }
 
 /** Resolves when the process has ended by itself or by the signal. */
-export async function finish(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+export async function finish(
+  child: Running,
+  signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL',
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill(signal)
   await once(child, 'exit')

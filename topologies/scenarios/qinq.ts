@@ -6,7 +6,7 @@ import type { Workload } from '../lab/lab.ts'
 import { ALL_SWITCHES, type Pair, type Scenario, type ScenarioLab } from './scenario.ts'
 import { SERVICE, type Tag, tagged } from './tags.ts'
 
-const topology = 'vlan'
+const topology = 'vlan-trunk'
 
 type Tags = readonly Tag[]
 

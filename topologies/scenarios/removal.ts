@@ -1,5 +1,4 @@
 /** Hosts that leave the site: drained, removed, and found as they were before Weft came. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { unplug } from '../../dataplane/switch/operator.ts'
 import { formatIpv4 } from '../../southbound/wire/address.ts'
 import type { OvsHost } from '../lab/netns/ovs-host.ts'
@@ -256,15 +255,15 @@ async function isAsBefore(
   host: OvsHost,
   before: Record<string, string>,
 ): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
+  const deadline = lab.clock.now() + PATIENCE_MS
   for (;;) {
     const now = await stateOf(host)
     const differing = Object.keys(before).filter((what) => now[what] !== before[what])
     if (differing.length === 0) return
-    if (performance.now() > deadline) {
+    if (lab.clock.now() > deadline) {
       const texts = differing.map((what) => `${what} was\n${before[what]}\nand is\n${now[what]}`)
       throw new Error(`${host.id} is not as before: ${texts.join('\n')}`)
     }
-    await delay(100, undefined, { signal: lab.signal })
+    await lab.clock.sleep(100, lab.signal)
   }
 }

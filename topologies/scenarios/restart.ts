@@ -15,32 +15,47 @@ import {
 import { NETNS_SWITCHES, type Scenario, type ScenarioLab } from './scenario.ts'
 
 const topology = 'three-kinds'
+const also = ['mixed']
 const not = { memory: 'there is no process to kill' }
 /** What a host does by the clock while its controller is away (probes, backoff) it does within this time. */
 const DOWN_MS = process.env.WEFT_TEST_FULL ? 60_000 : 12_000
-/** Each kind of host sends to another kind and gets from another. */
+/** Each kind of host sends to another kind and gets from another; guests, on whatever host. */
 const WAYS: readonly Way[] = [
-  ['h1.acme-vm1', 'h2.acme-vm2'],
-  ['h2.acme-vm5', 'h3.acme-vm6'],
-  ['h3.globex-vm3', 'h1.globex-vm1'],
+  ['acme-vm1', 'acme-vm2'],
+  ['acme-vm5', 'acme-vm6'],
+  ['globex-vm3', 'globex-vm1'],
 ]
+
+/** With their hosts. */
+const named = (lab: ScenarioLab, guests: Way): Way => {
+  const [from, to] = guests.map((guest) =>
+    Object.keys(lab.document.workloads).find((name) => name.endsWith(`.${guest}`)),
+  )
+  if (!from || !to) throw new Error(`no ${guests.join(' or ')} in ${lab.document.name}`)
+  return [from, to]
+}
+
+const hostsOf = (lab: ScenarioLab, wanted: 'ovs' | 'vtep'): string[] =>
+  Object.entries(lab.document.hosts).flatMap(([id, { kind }]) => (kind === wanted ? [id] : []))
 
 export const restart: readonly Scenario[] = [
   {
     name: 'a controller is killed, stays away and is started again: no packet is lost and nothing on a host changes',
     topology,
+    also,
     not,
     shows: { restart: NETNS_SWITCHES },
     timeoutMs: DOWN_MS + 2 * PATIENCE_MS,
     async run(lab) {
-      const { controller } = lab.netns()
+      const { controller } = lab.real()
       const before = await forwarding(lab)
-      const monitors = ['h1', 'h2'].map((id) => monitor(lab, id))
-      await lossless(lab, WAYS, async () => {
+      const monitors = hostsOf(lab, 'ovs').map((id) => monitor(lab, id))
+      const ways = WAYS.map((way) => named(lab, way))
+      await lossless(lab, ways, async () => {
         await controller.kill()
         await delay(DOWN_MS / 2)
-        await afresh(lab, ['h1.acme-vm4', 'h3.acme-vm3'])
-        await afresh(lab, ['h3.acme-vm3', 'h2.acme-vm2'])
+        await afresh(lab, named(lab, ['acme-vm4', 'acme-vm3']))
+        await afresh(lab, named(lab, ['acme-vm3', 'acme-vm2']))
         await delay(DOWN_MS / 2)
         await controller.start()
         await realized(lab)
@@ -55,7 +70,7 @@ export const restart: readonly Scenario[] = [
         if (changed.length > 0) throw new Error(`the flow monitor of ${id}: ${changed}`)
         // It would have told: it tells of this.
         const flow = 'table=90,priority=1,actions=drop'
-        await lab.netns().host(id).ofctl(['add-flow', 'br-int', flow])
+        await lab.real().host(id).ofctl(['add-flow', 'br-int', flow])
         await lab.until(`the monitor of ${id} tells`, () => /event=ADDED.*table=90/.test(said()))
         await stop()
       }
@@ -64,14 +79,13 @@ export const restart: readonly Scenario[] = [
   {
     name: 'an agent is killed and started again while guests ping: no packet is lost',
     topology,
+    also,
     not,
     shows: { restart: ['linux-bridge'] },
     async run(lab) {
-      const host = lab.netns().vtep('h3')
-      const ways: Way[] = [
-        ['h1.acme-vm1', 'h3.acme-vm3'],
-        ['h3.acme-vm3', 'h2.acme-vm2'],
-      ]
+      const [id = ''] = hostsOf(lab, 'vtep')
+      const host = lab.real().vtep(id)
+      const ways = [named(lab, ['acme-vm1', 'acme-vm3']), named(lab, ['acme-vm3', 'acme-vm2'])]
       await lossless(lab, ways, async () => {
         await host.kill()
         await host.start({ emptyDatabase: false })
@@ -124,13 +138,14 @@ export const restart: readonly Scenario[] = [
 
 /** All that decides where frames go on each host, as its own tools tell it. */
 async function forwarding(lab: ScenarioLab): Promise<Record<string, string>> {
-  const netns = lab.netns()
+  const real = lab.real()
   const flows = async (id: string) => {
-    const { stdout } = await netns.host(id).ofctl(['dump-flows', '--no-stats', 'br-int'])
+    const { stdout } = await real.host(id).ofctl(['dump-flows', '--no-stats', 'br-int'])
     return stdout.split('\n').filter(isOfCompiler).sort().join('\n')
   }
+  const [vtep = ''] = hostsOf(lab, 'vtep')
   const kernel = async (line: string) => {
-    const { stdout } = await netns.vtep('h3').exec(line.split(' '))
+    const { stdout } = await real.vtep(vtep).exec(line.split(' '))
     const learned = /extern_learn|offload|state |vlan 1 |master weft-\d+ *$/
     return stdout
       .split('\n')
@@ -141,9 +156,9 @@ async function forwarding(lab: ScenarioLab): Promise<Record<string, string>> {
   return {
     'flows of h1': await flows('h1'),
     'flows of h2': await flows('h2'),
-    'FDB of h3': await kernel('bridge fdb show'),
-    'filters of h3': await kernel('nft -s list ruleset'),
-    'links of h3': await kernel('ip -brief link'),
+    [`FDB of ${vtep}`]: await kernel('bridge fdb show'),
+    [`filters of ${vtep}`]: await kernel('nft -s list ruleset'),
+    [`links of ${vtep}`]: await kernel('ip -brief link'),
   }
 }
 
@@ -153,14 +168,14 @@ const isOfCompiler = (line: string) => line.includes('cookie=') && !isMute(line)
 
 function monitor(lab: ScenarioLab, id: string) {
   const argv = ['ovs-ofctl', '-O', 'OpenFlow13', 'monitor', 'br-int', 'watch:!initial']
-  const child = lab.netns().host(id).launch(argv)
+  const child = lab.real().host(id).launch(argv)
   // Answers come on the one stream and what comes by itself on the other.
   return { id, said: collect(child), stop: () => finish(child, 'SIGTERM') }
 }
 
 /** A guest that has forgotten whom it knew reaches another one. */
 async function afresh(lab: ScenarioLab, [from, to]: Way): Promise<void> {
-  const guest = lab.netns().workload(from)
+  const guest = lab.real().workload(from)
   await guest.exec(['ip', 'neigh', 'flush', 'to', formatIpv4(lab.guest(to).address), 'dev', 'eth0'])
   await reaches(lab, from, to)
 }

@@ -6,9 +6,10 @@
 import type { Claims } from '../lab/checks/claims.ts'
 import type { Site } from '../lab/checks/site.ts'
 import type { LabSwitch, Realizer } from '../lab/host-switch.ts'
-import type { Lab, Segment, Workload } from '../lab/lab.ts'
+import type { Faults, Lab, Segment, Workload } from '../lab/lab.ts'
 import type { MemoryLab } from '../lab/memory/lab.ts'
 import type { NetnsLab } from '../lab/netns/lab.ts'
+import type { RealLab } from '../lab/real.ts'
 import type { Feature } from './features.ts'
 
 export interface Scenario {
@@ -16,6 +17,8 @@ export interface Scenario {
   readonly name: string
   /** A file of topologies/, without `.yaml`. */
   readonly topology: string
+  /** Further ones that it runs on. */
+  readonly also?: readonly string[]
   /** What it proves, on these kinds of host. */
   readonly shows: Readonly<Partial<Record<Feature, readonly Realizer[]>>>
   /** Why it does not run on a lab; left out: it runs on both. */
@@ -33,6 +36,9 @@ export interface ScenarioLab {
   readonly document: Lab['document']
   /** Aborts when the scenario has taken too long. */
   readonly signal: AbortSignal
+  /** The lab's time: a scenario asks no other clock, and waits for nothing outside the lab but through netns(). */
+  readonly clock: Lab['clock']
+  readonly run: Lab['run']
   /** Throws for a name that the topology does not have. */
   guest(name: string): Workload
   /** All ordered pairs of guests of one network. */
@@ -59,6 +65,8 @@ export interface ScenarioLab {
   /** Claims of the checks, or more of the kind, each with its positive control. Resolves to what was seen. */
   prove(claims: (site: Site) => Claims): Promise<string>
   readonly underlay: Lab['underlay']
+  /** The lab of real hosts under it, netns or vagrant; throws on another. */
+  real(): RealLab
   /** The netns lab under it; throws on another. */
   netns(): NetnsLab
   /** The memory lab under it; throws on another. */
@@ -74,6 +82,8 @@ export interface ScenarioLab {
   until(what: string, ask: () => Promise<boolean> | boolean, withinMs?: number): Promise<void>
   /** Takes a host the way to its controller; it goes on forwarding. */
   cutOff(hostId: string): Promise<void>
+  /** What can go wrong on the lab; throws on one that has nothing of it. */
+  faults(): Faults
   /** Gives it back; of kind ovs. */
   letBack(hostId: string): Promise<void>
   /** Sets the MTU of the device that carries the tunnels of a host. @returns its name */
@@ -94,3 +104,10 @@ export const ALL_SWITCHES: readonly Realizer[] = [
   'weft-vtep',
 ]
 export const NETNS_SWITCHES: readonly LabSwitch[] = ['open-vswitch', 'weft-switch', 'linux-bridge']
+
+/** Of networks that are VXLAN and nothing else. */
+export const plainPairs = (lab: ScenarioLab): Pair[] =>
+  lab.pairs().filter(({ from: { tenant, portId } }) => {
+    const { networks, ports } = lab.document.tenants[tenant] ?? {}
+    return networks?.[ports?.[portId]?.network ?? '']?.type === 'vxlan'
+  })

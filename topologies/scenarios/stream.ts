@@ -1,5 +1,5 @@
-/** TCP streams between guests, by iperf3. Of the netns lab, whose guests have TCP. */
-import type { Pair, ScenarioLab } from './scenario.ts'
+/** TCP streams between guests, by iperf3. Of labs whose guests have TCP. */
+import { type Pair, plainPairs, type ScenarioLab } from './scenario.ts'
 
 const IPERF_BYTES = '8M'
 
@@ -8,21 +8,21 @@ export async function streams(lab: ScenarioLab): Promise<void> {
   const hosts = Object.keys(lab.document.hosts)
   for (const a of hosts)
     for (const b of hosts) {
-      const pair = lab.pairs().find(({ from, to }) => from.hostId === a && to.hostId === b)
+      const pair = plainPairs(lab).find(({ from, to }) => from.hostId === a && to.hostId === b)
       if (pair) await stream(lab, pair)
     }
 }
 
 async function stream(lab: ScenarioLab, { from, to }: Pair): Promise<void> {
-  const netns = lab.netns()
-  const server = netns.workload(to.name).launch(['iperf3', '-s', '-1', '-J'])
+  const real = lab.real()
+  const server = real.workload(to.name).launch(['iperf3', '-s', '-1', '-J'])
   const address = lab.document.tenants[to.tenant]?.ports?.[to.portId]?.addresses[0] ?? ''
   try {
     await lab.until('iperf3 listens', async () =>
-      (await netns.workload(to.name).exec(['ss', '-Hltn'])).stdout.includes(':5201'),
+      (await real.workload(to.name).exec(['ss', '-Hltn'])).stdout.includes(':5201'),
     )
     const argv = ['iperf3', '-c', address, '-n', IPERF_BYTES, '--connect-timeout', '5000', '-J']
-    const { stdout } = await netns
+    const { stdout } = await real
       .workload(from.name)
       .exec(argv, { signal: lab.signal, timeoutMs: 60_000 })
     const { end } = JSON.parse(stdout) as {

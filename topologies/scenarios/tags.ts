@@ -25,7 +25,7 @@ export function tagged(frame: Uint8Array, ...tags: readonly Tag[]): Uint8Array {
   ])
 }
 
-/** Numbers of topologies/vlan.yaml: port vmN of tenant acme has 10.0.0.N. */
+/** Numbers of topologies/vlan-trunk.yaml: port vmN of tenant acme has 10.0.0.N. */
 export const stationOf = (n: number): Station => ({
   mac: parseMac(`02:00:00:00:00:${n}`),
   address: parseIpv4(`10.0.0.${n}`),
@@ -46,7 +46,7 @@ export function machineOn(
     ...stationOf(n),
     mtuBytes: MTU,
     transmit: (frame) => wire.send(tagged(frame, ...tags)),
-    now: () => performance.now(),
+    clock: lab.clock,
   })
   const stop = wire.onFrame((frame) => {
     const bare = untagged(frame, vid)
@@ -56,7 +56,8 @@ export function machineOn(
     stop()
     guest.close()
   }
-  return { ...guest, [Symbol.dispose]: close }
+  const ping: Guest['ping'] = (...asked) => lab.run(() => guest.ping(...asked))
+  return { ...guest, ping, [Symbol.dispose]: close }
 }
 
 /** Without its tag of this VID, or as it is; undefined: it has another one. */

@@ -7,7 +7,7 @@ import { SHORT_PING } from '../lab/checks/ping.ts'
 import type { Scenario, ScenarioLab } from './scenario.ts'
 import { stationOf, tagged } from './tags.ts'
 
-const topology = 'vlan'
+const topology = 'vlan-trunk'
 const OVS_SWITCHES = ['open-vswitch', 'weft-switch'] as const
 const SWITCHES = [...OVS_SWITCHES, 'weft-vtep'] as const
 const EVERYBODY: Station = { mac: BROADCAST_MAC, address: parseIpv4('10.0.0.255') }

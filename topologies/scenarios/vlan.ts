@@ -8,7 +8,7 @@ import { fullPing, SHORT_PING } from '../lab/checks/ping.ts'
 import { ALL_SWITCHES, type Pair, type Scenario, type ScenarioLab } from './scenario.ts'
 import { machineOn, SERVICE, stationOf, type Tag, tagged } from './tags.ts'
 
-const topology = 'vlan'
+const topology = 'vlan-trunk'
 const OFFICE = 'office'
 const OVS_SWITCHES = ['open-vswitch', 'weft-switch'] as const
 const EVERYBODY: Station = { mac: BROADCAST_MAC, address: parseIpv4('10.0.0.255') }

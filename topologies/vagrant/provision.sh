@@ -1,52 +1,157 @@
 #!/bin/bash
-# Makes a Debian machine a host of a Weft site, as an operator would; run by the Vagrantfile, once.
+# Makes a Debian machine part of a Weft site, as an operator would; run by the Vagrantfile, and by anybody again.
 #
-# All a host has to know is who it is (system-id), where the controller is (set-manager) and its VTEP address,
-# which the network configuration already gave to an interface. The rest comes over OVSDB and OpenFlow. The small
-# unit weft-host.service repeats it at every boot, so that a host with an empty database finds its way back.
+# It looks before it acts, says each thing that it changes and ends with how many there were: a second run says that nothing
+# changed. What must hold at every boot (MTU, which controller) is a unit of systemd, so that a restarted machine is the
+# same. The checkout is in /weft.
 #
-# Environment: SYSTEM_ID, MANAGER (tcp:ADDRESS:PORT), VTEP_ADDRESS (empty: no VTEP), UNDERLAY_MTU (bytes).
+# Environment:
+#   ROLE           controller, ovs (Open vSwitch) or vtep (Linux bridges of weft agent)
+#   NAME           of the host in the document: external_ids:system-id, or the name of its Physical_Switch
+#   CONTROLLER     address where hosts dial the controller
+#   VTEP_ADDRESS   of a host, on an interface by the network configuration already
+#   UNDERLAY_MTU   bytes of IP packet that the underlay and the physical network carry
 set -euo pipefail
-
 export DEBIAN_FRONTEND=noninteractive
+
 NODE_VERSION=24.21.0
+UNDERLAY=eth2
+OFFICE=eth3
+CHECKOUT=${CHECKOUT:-/weft}
+
+changes=0
+changed() {
+  changes=$((changes + 1))
+  echo "weft: changed: $*"
+}
+
+# put MODE FILE: its content from standard input; fails when it was that already.
+put() {
+  local text
+  text=$(cat)
+  if [ -f "$2" ] && [ "$(cat "$2")" = "$text" ] && [ "$(stat -c %a "$2")" = "$1" ]; then return 1; fi
+  install -d "$(dirname "$2")"
+  printf '%s\n' "$text" > "$2"
+  chmod "$1" "$2"
+  changed "$2"
+}
 
 install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
   apt-get update -q
-  apt-get install -q -y --no-install-recommends \
-    openvswitch-switch iproute2 ethtool iputils-ping tcpdump iperf3 nftables
+  apt-get install -q -y --no-install-recommends "${missing[@]}"
+  changed "packages ${missing[*]}"
 }
 
-# Debian's ovs-ctl writes the id in this file into the database whenever it starts.
-set_system_id() {
-  echo "$SYSTEM_ID" > /etc/openvswitch/system-id.conf
+# Debian 12 has Node 18: its npm brings a current one.
+install_node() {
+  local major
+  major=$(node --version 2> /dev/null | sed 's/^v\([0-9]*\).*/\1/' || true)
+  [ "${major:-0}" -lt 24 ] || return 0
+  install_packages npm
+  npm install --prefix /opt/node --no-audit --no-fund "node@$NODE_VERSION"
+  ln -sf /opt/node/node_modules/node/bin/node /usr/local/bin/node
+  hash -r
+  changed "Node $NODE_VERSION"
 }
 
-install_boot_script() {
-  install -d /etc/weft
-  printf '%s=%q\n' SYSTEM_ID "$SYSTEM_ID" MANAGER "$MANAGER" \
-    VTEP_ADDRESS "$VTEP_ADDRESS" UNDERLAY_MTU "$UNDERLAY_MTU" > /etc/weft/host.conf
+# What package-lock.json names lives beside the checkout, which is copied here again and again.
+install_modules() {
+  if ! cmp -s "$CHECKOUT/package-lock.json" /opt/weft/package-lock.json; then
+    install_packages npm
+    install -d /opt/weft
+    rm -f /opt/weft/package-lock.json
+    cp "$CHECKOUT/package.json" /opt/weft/
+    cp "$CHECKOUT/package-lock.json" /opt/weft/package-lock.json.new
+    cp "$CHECKOUT/package-lock.json" /opt/weft/npm-shrinkwrap.json
+    npm ci --prefix /opt/weft --omit=dev --ignore-scripts --no-audit --no-fund
+    rm /opt/weft/npm-shrinkwrap.json
+    mv /opt/weft/package-lock.json.new /opt/weft/package-lock.json
+    changed 'packages of package-lock.json'
+  fi
+  if [ "$(readlink "$CHECKOUT/node_modules" || true)" != /opt/weft/node_modules ]; then
+    ln -sfn /opt/weft/node_modules "$CHECKOUT/node_modules"
+    changed "$CHECKOUT/node_modules"
+  fi
+}
 
-  cat > /usr/local/sbin/weft-host << 'SCRIPT'
-#!/bin/bash
-# At every boot: jumbo frames on the underlay, this host's name, and the controller to dial.
-set -euo pipefail
-. /etc/weft/host.conf
-
-if [ -n "$VTEP_ADDRESS" ]; then
-  device=$(ip -o -4 address show to "$VTEP_ADDRESS" | awk '{ print $2; exit }')
-  ip link set dev "${device:?no interface has the VTEP address $VTEP_ADDRESS}" mtu "$UNDERLAY_MTU"
-fi
-ovs-vsctl set Open_vSwitch . external_ids:system-id="$SYSTEM_ID"
-ovs-vsctl set-manager "$MANAGER" -- set Manager "$MANAGER" max_backoff=1000
+# The command line of Weft, on every machine.
+weft() {
+  put 755 /usr/local/bin/weft << SCRIPT || true
+#!/bin/sh
+export NODE_COMPILE_CACHE=/var/cache/weft
+exec /usr/local/bin/node $CHECKOUT/bin/weft.ts "\$@"
 SCRIPT
-  chmod 755 /usr/local/sbin/weft-host
+}
 
-  cat > /etc/systemd/system/weft-host.service << 'UNIT'
+# running UNIT [restart]: enabled and active; started again when something that it reads is new.
+running() {
+  if ! systemctl --quiet is-enabled "$1" 2> /dev/null; then
+    systemctl --quiet enable "$1"
+    changed "$1 is enabled"
+  fi
+  if [ "${2:-}" = restart ] || ! systemctl --quiet is-active "$1"; then
+    systemctl restart "$1"
+    changed "$1 is started"
+  fi
+}
+
+# unit NAME, its text from standard input; fails when it was that already.
+unit() {
+  put 644 "/etc/systemd/system/$1" || return 1
+  systemctl daemon-reload
+}
+
+network() {
+  local restart=
+  put 755 /usr/local/sbin/weft-network << SCRIPT && restart=restart
+#!/bin/sh
+# At every boot: jumbo frames on the underlay and on the physical network, which has no address here.
+set -e
+for device in $UNDERLAY $OFFICE; do
+  ip link set dev \$device mtu $UNDERLAY_MTU
+  ip link set dev \$device up
+done
+SCRIPT
+  unit weft-network.service << 'UNIT' && restart=restart
+[Unit]
+Description=Interfaces of a Weft site
+After=systemd-networkd.service networking.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/sbin/weft-network
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+  running weft-network.service $restart
+}
+
+# Who it is, and whom to dial; the rest comes over OVSDB and OpenFlow. Debian's ovs-ctl writes the id in this file into the
+# database whenever it starts.
+ovs() {
+  local restart=
+  install_packages openvswitch-switch
+  put 644 /etc/openvswitch/system-id.conf <<< "$NAME" || true
+  running openvswitch-switch.service
+  put 755 /usr/local/sbin/weft-host << SCRIPT && restart=restart
+#!/bin/sh
+# At every boot: this host's name, and the controller to dial.
+set -e
+manager=tcp:$CONTROLLER:6640
+ovs-vsctl set Open_vSwitch . external_ids:system-id=$NAME
+ovs-vsctl set-manager \$manager -- set Manager \$manager max_backoff=1000
+SCRIPT
+  unit weft-host.service << 'UNIT' && restart=restart
 [Unit]
 Description=This machine is a host of a Weft site
-Wants=network-online.target
-After=network-online.target openvswitch-switch.service
+After=weft-network.service openvswitch-switch.service
 Requires=openvswitch-switch.service
 
 [Service]
@@ -57,19 +162,64 @@ ExecStart=/usr/local/sbin/weft-host
 [Install]
 WantedBy=multi-user.target
 UNIT
-  systemctl daemon-reload
-  systemctl enable --now weft-host.service
+  running weft-host.service $restart
 }
 
-# The controller runs from the checkout in /weft. Debian 12 has Node 18: its npm brings a current one.
-install_node() {
-  [ -d /weft ] || return 0
-  apt-get install -q -y --no-install-recommends npm
-  npm install --prefix /opt/node --no-audit --no-fund "node@$NODE_VERSION"
-  ln -sf /opt/node/node_modules/node/bin/node /usr/local/bin/node
+vtep() {
+  local restart=
+  unit weft-agent.service << UNIT && restart=restart
+[Unit]
+Description=Linux bridges of a Weft site (weft agent)
+After=weft-network.service
+
+[Service]
+Environment=NODE_COMPILE_CACHE=/var/cache/weft
+ExecStart=/usr/local/bin/node $CHECKOUT/bin/weft.ts agent --name $NAME --tunnel-ip $VTEP_ADDRESS --remote tcp:$CONTROLLER:6640
+Restart=always
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+  running weft-agent.service $restart
 }
 
-install_packages
-set_system_id
-install_boot_script
+# REST on the machine itself alone; who is in there is the operator. The document is applied to an empty store.
+controller() {
+  local restart=
+  if [ ! -e /var/lib/weft/site.yaml ]; then
+    install -D -m 644 "$CHECKOUT/topologies/mixed.yaml" /var/lib/weft/site.yaml
+    changed /var/lib/weft/site.yaml
+  fi
+  put 755 /usr/local/sbin/weft-controller << SCRIPT && restart=restart
+#!/bin/sh
+set -e
+cd /var/lib/weft
+[ -e site.db ] || set -- --apply site.yaml
+exec /usr/local/bin/node $CHECKOUT/bin/weft.ts serve --store site.db --ovsdb $CONTROLLER:6640 --openflow $CONTROLLER:6653 --no-auth "\$@"
+SCRIPT
+  unit weft-controller.service << 'UNIT' && restart=restart
+[Unit]
+Description=Controller of a Weft site
+After=network.target weft-network.service
+
+[Service]
+Environment=NODE_COMPILE_CACHE=/var/cache/weft
+ExecStart=/usr/local/sbin/weft-controller
+Restart=always
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+  running weft-controller.service $restart
+}
+
+install_packages iproute2 ethtool iputils-ping tcpdump iperf3 nftables
 install_node
+install_modules
+weft
+network
+"$ROLE"
+
+if [ "$changes" -eq 0 ]; then echo 'weft: nothing changed'; else echo "weft: $changes changes"; fi

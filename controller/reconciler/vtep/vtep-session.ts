@@ -11,6 +11,7 @@ import { keys } from '../../../southbound/agent/other-config.ts'
 import type { OvsdbClient } from '../../../southbound/ovsdb/client.ts'
 import { type Operation, operations } from '../../../southbound/ovsdb/operation.ts'
 import { hardwareVtep } from '../../../southbound/ovsdb/schemas/hardware-vtep.ts'
+import { deadline } from '../../../southbound/wire/clock.ts'
 import type { Item, RowItem } from '../../compiler/program.ts'
 import type { Host } from '../../model/schema.ts'
 import type { DropCount, Said } from '../../northbound/realization.ts'
@@ -93,7 +94,7 @@ export class VtepSession {
     peer: string,
     options: VtepSessionOptions,
   ): Promise<VtepSession> {
-    const replica = await watchVtep(client, AbortSignal.timeout(ANSWER_MS))
+    const replica = await watchVtep(client, deadline(options.clock, ANSWER_MS))
     return new VtepSession(client, replica, peer, options)
   }
 

@@ -1,9 +1,9 @@
 /** Events as they happen, whose they are, and what Prometheus reads. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { systemClock } from '../../../controller/clock.ts'
 import { createNorthbound, type Northbound } from '../../../controller/northbound/northbound.ts'
 import { EventLog } from '../../../controller/reconciler/events.ts'
 import { Store } from '../../../controller/store/store.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { realizedAtOnce } from './realized-at-once.ts'
 import { fetchChecked } from './schemas.ts'
 

@@ -32,7 +32,7 @@ describe('the flows of a host', () => {
 
   test('are what its switch has, each with its stage and the intents behind it', async () => {
     const { items, at, desired, differences } = await ask()
-    expect(at).toBe(new Date(site.clock.now()).toISOString())
+    expect(at).toBe(new Date(site.clock.wall()).toISOString())
     expect(differences).toBe(0)
     expect(items).toHaveLength(desired)
     expect(items.every(({ state, packets }) => state === 'same' && packets === 0)).toBe(true)

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createNorthbound, type Northbound } from '../../../controller/northbound/northbound.ts'
 import { Store } from '../../../controller/store/store.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { call as callAt, json } from './client.ts'
 import { type RealizedAtOnce, realizedAtOnce } from './realized-at-once.ts'
 
@@ -13,7 +14,10 @@ let now: number
 
 beforeEach(async () => {
   now = Date.parse('2026-11-23T00:00:00Z')
-  store = Store.open(':memory:', { now: () => now, keep: { revisions: 5 } })
+  store = Store.open(':memory:', {
+    clock: { ...systemClock, wall: () => now },
+    keep: { revisions: 5 },
+  })
   realization = realizedAtOnce(store)
   northbound = await createNorthbound({ store, realization })
   url = (await northbound.listen()).url

@@ -34,7 +34,7 @@ const condition = async (path: string, type: Condition['type']) => of(await site
 const said = ({ status, reason }: Condition) => [status, reason]
 /** With the numbers of items. */
 const whole = async (path: string): Promise<Status> => (await site.rest('GET', path)).body.status
-const now = () => new Date(site.clock.now()).toISOString()
+const now = () => new Date(site.clock.wall()).toISOString()
 
 describe('since', () => {
   test('is when it became so, not when somebody looked, and does not move while nothing changes', async () => {

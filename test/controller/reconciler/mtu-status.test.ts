@@ -1,6 +1,5 @@
 /** What the MTU status says of what interfaces, probes and vtep hosts report. */
 import { expect, test } from 'vitest'
-import { systemClock } from '../../../controller/clock.ts'
 import { Compiler } from '../../../controller/compiler/compiler.ts'
 import { applyEdits } from '../../../controller/model/edit.ts'
 import type { Edit } from '../../../controller/model/schema.ts'
@@ -9,6 +8,7 @@ import { EventLog } from '../../../controller/reconciler/events.ts'
 import type { SeenInterface } from '../../../controller/reconciler/mtu-index.ts'
 import { MtuStates } from '../../../controller/reconciler/mtu-status.ts'
 import { MOST_PROBE_BYTES } from '../../../controller/reconciler/probe.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { drop, put } from '../model/site.ts'
 
 const at = (n: number) => ({ network: 'web', addresses: [`10.0.0.${n}`] })

@@ -2,7 +2,6 @@
 
 import { duplexPair } from 'node:stream'
 import { expect, test } from 'vitest'
-import { systemClock } from '../../../controller/clock.ts'
 import { Compiler } from '../../../controller/compiler/compiler.ts'
 import { meter } from '../../../controller/compiler/items.ts'
 import { PROBES_PER_S } from '../../../controller/compiler/probe-units.ts'
@@ -11,6 +10,7 @@ import { parseDocument } from '../../../controller/model/document.ts'
 import type { Status } from '../../../controller/northbound/realization.ts'
 import { MOST_PROBE_BYTES, Probes } from '../../../controller/reconciler/probe.ts'
 import { Connection } from '../../../southbound/openflow/connection.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { ethernetFrame, vxlanFrame } from '../../../southbound/wire/frame.ts'
 import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 import { openMemoryLab } from '../../../topologies/lab/memory/lab.ts'
@@ -34,7 +34,7 @@ test('an answer counts from the host that the probe went to, with its number, an
     ['h1', connection],
     ['h2', connection],
   ])
-  const probes = new Probes((hostId) => ends.get(hostId), systemClock)
+  const probes = new Probes((hostId) => ends.get(hostId), { clock: systemClock })
   const path = { from: 'h1', to: 'h2', remote: '2001:db8::2' }
   const arrived = (at: string, data: Uint8Array) =>
     probes.arrived(at, { data, table_id: table.peer })
@@ -70,7 +70,7 @@ test('a packet that no packet-out has room for is asked as far as one has', asyn
     Connection.open(mine, { signal }),
     Connection.open(theirs, { signal }),
   ])
-  const probes = new Probes(() => connection, systemClock)
+  const probes = new Probes(() => connection, { clock: systemClock })
   const frames: number[] = []
   bridge.onMessage((message) => {
     if (message.type !== 'packet_out') return
@@ -100,7 +100,7 @@ test('a host gets no more probes than its meter lets pass', async () => {
     while (sent < count) await new Promise(setImmediate)
     await bridge.request({ type: 'echo_request', data: new Uint8Array(0) })
   }
-  const probes = new Probes(() => connection, clock)
+  const probes = new Probes(() => connection, { clock })
   const asked = Array.from({ length: 150 }, () =>
     probes.passes({ from: 'h1', to: 'h2', remote: '192.0.2.2' }, 9000, signal),
   )

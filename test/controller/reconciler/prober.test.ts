@@ -1,38 +1,9 @@
 /** Rounds of probes: what is found, how fast, and what it costs. The paths are numbers of bytes that pass. */
 import { expect, test } from 'vitest'
-import type { Clock } from '../../../controller/clock.ts'
 import { type Pair, Prober } from '../../../controller/reconciler/prober.ts'
+import { virtualClock } from '../../../southbound/wire/virtual-clock.ts'
 
 const LOST_MS = 500
-
-/** Time that passes only while somebody sleeps. */
-function virtualClock(): Clock {
-  let now = 0
-  const waiting: { at: number; wake: () => void }[] = []
-  let isTurning = false
-  const turn = () => {
-    waiting.sort((a, b) => a.at - b.at)
-    const next = waiting.shift()
-    if (!next) {
-      isTurning = false
-      return
-    }
-    now = next.at
-    next.wake()
-    setImmediate(turn)
-  }
-  return {
-    now: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason)
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-        waiting.push({ at: now + ms, wake: resolve })
-        if (!isTurning) setImmediate(turn)
-        isTurning = true
-      }),
-  }
-}
 
 const pairOf = (from: string, to: string): Pair => ({
   ...{ from, to, local: '192.0.2.1', remote: '192.0.2.2', bytes: 9000 },
@@ -44,7 +15,7 @@ async function probing(
   carries: (pair: Pair, now: number) => number | undefined,
   until: (prober: Prober, now: number) => boolean,
 ) {
-  const clock = virtualClock()
+  const clock = virtualClock({ startMs: 0 })
   const stop = new AbortController()
   let sent = 0
   const news: string[] = []
@@ -64,7 +35,10 @@ async function probing(
     changed: (pair) => news.push(`${pair.from} ${pair.to}`),
   })
   const running = prober.run(stop.signal)
-  while (!until(prober, clock.now())) await new Promise(setImmediate)
+  while (!until(prober, clock.now())) {
+    await new Promise(setImmediate)
+    clock.step()
+  }
   stop.abort()
   await running
   return { narrow: prober.narrow, now: clock.now(), sent, news }
@@ -166,7 +140,7 @@ test('a narrow pair that cannot be asked for a while stays so; one that is no pa
 })
 
 test('a probe that fails ends the run with its error, and what was found is known to the next', async () => {
-  const clock = virtualClock()
+  const clock = virtualClock({ startMs: 0 })
   const stop = new AbortController()
   const faults = [new RangeError('too long'), undefined]
   const prober = new Prober({

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { put } from '../model/site.ts'
 import { gate, openSite, realized, rowOf, type TestHost, type TestSite } from './site.ts'
@@ -17,7 +18,18 @@ beforeEach(async () => {
 afterEach(() => site.close())
 
 const WAIT = '?wait=realized&timeout=3s'
-const SHORTLY = '?wait=realized&timeout=100ms'
+/** Waits in vain: its time passes at once. */
+const inVain = async (method: string, path: string, body?: unknown) => {
+  let isOver = false
+  const answer = site.rest(method, `${path}?wait=realized&timeout=100ms`, body).finally(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    site.clock.advance(10)
+    await delay(2)
+  }
+  return answer
+}
 const web = { network: 'web', hostId: 'h1' }
 
 test('a port, a network, a host and a bridge are waited for until the host has them', async () => {
@@ -39,9 +51,9 @@ test('a port, a network, a host and a bridge are waited for until the host has t
 test('what concerns a host that is away is kept and not realized', async () => {
   const port = { network: 'far', hostId: 'h2', ofport: 22, addresses: [] }
   const answers = await Promise.all([
-    site.rest('PUT', `tenants/acme/ports/new${SHORTLY}`, port),
-    site.rest('PUT', `infra/hosts/h2${SHORTLY}`, { vtepAddress: '192.0.2.60' }),
-    site.rest('PUT', `infra/bridges/h2/br-x${SHORTLY}`, {}),
+    inVain('PUT', 'tenants/acme/ports/new', port),
+    inVain('PUT', 'infra/hosts/h2', { vtepAddress: '192.0.2.60' }),
+    inVain('PUT', 'infra/bridges/h2/br-x', {}),
   ])
   for (const { status, body } of answers) {
     expect(status).toBe(202)
@@ -52,7 +64,7 @@ test('what concerns a host that is away is kept and not realized', async () => {
 test('a deletion waits for the hosts that it touched and for no other', async () => {
   const here = await site.rest('DELETE', `tenants/acme/ports/here${WAIT}`)
   expect(here).toMatchObject({ status: 200, body: { realized: true } })
-  const there = await site.rest('DELETE', `tenants/acme/ports/there${SHORTLY}`)
+  const there = await inVain('DELETE', 'tenants/acme/ports/there')
   expect(there).toMatchObject({ status: 202, body: { realized: false } })
 })
 
@@ -63,12 +75,12 @@ test('the deletion of a bridge is realized when the host has lost it', async () 
   expect(rowOf(h1.device.database, 'Bridge', 'br-x')).toBeUndefined()
 
   await site.rest('PUT', 'infra/bridges/h2/br-y', {})
-  const away = await site.rest('DELETE', `infra/bridges/h2/br-y${SHORTLY}`)
+  const away = await inVain('DELETE', 'infra/bridges/h2/br-y')
   expect(away).toMatchObject({ status: 202, body: { realized: false } })
 })
 
 test('a port that is nowhere is not realized, and its status says what to do', async () => {
-  const answer = await site.rest('PUT', `tenants/acme/ports/vm1${SHORTLY}`, { network: 'web' })
+  const answer = await inVain('PUT', 'tenants/acme/ports/vm1', { network: 'web' })
   expect(answer.status).toBe(202)
   const uuid = site.portUuid('acme/vm1')
   expect(answer.body.status).toMatchObject({
@@ -83,7 +95,7 @@ test('a port that is nowhere is not realized, and its status says what to do', a
 test('a declared port whose number is held by another one says so', async () => {
   await h1.plug('vm1', site.portUuid('acme/vm1'), 31)
   await realized(site, 'tenants/acme/ports/vm1')
-  const answer = await site.rest('PUT', `tenants/acme/ports/late${SHORTLY}`, {
+  const answer = await inVain('PUT', 'tenants/acme/ports/late', {
     ...web,
     ofport: 31,
   })
@@ -95,7 +107,7 @@ test('a host whose rows were written is not realized before it has dialled OpenF
   h1.gates.openflow = openflow.passed
   for (const session of [...h1.bridge.sessions]) session.close()
   const spec = { ...web, ofport: 41 }
-  const answer = await site.rest('PUT', `tenants/acme/ports/new${SHORTLY}`, spec)
+  const answer = await inVain('PUT', 'tenants/acme/ports/new', spec)
   expect(answer).toMatchObject({ status: 202, body: { status: { realized: false } } })
   openflow.open()
   await realized(site, 'tenants/acme/ports/new')

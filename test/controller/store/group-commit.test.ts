@@ -7,6 +7,7 @@ import { ModelError } from '../../../controller/model/errors.ts'
 import { RevisionMismatch } from '../../../controller/store/error.ts'
 import { type HookPoint, noHooks, strikeAt } from '../../../controller/store/hooks.ts'
 import { type Commit, Store } from '../../../controller/store/store.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { drop, put, smallSite } from '../model/site.ts'
 import { random, randomEdits } from './random-edits.ts'
 import { contents, replay } from './replay.ts'
@@ -189,7 +190,7 @@ test('closing writes and answers those who wait; whoever comes after is refused'
 test('who asked, by which request and which way, is told with the commit and kept', async () => {
   const path = join(folder, 'who.db')
   let time = 1_790_000_000_000
-  const store = Store.open(path, { now: () => time++ })
+  const store = Store.open(path, { clock: { ...systemClock, wall: () => time++ } })
   const author = { who: 'alice', requestId: 'r-17', via: 'rest' }
   const heard: Commit[] = []
   store.onCommit((commit) => heard.push(commit))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { RevisionGone, RevisionUnknown } from '../../../controller/store/error.ts'
 import { Store } from '../../../controller/store/store.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { drop, put, smallSite } from '../model/site.ts'
 import { random, randomEdits } from './random-edits.ts'
 import { contents, replay } from './replay.ts'
@@ -16,7 +17,7 @@ const by = { who: 'test' }
 /** A store in memory with a clock that stands at 1000 and goes on by 10 with every revision. */
 function ticking(revisions: number, keep = {}): Store {
   let time = 1000
-  const store = Store.open(':memory:', { now: () => time, keep })
+  const store = Store.open(':memory:', { clock: { ...systemClock, wall: () => time }, keep })
   for (let n = 1; n <= revisions; n++, time += 10) store.commit([put('tenant', `t${n}`, {})], by)
   return store
 }
@@ -121,7 +122,10 @@ test('what is beyond the bound by count is compacted, and asking for it says wha
 test('what is older than the bound by age is compacted, even all of it', () => {
   let time = 0
   const path = join(folder, 'age.db')
-  const store = Store.open(path, { now: () => time, keep: { ageMs: 100 } })
+  const store = Store.open(path, {
+    clock: { ...systemClock, wall: () => time },
+    keep: { ageMs: 100 },
+  })
   for (time = 10; time <= 100; time += 10) store.commit([put('tenant', `t${time}`, {})], by)
   time = 150
   store.compact()

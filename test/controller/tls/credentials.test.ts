@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../../../controller/clock.ts'
 import { noLog } from '../../../controller/reconciler/log.ts'
 import { type Issued, issue, issueAuthority } from '../../../controller/tls/certificate.ts'
 import { credentials } from '../../../controller/tls/credentials.ts'
 import { identityOf, proves } from '../../../controller/tls/identity.ts'
 import { type PkiFolder, pkiFolder } from '../../../controller/tls/pki-folder.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 
 const HOUR_S = 3600
 let directory: string
@@ -59,7 +59,7 @@ describe('credentials', () => {
     pki.issueController([], { validSeconds: HOUR_S })
     let now = Date.now()
     const ask = credentials(pki.controller, {
-      clock: { ...systemClock, now: () => now },
+      clock: { ...systemClock, wall: () => now },
       log: noLog,
     })
     const first = ask()

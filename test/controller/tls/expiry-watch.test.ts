@@ -1,6 +1,5 @@
 /** What is said before certificates end, with a clock of the test's own. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Clock } from '../../../controller/clock.ts'
 import { EventLog } from '../../../controller/reconciler/events.ts'
 import { noLog } from '../../../controller/reconciler/log.ts'
 import {
@@ -8,6 +7,7 @@ import {
   type ExpiryWatch,
   watchExpiry,
 } from '../../../controller/tls/expiry-watch.ts'
+import { type Clock, systemClock } from '../../../southbound/wire/clock.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -27,11 +27,12 @@ beforeEach(() => {
 afterEach(() => end.abort())
 
 const clock: Clock = {
-  now: () => now,
+  ...systemClock,
+  wall: () => now,
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       slept.push(ms)
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      signal?.addEventListener('abort', () => reject(signal?.reason), { once: true })
       wake = async () => {
         resolve()
         await new Promise(setImmediate)

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { systemClock } from '../../../controller/clock.ts'
 import { Controller } from '../../../controller/controller.ts'
 import type { ControllerEvent } from '../../../controller/northbound/realization.ts'
 import { noLog } from '../../../controller/reconciler/log.ts'
@@ -15,6 +14,7 @@ import { type PkiFolder, pkiFolder } from '../../../controller/tls/pki-folder.ts
 import { memoryPort } from '../../../dataplane/ports/memory.ts'
 import { setManager } from '../../../dataplane/switch/operator.ts'
 import { Switch } from '../../../dataplane/switch/switch.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { dial } from '../../../southbound/wire/stream.ts'
 
 export const DAY_S = 86_400

@@ -133,7 +133,7 @@ test('over IPv6: a neighbour solicitation first, which comes to the one that has
 })
 
 test('a change that helps is told as proven', () => {
-  const ask = siteOf('vlan')
+  const ask = siteOf('vlan-trunk')
   const request = { from: 'acme/vm31', to: 'acme/vm32', protocol: 'icmp' } as const
   expect(ask({ ...request, packetBytes: 1500 }).verdict).toBe('delivered')
   expect(ask({ ...request, packetBytes: 1600 })).toMatchObject({
@@ -143,7 +143,7 @@ test('a change that helps is told as proven', () => {
 })
 
 test('a sub-port sends with its tag, by the trunk that it is in', () => {
-  const ask = siteOf('vlan')
+  const ask = siteOf('vlan-trunk')
   const traced = ask({ from: 'acme/vm71', to: 'acme/vm72', protocol: 'udp', port: 53 })
   expect(traced.verdict).toBe('delivered')
   expect(shown(traced).at(-1)).toMatch(/^h2: .* -> acme\/vm72$/)

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openStreamPort } from '../../../dataplane/ports/stream.ts'
 import { parseIpv4 } from '../../../southbound/wire/address.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import { createGuest, type Guest } from '../../../topologies/lab/guest.ts'
 
 const weft = fileURLToPath(new URL('../../../bin/weft.ts', import.meta.url))
@@ -133,8 +134,7 @@ export async function startSwitch(...args: readonly string[]): Promise<SwitchPro
       const ip = parseIpv4(address)
       const transmit = (frame: Uint8Array) => port.transmit(frame, 0, frame.length)
       const mac = 0x02_00_00_00_00_00 + (ip & 0xff)
-      const now = () => performance.now()
-      const guest = createGuest({ mac, address: ip, mtuBytes: 1500, transmit, now })
+      const guest = createGuest({ mac, address: ip, mtuBytes: 1500, transmit, clock: systemClock })
       port.onReceive((bytes, begin, end) => guest.receive(bytes.slice(begin, end)))
       closing.push(() => {
         guest.close()

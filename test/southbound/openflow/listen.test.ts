@@ -10,6 +10,7 @@ import {
 } from '../../../southbound/openflow/listen.ts'
 import { encode } from '../../../southbound/openflow/message.ts'
 import { keepConnected } from '../../../southbound/openflow/reconnect.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import type { InetEndpoint } from '../../../southbound/wire/endpoint.ts'
 import { dial } from '../../../southbound/wire/stream.ts'
 
@@ -198,6 +199,7 @@ test('a connection that ends is dialled again, the next target in turn, after a 
   const end = new AbortController()
   const pauses: number[] = []
   const clock = {
+    ...systemClock,
     now: () => 0,
     sleep: async (ms: number) => {
       pauses.push(ms)

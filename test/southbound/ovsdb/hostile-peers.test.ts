@@ -7,6 +7,7 @@ import { OvsdbClient } from '../../../southbound/ovsdb/client.ts'
 import { watchLiveness } from '../../../southbound/ovsdb/liveness.ts'
 import type { ServerOptions } from '../../../southbound/ovsdb/server.ts'
 import { type OvsdbServer, OvsdbServer as Server } from '../../../southbound/ovsdb/server.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 import type { InetEndpoint } from '../../../southbound/wire/endpoint.ts'
 import { dial, listen } from '../../../southbound/wire/stream.ts'
 import { insert, ledger, rows, select } from './ledger.ts'
@@ -223,7 +224,9 @@ describe('a peer is there', () => {
       ended ??= message
       stop()
     }
-    const stop = watchLiveness(() => line, 1000, { probe: () => probes++, end })
+    const stop = watchLiveness(() => line, 1000, {
+      ...{ clock: systemClock, probe: () => probes++, end },
+    })
     let i = 0
     for (; i < intervals && !ended; i++) {
       change(line, i)

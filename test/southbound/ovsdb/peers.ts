@@ -78,9 +78,11 @@ export async function realPeer(
   }
 }
 
-/** Our server with an empty Open_vSwitch database on a unix socket. */
+/** Our server with an empty Open_vSwitch database on a unix socket; it probes nobody, since probes come between what is compared. */
 export async function ownPeer(
-  server: Pick<OvsdbServer, 'accept' | 'close'> = new OvsdbServer(openVSwitch),
+  server: Pick<OvsdbServer, 'accept' | 'close'> = new OvsdbServer(openVSwitch, {
+    echoIntervalMs: 0,
+  }),
 ): Promise<Peer> {
   const directory = mkdtempSync(join(tmpdir(), 'ovsdb-'))
   const path = join(directory, 'db.sock')

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { backoff, persist } from '../../../southbound/wire/backoff.ts'
+import { systemClock } from '../../../southbound/wire/clock.ts'
 
 test('pauses double up to the limit and lie in the upper half of it', () => {
   const lowest = backoff({ firstMs: 100, maxMs: 500, random: () => 0 })
@@ -16,6 +17,7 @@ test('a session that lasted makes the next pause short; one that fails or ends a
   const end = new AbortController()
   let now = 0
   const clock = {
+    ...systemClock,
     now: () => now,
     sleep: async (ms: number) => {
       now += ms

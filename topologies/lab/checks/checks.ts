@@ -94,6 +94,7 @@ export interface CheckResult {
    * where, counters before and after.
    */
   readonly detail: string
+  /** Of the lab's time. */
   readonly durationMs: number
 }
 
@@ -103,10 +104,6 @@ export interface CheckOptions {
   readonly onResult?: (result: CheckResult) => void
   /** Milliseconds that a drop counter may lag behind its packets; default 5,000. */
   readonly patienceMs?: number
-  /** Milliseconds of a steady clock; default performance.now. */
-  readonly now?: () => number
-  /** Fills an array with random bytes; default crypto.getRandomValues. */
-  readonly random?: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array
 }
 
 /**
@@ -114,25 +111,25 @@ export interface CheckOptions {
  * (REST unreachable, say) is a failed row; only the signal makes this throw.
  */
 export async function runChecks(lab: Lab, options: CheckOptions): Promise<CheckResult[]> {
-  const now = options.now ?? (() => performance.now())
   const patienceMs = options.patienceMs ?? PATIENCE_MS
-  const random = options.random ?? ((bytes) => crypto.getRandomValues(bytes))
   const site = siteOf(lab)
-  const watch = createWatch(lab, random(new Uint8Array(8)))
+  const watch = createWatch(lab)
+  const { clock } = lab
   const context = {
     site,
     watch,
     drops: dropsOf(lab, patienceMs),
+    clock,
     patienceMs,
     signal: options.signal,
   }
   const results: CheckResult[] = []
   try {
     for (const check of CHECKS) {
-      const began = now()
+      const began = clock.now()
       const outcome = await judge(check, context)
       options.signal.throwIfAborted()
-      const durationMs = now() - began
+      const durationMs = clock.now() - began
       const result = { name: check.name(site), must: check.must, ...outcome, durationMs }
       results.push(result)
       options.onResult?.(result)

@@ -3,7 +3,6 @@
  * (`GET /v1/infra/hosts/{id}/drops`). They lag: Open vSwitch counts up to about a second behind the
  * packets, so a sum is waited for, then given time to overshoot.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lab } from '../lab.ts'
 
 const POLL_MS = 50
@@ -46,7 +45,7 @@ function isDropEntry(entry: unknown): entry is DropEntry {
 
 /** @param patienceMs how long after() waits for counters to rise. */
 export function dropsOf(
-  lab: Pick<Lab, 'fetch' | 'document' | 'settleMs'>,
+  lab: Pick<Lab, 'fetch' | 'document' | 'settleMs' | 'clock'>,
   patienceMs: number,
 ): Drops {
   const hosts = Object.keys(lab.document.hosts)
@@ -74,7 +73,7 @@ export function dropsOf(
   return {
     read,
     async after(before, rises, signal) {
-      const wait = (ms: number) => sleep(ms, undefined, signal === undefined ? {} : { signal })
+      const wait = (ms: number) => lab.clock.sleep(ms, signal)
       const wanted = new Map(before)
       for (const { hostId, reason, packets } of rises) {
         const key = counterKey(hostId, reason)

@@ -41,6 +41,18 @@ const MANNERS: Readonly<Record<Realizer, Manners>> = {
 export const mannersOf = (lab: Pick<Lab, 'backend' | 'document'>, hostId: string): Manners =>
   MANNERS[realizerOf(lab, hostId)]
 
+/**
+ * Why a guest's priority-tagged frames are lost at the host, as a note; undefined when they pass, as they should. weft agent has
+ * nftables take the tag off, which a kernel before 6.2 remembers as a tag of no type: that of the virtual machines is 6.1.
+ */
+export function losesPriorityTags(
+  lab: Pick<Lab, 'backend' | 'document'>,
+  hostId: string,
+): string | undefined {
+  const isOld = lab.backend === 'vagrant' && realizerOf(lab, hostId) === 'linux-bridge'
+  return isOld ? noteOf(lab, hostId, 'priority tags, lost with a kernel before 6.2') : undefined
+}
+
 /** `h3 (weft agent with kernel bridges): WHAT`. */
 export const noteOf = (
   lab: Pick<Lab, 'backend' | 'document'>,

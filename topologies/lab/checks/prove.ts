@@ -3,7 +3,7 @@
  * per frame. Controls first; what is refused only after they arrived.
  * Neighbours: claims.ts (what is claimed), watch.ts and drops.ts (eyes), evidence.ts (the judgement).
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../../../southbound/wire/clock.ts'
 import type { Claims, Delivery } from './claims.ts'
 import type { Drops } from './drops.ts'
 import {
@@ -44,6 +44,7 @@ export interface CheckContext {
   readonly site: Site
   readonly watch: Watch
   readonly drops: Drops
+  readonly clock: Clock
   /** Milliseconds that a drop counter may lag behind its packets. */
   readonly patienceMs: number
   readonly signal: AbortSignal
@@ -54,7 +55,7 @@ export async function prove(
   context: CheckContext,
   { deliveries = [], refusals = [], leftOut = [] }: Claims,
 ): Promise<Proof> {
-  const { watch, drops, signal } = context
+  const { watch, drops, clock, signal } = context
   const controls = refusals.map((refusal) => refusal.control)
   const delivered = await deliver(context, [...new Set([...deliveries, ...controls])])
 
@@ -64,7 +65,7 @@ export async function prove(
     for (let frame = 0; frame < FRAMES; frame++) {
       refused.push(send(watch, { ...refusal, from: refusal.control.from }))
     }
-    await sleep(PAUSE_MS, undefined, { signal })
+    await clock.sleep(PAUSE_MS, signal)
   }
   const rises = sumRises(refusals)
   const after = await drops.after(before, rises, signal)
@@ -90,7 +91,7 @@ function send(watch: Watch, claim: Pick<Delivery, 'what' | 'frame' | 'from' | 't
 
 /** Sends each until all its recipients saw one and the same frame; strays() judges what was seen. */
 async function deliver(
-  { watch, signal, patienceMs }: CheckContext,
+  { watch, clock, signal, patienceMs }: CheckContext,
   deliveries: readonly Delivery[],
 ): Promise<Attempts[]> {
   const all: Attempts[] = deliveries.map((delivery) => ({ delivery, sent: [] }))
@@ -99,7 +100,7 @@ async function deliver(
     if (open.length === 0) break
     for (const { delivery, sent } of open) {
       sent.push(send(watch, delivery))
-      await sleep(PAUSE_MS, undefined, { signal })
+      await clock.sleep(PAUSE_MS, signal)
     }
     const timeoutMs = patienceMs * SHARE_OF_PATIENCE
     await watch.until(() => open.every((one) => arrived(watch, one)), { timeoutMs, signal })

@@ -29,11 +29,10 @@ export interface Watch {
   close(): void
 }
 
-/** @param run 8 bytes that no other traffic carries (random). */
-export function createWatch(
-  lab: Pick<Lab, 'workloads' | 'underlay' | 'physicalNetworks'>,
-  run: Uint8Array,
-): Watch {
+type Watched = Pick<Lab, 'workloads' | 'underlay' | 'physicalNetworks' | 'clock' | 'run' | 'random'>
+
+/** @param run 8 bytes that no other traffic carries; left out, made by chance */
+export function createWatch(lab: Watched, run: Uint8Array = newRun(lab)): Watch {
   if (run.length !== RUN_SIZE) throw new RangeError(`a run is ${RUN_SIZE} bytes, not ${run.length}`)
   const sightings = new Map<number, Sighting[]>()
   const waiting = new Set<() => void>()
@@ -66,9 +65,9 @@ export function createWatch(
     },
     until(done, { timeoutMs, signal }) {
       if (done()) return Promise.resolve(true)
-      return new Promise((resolve) => {
+      const seen = new Promise<boolean>((resolve) => {
         const end = (): void => {
-          clearTimeout(timer)
+          cancel()
           waiting.delete(ask)
           signal?.removeEventListener('abort', end)
           resolve(done())
@@ -76,14 +75,20 @@ export function createWatch(
         const ask = (): void => {
           if (done()) end()
         }
-        const timer = setTimeout(end, timeoutMs)
+        const cancel = lab.clock.after(timeoutMs, end)
         waiting.add(ask)
         signal?.addEventListener('abort', end)
         if (signal?.aborted) end()
       })
+      return lab.run(() => seen)
     },
     close() {
       for (const unsubscribe of subscriptions.splice(0)) unsubscribe()
     },
   }
+}
+
+function newRun(lab: Watched): Uint8Array {
+  const random = lab.random('marks')
+  return Uint8Array.from({ length: RUN_SIZE }, () => Math.floor(random() * 256))
 }

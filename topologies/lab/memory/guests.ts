@@ -5,8 +5,10 @@
 import { type MemoryPort, memoryPort } from '../../../dataplane/ports/memory.ts'
 import { parseMac } from '../../../southbound/wire/address.ts'
 import { ipv4Of } from '../addresses.ts'
-import { createGuest } from '../guest.ts'
-import type { LabDocument, Workload } from '../lab.ts'
+import { createGuest, type Guest } from '../guest.ts'
+import type { LabDocument, Tap, Workload } from '../lab.ts'
+import type { Environment } from './environment.ts'
+import { memoryTap } from './taps.ts'
 
 /** What a guest's interface takes beyond its network's MTU, so that the flow drops and not the cable. */
 export const SLACK_BYTES = 200
@@ -16,11 +18,16 @@ export interface MemoryWorkload extends Workload {
   readonly portKey: string
   /** The guest's interface, not connected yet. */
   readonly nic: MemoryPort
+  readonly tap: Tap
+  readonly neighbours: Guest['neighbours']
   close(): void
 }
 
 /** All workloads in the document's order. Throws when one names a port or network that is not there. */
-export function guestsOf(document: LabDocument, now: () => number): MemoryWorkload[] {
+export function guestsOf(
+  document: LabDocument,
+  own: Pick<Environment, 'clock' | 'outside'>,
+): MemoryWorkload[] {
   return Object.entries(document.workloads).map(([name, portKey]) => {
     const [hostId = ''] = name.split('.')
     const [tenant = '', portId = ''] = portKey.split('/')
@@ -39,13 +46,22 @@ export function guestsOf(document: LabDocument, now: () => number): MemoryWorklo
       mac: identity.mac,
       mtuBytes: mtuBytes + SLACK_BYTES,
     })
-    const guest = createGuest({ ...identity, transmit: (frame) => nic.send(frame), now })
+    const guest = createGuest({
+      ...identity,
+      transmit: (frame) => nic.send(frame),
+      clock: own.clock,
+    })
+    const tap = memoryTap({ name: name.replace('.', ' '), hostId, guest: name })
+    // Before the guest, which may answer at once.
+    tap.watch(nic)
     nic.onFrame((frame) => guest.receive(frame))
-    const { send, onFrame, ping } = guest
+    const { send, onFrame, neighbours } = guest
+    const ping: Guest['ping'] = (...asked) => own.outside.run(() => guest.ping(...asked))
     const close = (): void => {
       guest.close()
       nic.disconnect()
     }
-    return { name, hostId, tenant, portId, portKey, ...identity, send, onFrame, ping, nic, close }
+    const stack = { send, onFrame, ping, neighbours }
+    return { name, hostId, tenant, portId, portKey, ...identity, ...stack, nic, tap, close }
   })
 }

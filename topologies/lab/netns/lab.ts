@@ -9,21 +9,26 @@
  *     ovs-host.ts      kind ovs                      vtep-host.ts  kind vtep
  *     underlay.ts      the network between VTEPs     segment.ts    physical networks
  *     controller-process.ts, relay.ts                ways-in.ts    commands for people
+ *     taps.ts          what can be watched both ways
  */
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { startEvents, textOf } from '../events.ts'
 import { switchNames } from '../host-switch.ts'
-import type { Lab, LabDocument, Step } from '../lab.ts'
+import type { Faults, Lab, LabDocument, Step } from '../lab.ts'
+import { realTime } from '../real-time.ts'
 import { declarePort, portUuid, whenRealized } from '../rest.ts'
 import { type ControllerProcess, controllerProcess } from './controller-process.ts'
 import { NetnsError } from './error.ts'
+import { netnsFaults } from './faults.ts'
 import type { HostOptions, NetnsHost } from './host.ts'
 import type { OvsHost } from './ovs-host.ts'
 import { openSite, type Site } from './site.ts'
+import { tapsOf } from './taps.ts'
 import { together } from './together.ts'
 import type { NetnsUnderlay } from './underlay.ts'
 import type { VtepHost } from './vtep-host.ts'
-import { waysIn } from './ways-in.ts'
+import { commandIn, waysIn } from './ways-in.ts'
 import type { NetnsWorkload } from './workload.ts'
 
 const REALIZED_TIMEOUT_MS = 30_000
@@ -39,6 +44,7 @@ export interface NetnsLab extends Lab {
   /** For people: commands that get into guests and hosts. */
   readonly waysIn: readonly string[]
   readonly workloads: ReadonlyMap<string, NetnsWorkload>
+  readonly faults: Faults
   readonly underlay: NetnsUnderlay
   /** Of kind ovs. Throws for an id that the document does not have. */
   host(id: string): OvsHost
@@ -93,7 +99,17 @@ export async function openNetnsLab(options: NetnsLabOptions): Promise<NetnsLab> 
     const ports = Object.values(document.workloads)
     await whenRealized(url, ports, { timeoutMs: REALIZED_TIMEOUT_MS, signal })
     step?.('all ports realized')
-    return lab
+    const stopEvents = startEvents(document.lab?.events ?? [], {
+      faults: lab.faults,
+      clock: lab.clock,
+      happens: (event) => step?.(`event: ${textOf(event)}`),
+      failed: (event, error) => step?.(`event ${textOf(event)}: ${(error as Error).message}`),
+    })
+    const close = () => {
+      stopEvents()
+      return lab.close()
+    }
+    return { ...lab, close }
   } catch (error) {
     await lab.close()
     throw error
@@ -124,6 +140,8 @@ function labOf(document: LabDocument, site: Site, controller: ControllerProcess)
     return thing
   }
   return {
+    ...realTime,
+    faults: netnsFaults(site, controller),
     backend: 'netns',
     document,
     id: site.plan.id,
@@ -137,6 +155,8 @@ function labOf(document: LabDocument, site: Site, controller: ControllerProcess)
     workloads: site.workloads,
     underlay: site.underlay,
     physicalNetworks: site.segments,
+    taps: tapsOf(site.plan),
+    commandIn: (name) => commandIn(site.plan, site.runDirectory.path, name),
     machines: site.machines,
     host: (id) => of('host of kind ovs', site.hosts, id),
     vtep: (id) => of('host of kind vtep', site.vteps, id),

@@ -29,9 +29,10 @@ export function within(namespace: string, argv: readonly string[]): string[] {
 
 /**
  * Runs `work` with this thread inside the namespace and moves back, also after an exception. Synchronous
- * work only: what it opens (a socket, a file of /proc/sys/net) stays with the namespace.
+ * work only: what it opens (a socket, a file of /proc/sys/net) stays with the namespace. `''`: where the thread is.
  */
 export function inNamespace<T>(namespace: string, work: () => T): T {
+  if (namespace === '') return work()
   const home = openSync('/proc/thread-self/ns/net', 'r')
   try {
     const there = openSync(`${DIRECTORY}/${namespace}`, 'r')

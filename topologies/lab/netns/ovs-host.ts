@@ -24,6 +24,7 @@ import { type OvsDaemons, ovsDaemons } from './ovs-daemons.ts'
 import { ping } from './ping.ts'
 import { type HostPlan, UNDERLAY_NIC, type WorkloadPlan } from './plan.ts'
 import { frameSender } from './raw-socket.ts'
+import { routeLines } from './routed.ts'
 import { type Output, type RunOptions, run } from './run.ts'
 import { together } from './together.ts'
 import { weftSwitch } from './weft-switch.ts'
@@ -110,6 +111,7 @@ async function bringVtepUp(
         `address replace ${each} dev ${UNDERLAY_BRIDGE}${each.includes(':') ? ' nodad' : ''}`,
     ),
     `link set dev ${UNDERLAY_BRIDGE} up`,
+    ...routeLines(plan.routes, UNDERLAY_BRIDGE),
   ]
   const flows = [`in_port=${UNDERLAY_NIC},actions=LOCAL`, `in_port=LOCAL,actions=${UNDERLAY_NIC}`]
   if (plan.vtep.addresses.some((each) => each.includes(':'))) {
@@ -169,7 +171,7 @@ async function meetPeers(
 }
 
 /** Plugs one guest as libvirt does: the port's uuid goes into the row of its interface. */
-function plugRows(guest: WorkloadPlan, uuid: string): string[] {
+export function plugRows(guest: WorkloadPlan, uuid: string): string[] {
   return [
     ...['--', '--may-exist', 'add-port', INTEGRATION_BRIDGE, guest.device],
     ...['--', 'set', 'Interface', guest.device, `external_ids:iface-id=${uuid}`],

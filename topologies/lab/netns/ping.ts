@@ -6,7 +6,10 @@ import { RunError, run } from './run.ts'
 /** Exit code of ping(8) when no answer came, or when the frame was too long to leave. */
 const NO_ANSWER = 1
 
-/** DF set, `bytes` of payload; `target` is IPv4 of 32 bits, or the text of either family. True when the answer came within `timeoutMs`. */
+/**
+ * DF set, `bytes` of payload; `target` is IPv4 of 32 bits, or the text of either family. True when the answer came within `timeoutMs`.
+ * @param execute runs a command where the namespace is; left out: here
+ */
 export async function ping(
   namespace: string,
   target: number | string,
@@ -15,11 +18,12 @@ export async function ping(
     readonly timeoutMs: number
     readonly signal?: AbortSignal | undefined
   },
+  execute: typeof run = run,
 ): Promise<boolean> {
   const size = ['-M', 'do', '-s', String(options.bytes)]
   const once = ['-n', '-q', '-c', '1', '-W', String(options.timeoutMs / 1000)]
   try {
-    await run(
+    await execute(
       within(namespace, [
         'ping',
         ...once,

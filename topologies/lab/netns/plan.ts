@@ -3,6 +3,7 @@
  * before anything is made. Pure. All other files take their names from here.
  *
  *     weft-ID-underlay    bridge `underlay`, a port per host and one for the stranger; a bridge for each physical network
+ *     weft-ID-router-R    a router of the underlay, eth0 and further; each link is a bridge in weft-ID-underlay
  *     weft-ID-rogue       the stranger on the underlay
  *     weft-ID-controller  bridge `mgmt0`: the controller, a port per host
  *     weft-ID-host-H      phy0 (underlay NIC), mgmt0, an end per workload, br-phy, br-int
@@ -12,12 +13,15 @@
  */
 import { type Range, rangeOf } from '../../../controller/model/cidr.ts'
 import { addressNumber, familyOf } from '../../../controller/model/ip-address.ts'
+import type { Route } from '../../../dataplane/tunnel/routes.ts'
 import { formatIpv4, parseIpv4, parseMac, prefixMask } from '../../../southbound/wire/address.ts'
 import { ipv4Of, vtepAddresses } from '../addresses.ts'
 import { type LabSwitch, switchOf } from '../host-switch.ts'
 import type { LabDocument } from '../lab.ts'
+import { type LinkPlan, planUnderlay } from '../underlay-plan.ts'
 import { uplinksOf } from '../uplinks.ts'
 import { NetnsError } from './error.ts'
+import { planRouted, type RoutedPlan } from './routed.ts'
 
 /** One end of a link. MAC 48 bits, IPv4 address 32 bits. */
 export interface Endpoint {
@@ -41,6 +45,10 @@ export interface HostPlan {
   /** The VTEP, on br-phy, or on the underlay NIC itself. */
   readonly vtep: VtepPlan
   readonly hasVtepOnNic: boolean
+  /** Ways to VTEPs that are not on its link. */
+  readonly routes: readonly Route[]
+  /** What the document says of its link to the underlay. */
+  readonly link?: LinkPlan | undefined
   readonly underlayMtuBytes: number
   /** Its underlay NIC's other end, a port of the underlay bridge. */
   readonly underlayPort: string
@@ -92,6 +100,8 @@ export interface SitePlan {
   readonly rogue: Endpoint & { readonly namespace: string; readonly underlayPort: string }
   readonly controller: Endpoint & { readonly namespace: string }
   readonly hosts: readonly HostPlan[]
+  /** Routers and links between them; neither where the underlay is one segment. */
+  readonly routed: RoutedPlan
   readonly uplinks: readonly UplinkPlan[]
   readonly workloads: readonly WorkloadPlan[]
 }
@@ -121,6 +131,7 @@ export function planSite(id: string, document: LabDocument): SitePlan {
   const hostEntries = Object.entries(document.hosts)
   const vteps = hostEntries.flatMap(([, host]) => ipv4Of(vtepAddresses(host)) ?? [])
   const underlayPrefix = commonPrefix(vteps)
+  const underlay = planUnderlay(document)
   const hosts = hostEntries.map(
     ([hostId, host], index): HostPlan => ({
       id: hostId,
@@ -130,10 +141,13 @@ export function planSite(id: string, document: LabDocument): SitePlan {
       vtep: {
         mac: mac(0x10 + index),
         address: ipv4Of(vtepAddresses(host)),
-        addresses: vtepAddresses(host).map((address) =>
-          address.includes(':') ? `${address}/${IPV6_PREFIX}` : `${address}/${underlayPrefix}`,
-        ),
+        addresses: (underlay.stations.get(hostId)?.addresses ?? []).map((address) => {
+          if (address.includes('/')) return address
+          return `${address}/${address.includes(':') ? IPV6_PREFIX : underlayPrefix}`
+        }),
       },
+      routes: underlay.stations.get(hostId)?.routes ?? [],
+      link: underlay.stations.get(hostId)?.link,
       hasVtepOnNic: switchOf(document, hostId) === 'linux-bridge',
       underlayMtuBytes: host.underlayMtuBytes,
       underlayPort: `u${id}-${index + 1}`,
@@ -157,6 +171,10 @@ export function planSite(id: string, document: LabDocument): SitePlan {
     },
     controller: { namespace: `${prefix}controller`, mac: mac(0x01), address: management + 1 },
     hosts,
+    routed: planRouted(underlay, {
+      ...{ id, prefix },
+      portOf: (hostId) => hosts.find((host) => host.id === hostId)?.underlayPort ?? '',
+    }),
     uplinks: planUplinks(id, document),
     workloads: Object.entries(document.workloads).map(([name, port], index) =>
       planWorkload(document, name, port, {

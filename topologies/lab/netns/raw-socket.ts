@@ -10,6 +10,7 @@ import {
   type ReceiveArea,
   receiveArea,
   receiveBuffer,
+  WITH_OUTGOING,
 } from '../../../dataplane/ports/frame-socket.ts'
 import { addresses, LibcError, libc, whenReadable } from '../../../dataplane/ports/libc.ts'
 import { NetnsError } from './error.ts'
@@ -28,7 +29,8 @@ export interface Place {
   readonly device: string
 }
 
-function indexOf(place: Place): number {
+/** @throws NetnsError; to be called inside the namespace */
+export function indexOf(place: Place): number {
   const index = libc().interfaceIndex(place.device)
   if (index === 0)
     throw new NetnsError(`no interface ${place.device} in namespace ${place.namespace}`)
@@ -73,6 +75,15 @@ export interface FrameTap {
  * of arrival over all interfaces; what the namespace sends by them is not seen.
  */
 export function frameTap(namespace: string, devices: readonly string[]): FrameTap {
+  return tapOn(namespace, devices, false)
+}
+
+/** The same for what the namespace sends by them, and not for what arrives. */
+export function leavingTap(namespace: string, devices: readonly string[]): FrameTap {
+  return tapOn(namespace, devices, true)
+}
+
+function tapOn(namespace: string, devices: readonly string[], leaving: boolean): FrameTap {
   const listeners = new Set<(frame: Uint8Array) => void>()
   let stop: (() => void) | undefined
 
@@ -81,7 +92,7 @@ export function frameTap(namespace: string, devices: readonly string[]): FrameTa
     const fd = inNamespace(namespace, () => {
       for (const device of devices) indexes.add(indexOf({ namespace, device }))
       const [index = 0] = indexes.size === 1 ? indexes : []
-      return openReceiver(index, [ROOM_FOR_BURSTS])
+      return openReceiver(index, [ROOM_FOR_BURSTS, ...(leaving ? [WITH_OUTGOING] : [])])
     })
     // Closed by a listener in the middle of a batch: the number may already be another socket's.
     let isOpen = true
@@ -89,7 +100,7 @@ export function frameTap(namespace: string, devices: readonly string[]): FrameTa
       for (let count = 0; count < BATCH && isOpen; count++) {
         const received = receiveFrame(fd)
         if (received === undefined) return
-        if (indexes.has(received.interfaceIndex)) {
+        if (indexes.has(received.interfaceIndex) && received.isOutgoing === leaving) {
           for (const listener of [...listeners]) listener(received.frame)
         }
       }
@@ -120,11 +131,17 @@ export function frameTap(namespace: string, devices: readonly string[]): FrameTa
   }
 }
 
+interface Received {
+  readonly frame: Uint8Array
+  readonly interfaceIndex: number
+  readonly isOutgoing: boolean
+}
+
 /** Shared by all taps: a frame is read and copied within one call. */
 let area: ReceiveArea | undefined
 
 /** The next waiting frame (a copy), undefined when there is none. */
-function receiveFrame(fd: number): { frame: Uint8Array; interfaceIndex: number } | undefined {
+function receiveFrame(fd: number): Received | undefined {
   area ??= receiveArea(0)
   const size = area.receive(fd)
   if (size < 0) {
@@ -134,5 +151,6 @@ function receiveFrame(fd: number): { frame: Uint8Array; interfaceIndex: number }
   }
   const start = area.restoreTag(size)
   const end = area.offset + Math.min(size, LARGEST_FRAME)
-  return { frame: area.bytes.slice(start, end), interfaceIndex: area.interfaceIndex }
+  const { interfaceIndex, isOutgoing } = area
+  return { frame: area.bytes.slice(start, end), interfaceIndex, isOutgoing }
 }

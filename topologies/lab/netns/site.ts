@@ -13,7 +13,8 @@ import { emulator } from './emulator.ts'
 import { NetnsError } from './error.ts'
 import type { HostOptions, NetnsHost } from './host.ts'
 import { type OvsHost, ovsHost } from './ovs-host.ts'
-import { type HostPlan, planSite, type SitePlan } from './plan.ts'
+import { type HostPlan, planSite, type SitePlan, UNDERLAY_NIC } from './plan.ts'
+import { queuesOf, shapeLinks } from './routed.ts'
 import { type NetnsSegment, netnsSegments } from './segment.ts'
 import { makeRunDirectory, type RunDirectory, removeDeadLabs, removeLab } from './state.ts'
 import { type NetnsUnderlay, netnsUnderlay } from './underlay.ts'
@@ -64,6 +65,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     const directory = join(runDirectory.path, 'pki')
     const pki = tls ? makeCertificates(document, { directory, controller }) : undefined
     await wireSite(plan, signal)
+    const missing = await shapeLinks(queuesOf(plan, UNDERLAY_NIC), signal)
+    if (missing !== undefined) step?.(missing)
     return siteOf(plan, runDirectory, { portUuid, pki, declare: declare ?? nobodyDeclares })
   } catch (error) {
     await removeLab(runDirectory)

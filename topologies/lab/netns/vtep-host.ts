@@ -14,6 +14,7 @@ import {
 } from './host.ts'
 import { inNamespace, ipBatch } from './namespace.ts'
 import { type HostPlan, UNDERLAY_NIC } from './plan.ts'
+import { routeLines } from './routed.ts'
 import type { RunOptions } from './run.ts'
 import { service } from './service.ts'
 import { WEFT } from './weft-switch.ts'
@@ -94,11 +95,12 @@ function enableIpv6(namespace: string): void {
   inNamespace(namespace, () => writeFileSync(file, '0'))
 }
 
-function vtepLines({ vtep }: HostPlan): string[] {
+function vtepLines({ vtep, routes }: HostPlan): string[] {
   return [
     ...vtep.addresses.map(
       (each) => `address replace ${each} dev ${UNDERLAY_NIC}${each.includes(':') ? ' nodad' : ''}`,
     ),
     `link set dev ${UNDERLAY_NIC} up`,
+    ...routeLines(routes, UNDERLAY_NIC),
   ]
 }

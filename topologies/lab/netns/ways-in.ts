@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { formatIpv4 } from '../../../southbound/wire/address.ts'
 import { type LabSwitch, switchNames } from '../host-switch.ts'
+import { within } from './namespace.ts'
 import type { HostPlan, SitePlan } from './plan.ts'
 
 /** What shows what a host is like, by what switches there. @param directory the lab's */
@@ -15,6 +16,25 @@ const shown: Readonly<Record<LabSwitch, (directory: string, host: HostPlan) => s
   'linux-bridge': (directory, { id }) =>
     `vtep-ctl --db=unix:${join(directory, `${id}-agent`, 'vtep.sock')} show`,
   'ovs-vtep': (directory, { id }) => `vtep-ctl --db=unix:${join(directory, id, 'db.sock')} show`,
+}
+
+/**
+ * What stands before a command in a guest, on a router or on a host. On a host the tools of Open vSwitch and of hardware VTEPs find what runs there.
+ * @param directory the lab's run directory
+ */
+export function commandIn(
+  { hosts, workloads, routed }: SitePlan,
+  directory: string,
+  name: string,
+): readonly string[] | undefined {
+  const guest = workloads.find((each) => each.name === name)
+  if (guest) return within(guest.namespace, [])
+  const router = routed.routers.find(({ id }) => id === name)
+  if (router) return within(router.namespace, [])
+  const host = hosts.find(({ id }) => id === name)
+  if (!host) return undefined
+  const rundir = join(directory, host.switch === 'linux-bridge' ? `${name}-agent` : name)
+  return within(host.namespace, ['env', `OVS_RUNDIR=${rundir}`])
 }
 
 /** Lines that say what they are for, each followed by its command. @param directory the lab's run directory */

@@ -17,7 +17,7 @@ export const WEFT = fileURLToPath(new URL('../../../bin/weft.ts', import.meta.ur
 
 /** The process with its files in `directory` (made here); nothing is started yet. */
 export function weftSwitch(plan: HostPlan, directory: string): OvsDaemons {
-  const { namespace, systemId, underlayMtuBytes, vtep } = plan
+  const { namespace, systemId, underlayMtuBytes, vtep, routes } = plan
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const file = (name: string): string => join(directory, name)
   const env = { OVS_RUNDIR: directory }
@@ -25,6 +25,7 @@ export function weftSwitch(plan: HostPlan, directory: string): OvsDaemons {
   const words = [
     UNDERLAY_NIC,
     ...vtep.addresses,
+    ...routes.map(({ via }) => `via=${via}`),
     `mac=${formatMac(vtep.mac)}`,
     `mtu=${underlayMtuBytes}`,
   ]

@@ -15,6 +15,7 @@ import {
   UNDERLAY_NIC,
   type WorkloadPlan,
 } from './plan.ts'
+import { bringRouterUp, linkBridges } from './routed.ts'
 import { run } from './run.ts'
 import { together } from './together.ts'
 
@@ -23,12 +24,15 @@ const MANAGEMENT_MTU_BYTES = 1500
 
 /** Makes everything; on failure the namespaces made so far are the caller's to remove. */
 export async function wireSite(plan: SitePlan, signal?: AbortSignal): Promise<void> {
-  const cables = [underlayLinks, uplinkLinks, managementLinks, guestLinks]
+  const cables = [underlayLinks, routerLinks, uplinkLinks, managementLinks, guestLinks]
   const links = cables.flatMap((linksOf) => linksOf(plan))
   await addNamespaces(namespacesOf(plan), signal)
   await ipBatch(undefined, links, signal)
   const settings: [namespace: string, lines: string[]][] = [
-    [plan.underlay.namespace, [...underlayBridge(plan), ...physicalNetworks(plan)]],
+    [
+      plan.underlay.namespace,
+      [...underlayBridge(plan), ...linkBridges(plan.routed), ...physicalNetworks(plan)],
+    ],
     [plan.rogue.namespace, rogueSettings(plan)],
     [plan.controller.namespace, managementBridge(plan)],
     ...plan.hosts.map((host): [string, string[]] => [host.namespace, hostSettings(plan, host)]),
@@ -40,6 +44,7 @@ export async function wireSite(plan: SitePlan, signal?: AbortSignal): Promise<vo
           ipBatch(namespace, lines, either),
     ),
     ...plan.workloads.map((guest) => (either: AbortSignal) => bringGuestUp(guest, either)),
+    ...plan.routed.routers.map((each) => (either: AbortSignal) => bringRouterUp(each, either)),
   ])
 }
 
@@ -49,6 +54,7 @@ function namespacesOf(plan: SitePlan): string[] {
     plan.rogue.namespace,
     plan.controller.namespace,
     ...plan.hosts.map((host) => host.namespace),
+    ...plan.routed.routers.map((router) => router.namespace),
     ...plan.workloads.map((workload) => workload.namespace),
   ]
 }
@@ -80,10 +86,21 @@ function underlayLinks(plan: SitePlan): string[] {
           // Where the VTEP's address is on the NIC itself.
           ...(host.hasVtepOnNic && { mac: host.vtep.mac }),
         },
-        { namespace, device: host.underlayPort, mtuBytes },
+        { namespace, device: host.underlayPort, mtuBytes: host.link?.mtuBytes ?? mtuBytes },
       ),
     ),
   ]
+}
+
+function routerLinks({ routed, underlay }: SitePlan): string[] {
+  return routed.routers.flatMap(({ namespace, legs }) =>
+    legs.map(({ device, port, link: { mtuBytes } }) =>
+      veth(
+        { namespace, device, mtuBytes },
+        { namespace: underlay.namespace, device: port, mtuBytes },
+      ),
+    ),
+  )
 }
 
 function uplinkLinks({ hosts, underlay, uplinks }: SitePlan): string[] {
@@ -118,11 +135,12 @@ function guestLinks(plan: SitePlan): string[] {
 }
 
 /**
- * The underlay is one segment: a bridge that says nothing itself. It does not learn from the stranger, who
+ * Without routers the underlay is one segment: a bridge that says nothing itself. It does not learn from the stranger, who
  * may send with the MAC of a host and would draw that host's frames to itself.
  */
 function underlayBridge(plan: SitePlan): string[] {
-  const ports = [...plan.hosts.map((host) => host.underlayPort), plan.rogue.underlayPort]
+  const ofHosts = plan.routed.bridges.length > 0 ? [] : plan.hosts
+  const ports = [...ofHosts.map((host) => host.underlayPort), plan.rogue.underlayPort]
   return [
     `link add name ${UNDERLAY_BRIDGE} type bridge stp_state 0 mcast_snooping 0`,
     ...ports.map((port) => `link set dev ${port} master ${UNDERLAY_BRIDGE}`),
@@ -195,21 +213,22 @@ async function bringGuestUp(guest: WorkloadPlan, signal?: AbortSignal): Promise<
     )
     await run(within(guest.namespace, ['sysctl', '-qw', ...settings]), { signal })
   }
+  await ipBatch(guest.namespace, guestLines(guest), signal)
+}
+
+/** Lines of `ip -batch` in the namespace of a guest that has its interface. */
+export function guestLines(guest: WorkloadPlan): string[] {
   const address = formatIpv4(guest.address)
   const subnet = formatIpv4((guest.address & prefixMask(guest.prefix)) >>> 0)
   const route = `${subnet}/${guest.prefix} dev ${GUEST_NIC} proto kernel scope link src ${address}`
-  await ipBatch(
-    guest.namespace,
-    [
-      `address add ${address}/${guest.prefix} dev ${GUEST_NIC}`,
-      'link set dev lo up',
-      `link set dev ${GUEST_NIC} up`,
-      `route replace ${route} mtu ${guest.mtuBytes}`,
-      ...guest.ipv6.flatMap((each) => [
-        `address add ${each} dev ${GUEST_NIC} nodad`,
-        `route replace ${rangeOf(each).canonical} dev ${GUEST_NIC} proto kernel mtu ${guest.mtuBytes}`,
-      ]),
-    ],
-    signal,
-  )
+  return [
+    `address add ${address}/${guest.prefix} dev ${GUEST_NIC}`,
+    'link set dev lo up',
+    `link set dev ${GUEST_NIC} up`,
+    `route replace ${route} mtu ${guest.mtuBytes}`,
+    ...guest.ipv6.flatMap((each) => [
+      `address add ${each} dev ${GUEST_NIC} nodad`,
+      `route replace ${rangeOf(each).canonical} dev ${GUEST_NIC} proto kernel mtu ${guest.mtuBytes}`,
+    ]),
+  ]
 }

@@ -1,0 +1,74 @@
+/**
+ * The program that a Vagrant lab starts on each machine, as root, from the checkout that is there: runs commands, sends raw
+ * frames and hands over those that it sees, for whoever is at the other end of its standard input and output (machine.ts).
+ * With its input ends all that it has started.
+ *
+ * A namespace `''` is the machine's own.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { type FrameSender, frameSender, frameTap, leavingTap } from '../netns/raw-socket.ts'
+import { launch, RunError, run } from '../netns/run.ts'
+import { decoder, encodeMessage, type Reply, type Request } from './messages.ts'
+
+const senders = new Map<string, FrameSender>()
+const children = new Map<number, ChildProcess>()
+
+function reply(message: Reply, bytes?: Uint8Array): void {
+  process.stdout.write(encodeMessage(message, bytes))
+}
+
+const work: {
+  readonly [K in Request['do']]: (request: Extract<Request, { do: K }>, bytes: Uint8Array) => void
+} = {
+  run({ id, argv, input, timeoutMs }) {
+    const options = { ...(input !== undefined && { input }), ...(timeoutMs && { timeoutMs }) }
+    run(argv, options).then(
+      ({ stdout, stderr }) => reply({ is: 'ran', id, stdout, stderr, code: 0 }),
+      (error: Error) => {
+        const { stdout = '', stderr = '', exitCode } = error instanceof RunError ? error : {}
+        reply({ is: 'ran', id, stdout, stderr, code: exitCode, error: error.message })
+      },
+    )
+  },
+  launch({ id, argv }) {
+    const child = launch(argv)
+    children.set(id, child)
+    for (const stream of ['stdout', 'stderr'] as const)
+      child[stream]?.on('data', (chunk: Buffer) => reply({ is: 'output', id, stream }, chunk))
+    child.on('error', ({ message }) => reply({ is: 'error', id, error: message }))
+    child.on('close', (code) => {
+      children.delete(id)
+      reply({ is: 'exit', id, code })
+    })
+  },
+  kill({ id, signal }) {
+    children.get(id)?.kill(signal)
+  },
+  tap({ id, namespace, devices, leaving }) {
+    const tap = leaving ? leavingTap(namespace, devices) : frameTap(namespace, devices)
+    tap.onFrame((frame) => reply({ is: 'frame', id }, frame))
+    reply({ is: 'tapped', id })
+  },
+  send({ namespace, device }, frame) {
+    const place = `${namespace} ${device}`
+    const sender = senders.get(place) ?? frameSender({ namespace, device })
+    senders.set(place, sender)
+    sender.send(frame)
+  },
+}
+
+process.stdin.on(
+  'data',
+  decoder<Request>((request, bytes) => {
+    try {
+      ;(work[request.do] as (request: Request, bytes: Uint8Array) => void)(request, bytes)
+    } catch (error) {
+      reply({ is: 'error', id: request.id, error: (error as Error).message })
+    }
+  }),
+)
+process.stdin.on('end', () => {
+  for (const child of children.values()) child.kill('SIGKILL')
+  process.exit(0)
+})
+reply({ is: 'ready', id: 0 })

@@ -1,0 +1,193 @@
+/**
+ * A machine of a Vagrant lab from here: one ssh session with the program of far.ts at the other end, and what it can do there
+ * as root. Neighbours: messages.ts (what is said), ssh.ts (how to get there).
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import { PassThrough } from 'node:stream'
+import type { Unsubscribe } from '../lab.ts'
+import { NetnsError } from '../netns/error.ts'
+import { type Output, RunError, type RunOptions } from '../netns/run.ts'
+import type { Running } from '../real.ts'
+import { decoder, encodeMessage, type Reply, type Request } from './messages.ts'
+import type { SshConfig } from './ssh.ts'
+
+export type Signals = 'SIGINT' | 'SIGTERM' | 'SIGKILL'
+
+/** In place of an exit code, of what a signal has ended. */
+const KILLED = 128
+const START_TIMEOUT_MS = 120_000
+/** Commands take ten times as long where a processor is emulated. */
+const RUN_TIMEOUT_MS = 300_000
+/** What V8 has made of the program is kept: seconds of an emulated processor. */
+const COMPILED = 'NODE_COMPILE_CACHE=/var/cache/weft'
+const FAR = '/weft/topologies/lab/vagrant/far.ts'
+
+/** Where frames are seen: `leaving` those that the machine sends by the devices, else those that arrive there. */
+export interface TapPlace {
+  readonly namespace: string
+  readonly devices: readonly string[]
+  readonly leaving: boolean
+}
+
+export interface Machine {
+  readonly name: string
+  /** A command as root; rejects with RunError unless it exits with 0. */
+  run(argv: readonly string[], options?: RunOptions): Promise<Output>
+  /** A command that runs until it is ended. */
+  launch(argv: readonly string[]): Running
+  /** Resolves when frames are being seen. */
+  tap(place: TapPlace, listener: (frame: Uint8Array) => void): Promise<Unsubscribe>
+  /** Puts a frame on the wire of a device; what cannot leave is told by `onFault`. */
+  send(namespace: string, device: string, frame: Uint8Array): void
+  close(): Promise<void>
+}
+
+type Answer = (reply: Reply, bytes: Uint8Array) => void
+
+/** @param onFault what nobody waits for went wrong: the session ended, a frame did not leave */
+export async function openMachine(
+  name: string,
+  ssh: SshConfig,
+  options: { readonly signal?: AbortSignal | undefined; readonly onFault: (error: Error) => void },
+): Promise<Machine> {
+  const remote = ['sudo', 'env', COMPILED, '/usr/local/bin/node', FAR]
+  const child = spawn('ssh', [...ssh.arguments(name), remote.join(' ')], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+  })
+  const waiting = new Map<number, Answer>()
+  let [last, said, isClosed] = [0, '', false]
+  const gone = Promise.withResolvers<void>()
+  const ready = Promise.withResolvers<void>()
+  waiting.set(0, () => ready.resolve())
+
+  const fail = (why: string) => {
+    const error = new NetnsError(`${name}: ${why}${said === '' ? '' : `: ${said.trim()}`}`)
+    ready.reject(error)
+    for (const [id, answer] of [...waiting])
+      if (id > 0) answer({ is: 'error', id, error: error.message }, new Uint8Array(0))
+    if (!isClosed) options.onFault(error)
+  }
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = `${said}${text}`.slice(-4000)
+  })
+  child.stdin.on('error', () => {})
+  child.on('error', ({ message }) => fail(message))
+  child.on('close', () => {
+    gone.resolve()
+    fail('its session has ended')
+  })
+  child.stdout.on(
+    'data',
+    decoder<Reply>((reply, bytes) => {
+      const answer = waiting.get(reply.id)
+      if (answer) answer(reply, bytes)
+      else if (reply.is === 'error') options.onFault(new NetnsError(`${name}: ${reply.error}`))
+    }),
+  )
+  const ask = (request: Request, bytes?: Uint8Array) =>
+    void child.stdin.write(encodeMessage(request, bytes))
+  const end = () => void child.kill('SIGKILL')
+  const timer = setTimeout(() => {
+    fail(`does not answer after ${START_TIMEOUT_MS / 1000} s`)
+    end()
+  }, START_TIMEOUT_MS)
+  const abort = () => {
+    ready.reject(options.signal?.reason)
+    end()
+  }
+  options.signal?.addEventListener('abort', abort, { once: true })
+  if (options.signal?.aborted) abort()
+  try {
+    await ready.promise
+  } catch (error) {
+    isClosed = true
+    end()
+    await gone.promise
+    throw error
+  } finally {
+    clearTimeout(timer)
+    options.signal?.removeEventListener('abort', abort)
+  }
+
+  return {
+    name,
+    run: (argv, { input, timeoutMs = RUN_TIMEOUT_MS, env = {} } = {}) =>
+      new Promise((resolve, reject) => {
+        const id = ++last
+        const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`)
+        const whole = settings.length > 0 ? ['env', ...settings, ...argv] : argv
+        waiting.set(id, (reply) => {
+          waiting.delete(id)
+          if (reply.is === 'error') return reject(new NetnsError(reply.error))
+          if (reply.is !== 'ran') return
+          const { stdout, stderr, code, error = '' } = reply
+          if (code === 0) return resolve({ stdout, stderr })
+          const cause: Error & { code?: unknown } = new Error(error)
+          if (code !== undefined) cause.code = code
+          reject(new RunError([`${name}:`, ...argv], cause, { stdout, stderr }))
+        })
+        ask({ do: 'run', id, argv: whole, input, timeoutMs })
+      }),
+    launch(argv) {
+      const id = ++last
+      const running = launched((signal) => ask({ do: 'kill', id, signal }))
+      waiting.set(id, (reply, bytes) => {
+        if (reply.is === 'output') running[reply.stream].write(bytes)
+        if (reply.is !== 'exit' && reply.is !== 'error') return
+        waiting.delete(id)
+        running.ended(reply.is === 'exit' ? reply.code : 127)
+      })
+      ask({ do: 'launch', id, argv })
+      return running
+    },
+    tap: (place, listener) =>
+      new Promise((resolve, reject) => {
+        const id = ++last
+        waiting.set(id, (reply, bytes) => {
+          if (reply.is === 'frame') listener(bytes)
+          if (reply.is === 'tapped') resolve(() => void waiting.set(id, () => {}))
+          if (reply.is === 'error') reject(new NetnsError(`${name}: ${reply.error}`))
+        })
+        ask({ do: 'tap', id, ...place })
+      }),
+    send(namespace, device, frame) {
+      ask({ do: 'send', id: ++last, namespace, device }, frame)
+    },
+    async close() {
+      isClosed = true
+      child.stdin.end()
+      await settled(child, gone.promise)
+    },
+  }
+}
+
+/** A process there, with the events and streams of one here. */
+function launched(kill: (signal: Signals) => void) {
+  const events = new EventEmitter()
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const own = {
+    ...{ stdout, stderr, signalCode: null, exitCode: null as number | null },
+    kill(signal: Signals = 'SIGTERM') {
+      kill(signal)
+      return true
+    },
+    ended(code: number | null) {
+      running.exitCode = code ?? KILLED
+      stdout.end()
+      stderr.end()
+      events.emit('exit', code)
+      events.emit('close', code)
+    },
+  }
+  const running = Object.assign(events, own)
+  return running
+}
+
+/** Its input has ended and so does it; one that does not is ended. */
+async function settled(child: ChildProcess, gone: Promise<void>): Promise<void> {
+  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  await gone
+  clearTimeout(timer)
+}

@@ -1,0 +1,95 @@
+/**
+ * What the lab and the program on a machine (far.ts) say to each other over one stream each way: a header of JSON and bytes
+ * behind it. On the wire: u32 length of all that follows, u16 length of the header, header, bytes.
+ */
+import type { Signals } from './machine.ts'
+
+/** From the lab. `id` names what is asked for; answers and what comes of it carry the same. */
+export type Request =
+  | {
+      readonly do: 'run'
+      readonly id: number
+      readonly argv: readonly string[]
+      readonly input?: string | undefined
+      readonly timeoutMs?: number | undefined
+    }
+  | { readonly do: 'launch'; readonly id: number; readonly argv: readonly string[] }
+  | { readonly do: 'kill'; readonly id: number; readonly signal: Signals }
+  /** Frames that arrive by these devices of a namespace, or that leave by them. */
+  | {
+      readonly do: 'tap'
+      readonly id: number
+      readonly namespace: string
+      readonly devices: readonly string[]
+      readonly leaving: boolean
+    }
+  /** Its bytes are the frame. */
+  | {
+      readonly do: 'send'
+      readonly id: number
+      readonly namespace: string
+      readonly device: string
+    }
+
+/** From the machine. */
+export type Reply =
+  | { readonly is: 'ready'; readonly id: 0 }
+  | {
+      readonly is: 'ran'
+      readonly id: number
+      readonly stdout: string
+      readonly stderr: string
+      /** Undefined when it was ended by a signal or never ran; then `error` says why. */
+      readonly code?: number | undefined
+      readonly error?: string | undefined
+    }
+  | { readonly is: 'tapped'; readonly id: number }
+  /** With the frame. */
+  | { readonly is: 'frame'; readonly id: number }
+  /** With what was printed. */
+  | { readonly is: 'output'; readonly id: number; readonly stream: 'stdout' | 'stderr' }
+  | { readonly is: 'exit'; readonly id: number; readonly code: number | null }
+  /** What was asked for cannot be. */
+  | { readonly is: 'error'; readonly id: number; readonly error: string }
+
+const LENGTH = 4
+const HEADER_LENGTH = 2
+
+export function encodeMessage(
+  header: Request | Reply,
+  bytes: Uint8Array = new Uint8Array(0),
+): Buffer {
+  const text = Buffer.from(JSON.stringify(header))
+  const message = Buffer.alloc(LENGTH + HEADER_LENGTH + text.length + bytes.length)
+  message.writeUInt32BE(message.length - LENGTH, 0)
+  message.writeUInt16BE(text.length, LENGTH)
+  text.copy(message, LENGTH + HEADER_LENGTH)
+  message.set(bytes, LENGTH + HEADER_LENGTH + text.length)
+  return message
+}
+
+/** Takes a stream apart: call with each chunk; whole messages come out in order. The bytes are the receiver's to keep. */
+export function decoder<T extends Request | Reply>(
+  receive: (header: T, bytes: Uint8Array) => void,
+): (chunk: Buffer) => void {
+  let chunks: Buffer[] = []
+  let size = 0
+  let wanted = LENGTH
+  return (chunk) => {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size < wanted) return
+    let all = chunks.length === 1 ? chunk : Buffer.concat(chunks)
+    while (all.length >= LENGTH) {
+      const end = LENGTH + all.readUInt32BE(0)
+      if (all.length < end) break
+      const headerEnd = LENGTH + HEADER_LENGTH + all.readUInt16BE(LENGTH)
+      const header = JSON.parse(all.toString('utf8', LENGTH + HEADER_LENGTH, headerEnd)) as T
+      receive(header, new Uint8Array(all.subarray(headerEnd, end)))
+      all = all.subarray(end)
+    }
+    chunks = [all]
+    size = all.length
+    wanted = size < LENGTH ? LENGTH : LENGTH + all.readUInt32BE(0)
+  }
+}
