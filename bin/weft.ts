@@ -63,6 +63,8 @@ const manifest: { version: string; description: string } = JSON.parse(
 const weft = new Command('weft')
   .description(manifest.description)
   .version(manifest.version)
+  // An option belongs to the command that it stands behind: lab and lab up have some of the same name.
+  .enablePositionalOptions()
   // What commander refuses was typed wrongly; help and version are no refusals.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .addHelpText(
@@ -70,7 +72,8 @@ const weft = new Command('weft')
     `
 Examples:
   $ weft lab                                  two tenants on two hosts in this process, checked, then served
-  $ weft lab --lab netns --check my-site.yaml the same on real Open vSwitch (root); exit code 0 or 1
+  $ weft lab --backend netns --check my.yaml  the same on real Open vSwitch (root); exit code 0 or 1
+  $ weft lab up && weft lab test              a lab that goes on by itself; exec, capture, status, down
   $ weft serve --store site.db                the controller; on a host: ovs-vsctl set-manager tcp:ADDRESS:6640
   $ weft switch --rundir ./run                a userspace switch for ovs-vsctl, ovs-ofctl and any controller
   $ weft agent --tunnel-ip 192.0.2.11         this Linux host as a VTEP, for vtep-ctl and any controller

@@ -1,28 +1,28 @@
-/** The surface of `weft lab` and what is below it. Neighbours: ../weft.ts; lab.ts, lab-draw.ts and lab-generate.ts (what they do, loaded when called). */
+/**
+ * The surface of `weft lab` and what is below it. Neighbours: ../weft.ts, lab-run-options.ts (labs that run by themselves); lab.ts and
+ * lab-draw.ts (what they do, loaded when called).
+ */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type SiteSize, sizes } from '../../topologies/site-size.ts'
 import type { LabOptions } from './lab.ts'
+import { addLabRuns, backendOption, tlsOption, topologyFile } from './lab-run-options.ts'
 import type { Perform } from './rest-options.ts'
 
-type LabArguments = Omit<LabOptions, 'backend' | 'signal'> & { lab: LabOptions['backend'] }
-
-const file = ['[file]', 'topology document (default: topologies/two-tenants.yaml of Weft)'] as const
+const local = ['memory', 'netns'] as const
+type Local = (typeof local)[number]
+type LabArguments = Omit<LabOptions, 'backend' | 'signal'> & { backend: Local; lab?: Local }
 
 /** Adds `lab`. @param perform runs one command to its end */
 export function addLab(weft: Command, perform: Perform): void {
   const lab = weft
     .command('lab')
     .description('bring up a topology, prove on real packets what it promises, serve until Ctrl-C')
-    .argument(...file)
-    .addOption(
-      new Option(
-        '--lab <backend>',
-        'where the hosts come from: this process, or network namespaces with Open vSwitch',
-      )
-        .choices(['memory', 'netns'])
-        .default('memory'),
-    )
-    .option('--tls', 'hosts and controller speak mutual TLS only, on OVSDB and OpenFlow', false)
+    .argument(...topologyFile)
+    // The commands below have options of the same names.
+    .enablePositionalOptions()
+    .addOption(backendOption(local).default('memory'))
+    .addOption(new Option('--lab <backend>', 'as it was called once').choices(local).hideHelp())
+    .option(...tlsOption)
     .option('--check', 'end after the table: exit code 0 when every row holds, else 1', false)
     .addHelpText(
       'after',
@@ -30,17 +30,18 @@ export function addLab(weft: Command, perform: Perform): void {
 Examples:
   $ weft lab
   $ weft lab --check topologies/two-tenants.yaml
-  $ weft lab --lab netns
+  $ weft lab --backend netns
   $ weft lab --tls                            keys and certificates of its own, gone when the lab is
-  $ weft lab draw topologies/vlan.yaml > vlan.svg
+  $ weft lab draw topologies/vlan-trunk.yaml > vlan-trunk.svg
   $ weft lab generate --hosts 50 --tenants 20 > site.yaml`,
     )
-    .action((document: string | undefined, { lab: backend, ...options }: LabArguments) =>
+    .action((document: string | undefined, { lab: old, ...options }: LabArguments) =>
       perform(async (signal) => {
         const run = await import('./lab.ts')
-        return run.lab(document, { backend, ...options, signal })
+        return run.lab(document, { ...options, ...(old && { backend: old }), signal })
       }),
     )
+  addLabRuns(lab, perform)
   addDraw(lab, perform)
   addGenerate(lab, perform)
   lab
@@ -70,7 +71,7 @@ function addDraw(lab: Command, perform: Perform): void {
     .description(
       'print a picture of a topology (SVG): its hosts, networks and guests, and what connects them',
     )
-    .argument(...file)
+    .argument(...topologyFile)
     .addHelpText(
       'after',
       `

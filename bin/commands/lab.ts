@@ -1,13 +1,11 @@
 /** `weft lab`: a topology brought up, checked on real packets, served. Neighbours: ../weft.ts, ../../topologies/lab. */
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { runChecks, summarize } from '../../topologies/lab/checks/checks.ts'
 import type { Lab } from '../../topologies/lab/lab.ts'
-import { NetnsError } from '../../topologies/lab/netns/error.ts'
-import type { NetnsLab, NetnsLabOptions } from '../../topologies/lab/netns/lab.ts'
-import { missingForNetns } from '../../topologies/lab/netns/requirements.ts'
+import type { NetnsLab } from '../../topologies/lab/netns/lab.ts'
 import { formatChecks, stepsTo } from '../../topologies/lab/report.ts'
-import { readDocument } from '../document.ts'
+import { checkBackend, openLab } from '../lab/open-lab.ts'
+import { readTopology } from '../lab/topology.ts'
 
 export interface LabOptions {
   readonly backend: 'memory' | 'netns'
@@ -19,22 +17,18 @@ export interface LabOptions {
   readonly signal: AbortSignal
 }
 
-const TWO_TENANTS = fileURLToPath(new URL('../../topologies/two-tenants.yaml', import.meta.url))
-
 /**
  * Brings up `file` (topologies/two-tenants.yaml when undefined), checks it, serves until the signal.
  * @returns the exit code: 0, or 1 when a check failed
  */
 export async function lab(file: string | undefined, options: LabOptions): Promise<number> {
   const { backend, tls, check, signal } = options
-  const path = file ?? TWO_TENANTS
-  const document = readDocument(path, file ?? 'topologies/two-tenants.yaml')
-  const missing = backend === 'netns' ? missingForNetns(document) : undefined
-  if (missing !== undefined) throw new NetnsError(`the netns lab ${missing}`)
+  const { document, text } = readTopology(file)
+  checkBackend(backend, document)
   const print = (line: string) => process.stdout.write(`${line}\n`)
   const step = stepsTo(print, () => performance.now())
   print(`Weft: ${document.name} on the ${backend} lab${tls ? ' over TLS' : ''}`)
-  const opened = await open(backend, { document, documentFile: path, tls, step, signal })
+  const opened = await openLab(backend, { document, text, tls, step, signal })
   try {
     step('checking on real packets')
     const results = await runChecks(opened, {
@@ -61,20 +55,6 @@ export async function lab(file: string | undefined, options: LabOptions): Promis
 function waysOf(lab: Lab | NetnsLab): readonly string[] {
   if ('waysIn' in lab) return ['In another shell, as root:', ...lab.waysIn]
   return [
-    'Guests and switches are inside of this process: --lab netns has some that a shell gets into.',
+    'Guests and switches are inside of this process: --backend netns has some that a shell gets into.',
   ]
-}
-
-type Bringup = Required<
-  Pick<NetnsLabOptions, 'document' | 'documentFile' | 'tls' | 'signal' | 'step'>
->
-
-async function open(backend: LabOptions['backend'], options: Bringup): Promise<Lab | NetnsLab> {
-  if (backend === 'netns') {
-    const { openNetnsLab } = await import('../../topologies/lab/netns/lab.ts')
-    return openNetnsLab(options)
-  }
-  const { openMemoryLab } = await import('../../topologies/lab/memory/lab.ts')
-  const { document, tls, step, signal } = options
-  return openMemoryLab({ document, tls, step, signal })
 }

@@ -1,11 +1,23 @@
-/** `npm pack`: the one place where types are stripped, and a tarball that works where there is nothing else. */
+/**
+ * `npm pack`: the one place where types are stripped, and a tarball that works where there is nothing else, in a project that
+ * tests a topology of its own (topologies/example). WEFT_WRITE_DOCS=1 writes what a failing test says into the README.
+ */
 
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import { execPath } from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { strip } from '../../bin/pack.ts'
-import { copyCheckout, emptyFolder, machinePath, runIn, which } from './checkout.ts'
+import { copyCheckout, emptyFolder, machinePath, root, runIn, which } from './checkout.ts'
+import { examplesOf } from './examples.ts'
 
 describe('npm pack', () => {
   const folder = emptyFolder()
@@ -17,7 +29,7 @@ describe('npm pack', () => {
     const packed = await runIn(checkout, machinePath, ['npm', 'pack', '--pack-destination', '..'])
     expect(packed.stderr).not.toContain('npm error')
     expect(packed.code).toBe(0)
-    await runIn(folder.path, machinePath, ['mkdir', elsewhere])
+    cpSync(join(checkout, 'topologies', 'example'), elsewhere, { recursive: true })
     const tarball = join(folder.path, 'weft-0.1.0.tgz')
     const installed = await runIn(elsewhere, machinePath, [
       'npm',
@@ -44,6 +56,8 @@ describe('npm pack', () => {
     const typescript = globSync('dist/**/*.ts', { cwd: weft })
     expect(typescript.filter((name) => !name.endsWith('.d.ts'))).toEqual([])
     expect(typescript).toContain('dist/southbound/openflow/connection.d.ts')
+    expect(typescript).toContain('dist/topologies/vitest/lab.d.ts')
+    expect(typescript.filter((name) => name.includes('/bin/'))).toEqual([])
     expect(globSync('dist/**/*.md', { cwd: weft })).toEqual(
       expect.arrayContaining(
         ['', 'openflow/', 'ovsdb/'].map((folder) => `dist/southbound/${folder}README.md`),
@@ -78,6 +92,63 @@ describe('npm pack', () => {
     const { code, stdout, stderr } = await runIn(elsewhere, machinePath, command)
     expect(stdout, stderr).toMatch(/^\d+ passed, 0 failed/m)
     expect(code).toBe(0)
+  })
+
+  const modern = `${dirname(execPath)}${delimiter}${machinePath}`
+
+  test('a project of its own tests its topology with weft/lab, types and all', async () => {
+    const site = readFileSync(join(elsewhere, 'site.yaml'), 'utf8')
+    expect(existsSync(join(elsewhere, /schema=(\S+)/.exec(site)?.[1] ?? 'none'))).toBe(true)
+    const compiled = await runIn(elsewhere, modern, ['npx', 'tsc', '-p', '.'])
+    expect(compiled).toMatchObject({ code: 0, stdout: '' })
+    const { code, stdout, stderr } = await runIn(elsewhere, modern, ['npm', 'test'])
+    expect(stdout, stderr).toMatch(/Tests {2}2 passed \(2\)/)
+    expect(code).toBe(0)
+  })
+
+  test('what it writes wrongly does not compile', async () => {
+    const wrong = [
+      "import { expect } from 'vitest'",
+      "import { lab, type Site } from 'weft/lab'",
+      "const site: Site = await lab({ name: 'x' })",
+      "await expect(site.guest('h1.web')).toReach(5)",
+      "site.frame({ from: 'h1.web', to: 'h2.db', bytes: 'most' })",
+      "await lab('site.yaml', { backend: 'cloud' })",
+    ]
+    writeFileSync(join(elsewhere, 'wrong.ts'), wrong.join('\n'))
+    const { stdout } = await runIn(elsewhere, modern, ['npx', 'tsc', '-p', '.'])
+    rmSync(join(elsewhere, 'wrong.ts'))
+    expect([...stdout.matchAll(/^wrong\.ts\((\d+)/gm)].map(([, line]) => line)).toEqual([
+      '4',
+      '5',
+      '6',
+    ])
+  })
+
+  test('a test that fails says what the README shows', async () => {
+    const file = join(root, 'README.md')
+    const readme = readFileSync(file, 'utf8')
+    const [section = ''] = /^## Tests of your own\n[\s\S]*?^## /m.exec(readme) ?? []
+    const [first = ''] = [...section.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code)
+    expect(readFileSync(join(elsewhere, 'site.test.ts'), 'utf8').startsWith(first)).toBe(true)
+    const [example] = examplesOf(section)
+    writeFileSync(join(elsewhere, 'wrong.test.ts'), example?.source ?? '')
+    const command = ['npm', 'test', '--', 'wrong.test.ts'] as const
+    const { code, stdout, stderr } = await runIn(elsewhere, modern, command, { NO_COLOR: '1' })
+    rmSync(join(elsewhere, 'wrong.test.ts'))
+    const said = [...stderr.matchAll(/^Error: [\s\S]*?(?=^ ❯ )/gm)].map(([text]) => text)
+    expect(said, stdout + stderr).toHaveLength(2)
+    expect(said.flatMap((text) => text.split('\n').filter((line) => line.length > 110))).toEqual([])
+    const block = /^```text\n[\s\S]*?^```$/gm
+    const texts = said.values()
+    const written = section.replaceAll(block, () => `\`\`\`text\n${texts.next().value}\`\`\``)
+    if (process.env.WEFT_WRITE_DOCS)
+      writeFileSync(
+        file,
+        readme.replace(section, () => written),
+      )
+    else expect(section).toBe(written)
+    expect(code).toBe(1)
   })
 
   test('an older Node than 24 is told in one sentence what to do', async ({ skip }) => {
