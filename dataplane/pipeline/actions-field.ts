@@ -27,9 +27,19 @@ import {
 import { refuse } from './refusal.ts'
 import { STACK_PLACES, STACK_WORDS, type Step } from './run.ts'
 
+/** Of whole fields, which most flows write: one for all. */
+const wholeMasks = new Map<FieldName, Uint32Array>()
+
+function maskWords(name: FieldName, mask: number | bigint): Uint32Array {
+  if (BigInt(mask) !== BigInt(fieldOf[name].ones)) return fieldWords(name, mask)
+  const words = wholeMasks.get(name) ?? fieldWords(name, mask)
+  wholeMasks.set(name, words)
+  return words
+}
+
 /** Writes value under mask, both shifted to where they belong. */
 export function writeStep(field: KeyField, value: number | bigint, mask: number | bigint): Step {
-  const masks = fieldWords(field.name, mask)
+  const masks = maskWords(field.name, mask)
   const values = fieldWords(field.name, BigInt(value) & BigInt(mask))
   const needed = prerequisites(field)
   return (run) => {

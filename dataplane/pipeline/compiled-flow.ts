@@ -3,12 +3,14 @@
  * switches of one process that are told the same (a lab of a thousand hosts) may have it made once for all.
  * Neighbours: checked.ts does the work, flow-table.ts asks.
  */
-import { type FlowBytes, sameBytes } from '../../southbound/openflow/flow.ts'
+import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
 import { type CompiledMatch, compileMatch } from '../classifier/matcher.ts'
 import { checkedMatch, programOf } from './checked.ts'
 import type { Program } from './program.ts'
 
 export interface CompiledFlow {
+  /** flowKey() */
+  readonly key: string
   /** Copies of what was given; nobody changes them. */
   readonly match: Uint8Array
   readonly instructions: Uint8Array
@@ -16,15 +18,16 @@ export interface CompiledFlow {
   readonly program: Program
 }
 
-type Uncompiled = Pick<FlowBytes, 'table_id' | 'match' | 'instructions'>
+type Uncompiled = Pick<FlowBytes, 'table_id' | 'priority' | 'match' | 'instructions'>
 
 /** @throws Refusal */
 export type CompileFlow = (flow: Uncompiled) => CompiledFlow
 
-export const compileFlow: CompileFlow = ({ table_id, match: bytes, instructions }) => {
-  const match = checkedMatch(bytes)
-  const behaviour = programOf(instructions, match, table_id)
-  return { match: bytes.slice(), compiled: compileMatch(match), ...behaviour }
+export const compileFlow: CompileFlow = (flow) => {
+  const match = checkedMatch(flow.match)
+  const behaviour = programOf(flow.instructions, match, flow.table_id)
+  const compiled = compileMatch(match)
+  return { key: flowKey(flow), match: flow.match.slice(), compiled, ...behaviour }
 }
 
 /** Flows that are remembered; then all are forgotten, and whoever has them keeps them. */
@@ -33,6 +36,7 @@ const MOST = 500_000
 /** As it was made, and the bytes that it was made of: instructions are kept in another spelling. */
 interface Known extends CompiledFlow {
   readonly table_id: number
+  readonly priority: number
   readonly given: Uint8Array
   /** Another one with the same hash. */
   readonly next: Known | undefined
@@ -42,12 +46,13 @@ interface Known extends CompiledFlow {
 export function sharedCompiler(): CompileFlow {
   const known = new Map<number, Known>()
   return (flow) => {
-    const { table_id, match, instructions } = flow
-    const hash = hashOf(instructions, hashOf(match, table_id))
+    const { table_id, priority, match, instructions } = flow
+    const hash = hashOf(instructions, hashOf(match, (table_id << 16) | priority))
     const first = known.get(hash)
     for (let each = first; each !== undefined; each = each.next)
       if (
         each.table_id === table_id &&
+        each.priority === priority &&
         sameBytes(each.match, match) &&
         sameBytes(each.given, instructions)
       )
@@ -56,7 +61,7 @@ export function sharedCompiler(): CompileFlow {
     const given = sameBytes(made.instructions, instructions)
       ? made.instructions
       : instructions.slice()
-    const entry: Known = { ...made, table_id, given, next: first }
+    const entry: Known = { ...made, table_id, priority, given, next: first }
     if (known.size === MOST) known.clear()
     known.set(hash, entry)
     return entry

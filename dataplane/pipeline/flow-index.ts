@@ -2,7 +2,6 @@
  * The flows of one bridge by what requests ask for: identity, table, cookie, group, meter. A request
  * looks at the flows that it can be about, not at all of them. Neighbours: flow-table.ts.
  */
-import { type FlowBytes, flowKey } from '../../southbound/openflow/flow.ts'
 import type { Flow, FlowFilter } from './flow-table.ts'
 import type { Program } from './program.ts'
 
@@ -12,7 +11,8 @@ const NONE: ReadonlySet<Flow> = new Set()
 
 export interface FlowIndex {
   readonly size: number
-  find(flow: Pick<FlowBytes, 'table_id' | 'priority' | 'match'>): Flow | undefined
+  /** By flowKey(). */
+  find(tableId: number, key: string): Flow | undefined
   add(flow: Flow): void
   remove(flow: Flow): void
   /** A flow does something else than it did. */
@@ -47,10 +47,13 @@ function multimap<K>() {
   }
 }
 
+type Multimap<K> = ReturnType<typeof multimap<K>>
+
 export function flowIndex(tables: number): FlowIndex {
   /** Of tables that ever had a flow: most of them never have. */
   const byTable: (Map<string, Flow> | undefined)[] = Array.from({ length: tables })
-  const byCookie = multimap<bigint>()
+  /** From the first request by cookie on: most switches never have one. */
+  let byCookie: Multimap<bigint> | undefined
   const byGroup = multimap<number>()
   const byMeter = multimap<number>()
   let size = 0
@@ -72,17 +75,17 @@ export function flowIndex(tables: number): FlowIndex {
     get size() {
       return size
     },
-    find: (flow) => byTable[flow.table_id]?.get(flowKey(flow)),
+    find: (tableId, key) => byTable[tableId]?.get(key),
     add(flow) {
       byTable[flow.table_id] ??= new Map()
-      byTable[flow.table_id]!.set(flowKey(flow), flow)
-      byCookie.add(flow.cookie, flow)
+      byTable[flow.table_id]!.set(flow.key, flow)
+      byCookie?.add(flow.cookie, flow)
       addUses(flow, flow.program)
       size++
     },
     remove(flow) {
-      byTable[flow.table_id]?.delete(flowKey(flow))
-      byCookie.remove(flow.cookie, flow)
+      byTable[flow.table_id]?.delete(flow.key)
+      byCookie?.remove(flow.cookie, flow)
       removeUses(flow, flow.program)
       size--
     },
@@ -92,8 +95,12 @@ export function flowIndex(tables: number): FlowIndex {
     },
     inTable,
     candidates({ table_id, cookie, cookie_mask }) {
-      if (cookie_mask === WHOLE_COOKIE) return byCookie.of(cookie)
-      return table_id === ALL_TABLES ? all() : inTable(table_id)
+      if (cookie_mask !== WHOLE_COOKIE) return table_id === ALL_TABLES ? all() : inTable(table_id)
+      if (!byCookie) {
+        byCookie = multimap()
+        for (const flow of all()) byCookie.add(flow.cookie, flow)
+      }
+      return byCookie.of(cookie)
     },
     all,
     usersOfGroup: byGroup.of,

@@ -4,7 +4,7 @@
  * reset_counts, its counters; a MODIFY keeps cookie, timeouts and (without that) counters.
  * Neighbours: flow-index.ts, matcher.ts, program.ts, journal.ts; bridge.ts calls apply().
  */
-import { type FlowBytes, sameBytes } from '../../southbound/openflow/flow.ts'
+import { type FlowBytes, flowKey, sameBytes } from '../../southbound/openflow/flow.ts'
 import { ANY_GROUP } from '../../southbound/openflow/group.ts'
 import {
   flowCommand,
@@ -35,6 +35,8 @@ import { refuse } from './refusal.ts'
 
 /** An installed flow. Identity and match never change; what it does may. */
 export interface Flow extends FlowBytes, Matchable {
+  /** flowKey() */
+  readonly key: string
   instructions: Uint8Array
   program: Program
   readonly flags: number
@@ -167,7 +169,7 @@ export function flowTables(
     journal.events.push({ event: 'deleted', flow, reason })
   }
 
-  const compile = (flow: Pick<FlowBytes, 'table_id' | 'match' | 'instructions'>): CompiledFlow => {
+  const compile = (flow: Parameters<CompileFlow>[0]): CompiledFlow => {
     const made = make(flow)
     const { program } = made
     checkReferences(program)
@@ -181,12 +183,13 @@ export function flowTables(
     const table = tables[mod.table_id]
     if (!table || table.absent) return refuse('flow_mod_failed.bad_table_id', `${mod.table_id}`)
     const made = compile(mod)
-    const old = index.find(mod)
+    const old = index.find(mod.table_id, made.key)
     const keep = old !== undefined && (mod.flags & flowFlags.reset_counts) === 0
     const flow: Flow = {
       table_id: mod.table_id,
       priority: mod.priority,
       cookie: mod.cookie,
+      key: made.key,
       match: made.match,
       instructions: made.instructions,
       program: made.program,
@@ -224,8 +227,8 @@ export function flowTables(
   const modify = (mod: FlowMod, flows: readonly Flow[], journal: Journal) => {
     for (const flow of flows) {
       const { instructions, program, packets, bytes } = flow
-      const { table_id, match } = flow
-      const made = compile({ table_id, match, instructions: mod.instructions })
+      const { table_id, priority, match } = flow
+      const made = compile({ table_id, priority, match, instructions: mod.instructions })
       const next = { instructions: made.instructions, program: made.program }
       const changed = !sameBytes(next.instructions, instructions)
       become(flow, next)
@@ -243,7 +246,7 @@ export function flowTables(
   const strict = (mod: FlowMod): Flow[] => {
     if (mod.table_id === ALL_TABLES) return select(mod).filter((flow) => isExactly(flow, mod))
     checkedMatch(mod.match)
-    const flow = index.find(mod)
+    const flow = index.find(mod.table_id, flowKey(mod))
     return flow && isWanted(flow, mod) ? [flow] : []
   }
 
@@ -291,7 +294,7 @@ export function flowTables(
     select,
     remove,
     learn(mod, now, journal) {
-      const old = index.find(mod)
+      const old = index.find(mod.table_id, flowKey(mod))
       if (old && sameBytes(old.instructions, mod.instructions) && old.cookie === mod.cookie) {
         old.modifiedAt = old.usedAt = now
       } else add(mod, now, journal)
@@ -311,7 +314,7 @@ export function flowTables(
       if (idle > 0) flow.idle_timeout = Math.min(flow.idle_timeout || idle, idle)
       if (hard > 0) flow.hard_timeout = Math.min(flow.hard_timeout || hard, hard)
       // A packet may have run a flow that was taken out since.
-      if (idle + hard > 0 && index.find(flow) === flow) timed.add(flow)
+      if (idle + hard > 0 && index.find(flow.table_id, flow.key) === flow) timed.add(flow)
     },
     all: index.all,
     inTable: index.inTable,

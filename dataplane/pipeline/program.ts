@@ -31,6 +31,10 @@ export interface Program {
   readonly clauses: readonly Clause[] | undefined
 }
 
+/** Of a site's million flows each would have several empty arrays of its own. */
+const NONE: readonly never[] = []
+const orNone = <T>(some: readonly T[]): readonly T[] => (some.length > 0 ? some : NONE)
+
 /** Throws a Refusal for what cannot be run. */
 export function compileProgram(
   instructions: readonly Instruction[],
@@ -40,9 +44,9 @@ export function compileProgram(
   const actions: Action[] = []
   const seen = new Set<string>()
   let meter = 0
-  let apply: readonly Step[] = []
+  let apply: Program['apply'] = NONE
   let clear = false
-  let write: readonly CompiledAction[] = []
+  let write: Program['write'] = NONE
   let metadata: Program['metadata']
   let goto = -1
   const goesOn = instructions.some(({ kind }) => kind !== 'meter' && kind !== 'apply_actions')
@@ -80,8 +84,8 @@ export function compileProgram(
         refuse(`bad_instruction.${unknownCode(instruction.type)}`, `type ${instruction.type}`)
     }
   }
-  const ports = actions.flatMap((action) => (action.kind === 'output' ? [action.port] : []))
-  const groups = groupsOf(actions)
+  const ports = orNone(actions.flatMap((action) => (action.kind === 'output' ? [action.port] : [])))
+  const groups = orNone(groupsOf(actions))
   const clauses = clausesOf(actions)
   return { meter, apply, clear, write, metadata, goto, ports, groups, clauses }
 }

@@ -15,11 +15,21 @@ import { type Outgoing, write } from './message.ts'
 const PIECE_BYTES = 65_536
 const done = Promise.resolve()
 
+/**
+ * Buffers that nothing is in: a connection has one while it gathers, and a site of a thousand hosts not a thousand that have grown.
+ * Those of the messages of one turn of the event loop are enough.
+ */
+const idle: Writer[] = []
+const MOST_IDLE = 8
+/** One that grew beyond is not kept. */
+const MOST_IDLE_BYTES = 1 << 20
+
 export class Outbox {
   readonly #duplex: Duplex
   readonly #maxBytes: number
   readonly #onOverflow: (queued: number) => void
-  readonly #out = new Writer(4096)
+  /** What was gathered; undefined: nothing. */
+  #out: Writer | undefined
   readonly #pieces: Buffer[] = []
   #waiting = 0
   #flushing = false
@@ -47,13 +57,14 @@ export class Outbox {
 
   /** Bytes of whole messages. */
   append(bytes: Uint8Array): void {
-    this.#out.append(bytes)
-    this.#schedule()
+    const out = this.#gathering()
+    out.append(bytes)
+    this.#schedule(out)
   }
 
   /** A message under this xid. @throws RangeError when it cannot be encoded; nothing of it is sent */
   write(message: Outgoing, xid: number): void {
-    const out = this.#out
+    const out = this.#gathering()
     const at = out.length
     try {
       write(out, message)
@@ -63,11 +74,16 @@ export class Outbox {
     }
     out.patch16(at + 4, xid >>> 16)
     out.patch16(at + 6, xid & 0xffff)
-    this.#schedule()
+    this.#schedule(out)
   }
 
-  #schedule(): void {
-    if (this.#out.length >= PIECE_BYTES) this.flush()
+  #gathering(): Writer {
+    this.#out ??= idle.pop() ?? new Writer(PIECE_BYTES)
+    return this.#out
+  }
+
+  #schedule(out: Writer): void {
+    if (out.length >= PIECE_BYTES) this.flush()
     else if (!this.#flushing) {
       this.#flushing = true
       queueMicrotask(() => {
@@ -80,9 +96,12 @@ export class Outbox {
   /** Hands what was gathered to the stream, or puts it behind what the stream has not taken yet. */
   flush(): void {
     const out = this.#out
-    if (out.length === 0 || this.#duplex.destroyed) return
+    if (!out || this.#duplex.destroyed) return
     const bytes = Buffer.from(out.bytes.subarray(0, out.length))
+    this.#out = undefined
     out.length = 0
+    if (idle.length < MOST_IDLE && out.bytes.length <= MOST_IDLE_BYTES) idle.push(out)
+    if (bytes.length === 0) return
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       this.#pieces.push(bytes.subarray(at, at + PIECE_BYTES))
     }

@@ -254,6 +254,11 @@ export class OvsdbServer<S extends DatabaseSchema = DatabaseSchema> {
   }
 }
 
+/** Of schemas that several servers of a process have. */
+const schemaTexts = new WeakMap<DatabaseSchema, string>()
+
 function schemaText({ schema }: Database): string {
-  return formatJson(formatSchema(schema))
+  const text = schemaTexts.get(schema) ?? formatJson(formatSchema(schema))
+  schemaTexts.set(schema, text)
+  return text
 }

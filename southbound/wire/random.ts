@@ -13,13 +13,16 @@ export const systemRandom: Random = Math.random
 /** New uuids of version 4 (RFC 9562 §5.4), out of `random`; left out, out of the system's. */
 export function uuids(random?: Random): () => string {
   if (!random) return randomUUID
-  const hex = (digits: number): string =>
-    Math.floor(random() * 16 ** digits)
-      .toString(16)
-      .padStart(digits, '0')
+  const fill = filler(random)
+  const bytes = Buffer.alloc(16)
   return () => {
-    const variant = '89ab'[Math.floor(random() * 4)]
-    return `${hex(8)}-${hex(4)}-4${hex(3)}-${variant}${hex(3)}-${hex(12)}`
+    fill(bytes, 0, 16)
+    bytes[6] = 0x40 | (bytes[6]! & 0x0f)
+    bytes[8] = 0x80 | (bytes[8]! & 0x3f)
+    const hex = bytes.toString('hex')
+    const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20)]
+    // In one piece: what is put together with + stays a chain of its parts, several times as large.
+    return [...parts, hex.slice(20)].join('-')
   }
 }
 

@@ -101,7 +101,8 @@ describe('npm pack', () => {
     expect(existsSync(join(elsewhere, /schema=(\S+)/.exec(site)?.[1] ?? 'none'))).toBe(true)
     const compiled = await runIn(elsewhere, modern, ['npx', 'tsc', '-p', '.'])
     expect(compiled).toMatchObject({ code: 0, stdout: '' })
-    const { code, stdout, stderr } = await runIn(elsewhere, modern, ['npm', 'test'])
+    const plain = { NO_COLOR: '1' }
+    const { code, stdout, stderr } = await runIn(elsewhere, modern, ['npm', 'test'], plain)
     expect(stdout, stderr).toMatch(/Tests {2}2 passed \(2\)/)
     expect(code).toBe(0)
   })
