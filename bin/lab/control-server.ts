@@ -56,6 +56,9 @@ class Refusal extends Error {
   }
 }
 
+/** Bytes that may wait for a reader before the work is given up. */
+const MOST_UNREAD = 1 << 20
+
 /** A reader that does not read any more holds a lab that goes down no longer than that. */
 const LAST_WORDS_MS = 2000
 
@@ -184,9 +187,13 @@ function lines<T>(
     if (!stream.destroyed) stream.write(`${JSON.stringify(line)}\n`)
   }
   const ends = AbortSignal.any([down, gone.signal])
+  const say = (text: string) => {
+    put({ kind: 'say', text })
+    if (stream.writableLength > MOST_UNREAD) stream.destroy()
+  }
   const end = async () => {
     try {
-      put({ kind: 'end', value: await work((text) => put({ kind: 'say', text }), ends) })
+      put({ kind: 'end', value: await work(say, ends) })
     } catch (error) {
       const why = down.aborted ? down.reason : error
       put({ kind: 'error', message: why instanceof Error ? why.message : String(why) })

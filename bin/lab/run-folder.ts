@@ -55,6 +55,8 @@ const Record = Type.Object(
 /** Content of `lab.json`. */
 export type LabRecord = Static<typeof Record>
 const isRecord = Compile(Record)
+/** What every version of Weft writes: a living lab of another one is not taken for a dead one. */
+const hasProcess = Compile(Type.Pick(Record, ['pid', 'startTime'], { additionalProperties: true }))
 
 export interface RunningLab extends LabRecord {
   readonly folder: string
@@ -120,9 +122,10 @@ export async function runningLabs(): Promise<RunningLab[]> {
   for (const name of names.filter((each) => NAME.test(each))) {
     const place = placeOf(join(parent, name))
     const record = readRecord(place.folder)
-    if (record && isAlive(record)) labs.push({ ...record, ...place })
-    else {
-      isDead ||= record?.backend === 'netns'
+    if (hasProcess.Check(record) && isAlive(record)) {
+      if (isRecord.Check(record)) labs.push({ ...record, ...place })
+    } else {
+      isDead ||= isRecord.Check(record) && record.backend === 'netns'
       rmSync(place.folder, { recursive: true, force: true })
     }
   }
@@ -144,10 +147,9 @@ export async function runningLab(name?: string): Promise<RunningLab> {
 }
 
 /** Undefined: the folder is none of ours, or is being removed. */
-function readRecord(folder: string): LabRecord | undefined {
+function readRecord(folder: string): unknown {
   try {
-    const value: unknown = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8'))
-    return isRecord.Check(value) ? value : undefined
+    return JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8'))
   } catch {
     return undefined
   }

@@ -73,6 +73,13 @@ test('a lab whose process is dead is removed by whoever looks, also when another
   expect(paths.filter((path) => existsSync(path))).toEqual([])
 })
 
+test('a living lab of another version is neither listed nor removed', async () => {
+  const path = leave('other', JSON.stringify({ pid: process.pid, startTime: '', more: true }))
+  expect(await runningLabs()).toEqual([])
+  expect(existsSync(path)).toBe(true)
+  await expect(claimFolder({ ...lab, name: 'other' })).rejects.toThrow('has just been started')
+})
+
 test('of several labs one has to be named', async () => {
   const owns = [await claimFolder(lab), await claimFolder({ ...lab, name: 'b' })]
   await expect(runningLab()).rejects.toThrow('there are 2 labs, which one? --name a | b')
