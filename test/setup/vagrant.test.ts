@@ -30,6 +30,8 @@ describe('the Vagrantfile', wants('vagrant'), () => {
   })
 })
 
+const script = join(root, 'topologies/vagrant/provision.sh')
+
 describe(
   'provisioning in a namespace',
   needs('root', 'netns', 'ovs', 'iproute2', 'setpriv'),
@@ -45,7 +47,6 @@ describe(
       for (const file of ['package.json', 'package-lock.json', 'topologies/mixed.yaml'])
         cpSync(join(root, file), join(checkout, file))
       const machine = join(root, 'test/setup/machine/enter.sh')
-      const script = join(root, 'topologies/vagrant/provision.sh')
       // Databases and logs of daemons that run are written all the time.
       const written = `find ${place}/written/{etc,opt,usr} -type f -newer ${place}/between ! -path '*/openvswitch/*conf.db*'`
       const twice = `${script}; touch ${place}/between; ${script}; ${written}; ${then}`
@@ -76,10 +77,16 @@ describe(
       ])
     })
 
-    test.each(['vtep', 'controller'])('makes a %s, once', async (role) => {
-      const lines = await provision(role)
-      expect(lines.at(-1)).toBe('weft: nothing changed')
-      expect(lines.at(-2)).toMatch(/^weft: \d+ changes$/)
+    test.each([
+      ['vtep', 'weft-agent.service'],
+      ['controller', 'weft-controller.service'],
+    ])('makes a %s, once, and starts it again when the checkout is another', async (role, unit) => {
+      const lines = await provision(role, `echo >> $CHECKOUT/topologies/mixed.yaml; ${script}`)
+      const first = lines.findIndex((line) => /^weft: \d+ changes$/.test(line))
+      expect(lines.slice(first + 1)).toEqual([
+        'weft: nothing changed',
+        ...[`weft: changed: ${unit} is started`, 'weft: 1 changes'],
+      ])
     })
   },
 )

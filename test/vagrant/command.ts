@@ -1,5 +1,6 @@
 /** A command of a run: its output goes into the log, and it ends with the run. */
 import { spawn } from 'node:child_process'
+import { kill } from './libvirtd.ts'
 import type { Log } from './log.ts'
 
 const TIMEOUT_MS = 15 * 60_000
@@ -20,9 +21,8 @@ export interface CommandOptions {
 export async function command(argv: readonly string[], options: CommandOptions): Promise<string> {
   const { log, signal, env = {}, quiet = false, mayFail = false, timeoutMs = TIMEOUT_MS } = options
   signal.throwIfAborted()
-  const [file = '', ...args] = argv
-  // A group of its own: Ctrl-C is for run.ts, which ends the group as a whole.
-  const child = spawn(file, args, {
+  // A group of its own: Ctrl-C is for run.ts, which ends the group as a whole. Should that be killed, so is the command.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -35,7 +35,8 @@ export async function command(argv: readonly string[], options: CommandOptions):
     })
   const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   const end = (): void => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+    // What it started may have outlived it, and hold its output.
+    if (child.pid !== undefined) kill(-child.pid)
   }
   ended.addEventListener('abort', end, { once: true })
   const code = await new Promise<number | null>((resolve, reject) => {

@@ -1,6 +1,6 @@
 /** The libvirtd of a run (topologies/vagrant/libvirtd.sh): started, entered, and ended with all that came of it. */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -33,6 +33,8 @@ export async function openLibvirtd(
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const file = join(folder, 'pid')
   let network = ''
+  /** While it is open no other namespace gets the number. */
+  let held: number | undefined
   const close = async (): Promise<readonly string[]> => {
     child.kill('SIGTERM')
     const deadline = performance.now() + END_TIMEOUT_MS
@@ -42,6 +44,7 @@ export async function openLibvirtd(
       for (const pid of left) kill(pid)
       await delay(POLL_MS)
     }
+    if (held !== undefined) closeSync(held)
     await gone
     return mountsOf(folder)
   }
@@ -53,7 +56,8 @@ export async function openLibvirtd(
       await delay(POLL_MS, undefined, { signal })
     }
     const pid = readFileSync(file, 'utf8').trim()
-    network = readlinkSync(`/proc/${pid}/ns/net`)
+    held = openSync(`/proc/${pid}/ns/net`, 'r')
+    network = readlinkSync(`/proc/self/fd/${held}`)
     return {
       uri: `qemu+unix:///system?socket=${join(folder, 'libvirt-sock')}`,
       inside: ['nsenter', `--net=/proc/${pid}/ns/net`],
@@ -81,7 +85,8 @@ function networkOf(pid: number): string {
   }
 }
 
-function kill(pid: number): void {
+/** @param pid of a process, or of a group with a minus; that it is gone already is no error */
+export function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {

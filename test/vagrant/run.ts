@@ -10,11 +10,11 @@
  *     provision   a second time: nothing changes
  *     destroy     `vagrant destroy -f`
  *
- * However it ends, by Ctrl-C too, nothing is left but the box and the log: machines, libvirtd and their network are processes
+ * However it ends, by Ctrl-C too, nothing is left but packages, the box and the log: machines, libvirtd and their network are processes
  * and namespaces below one process, all files of a run are in one folder. The log, whose path is the last line, has date,
  * versions, `vagrant status` before and after, the times and a table of scenarios.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { arch, cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { openLibvirtd } from './libvirtd.ts'
@@ -40,7 +40,13 @@ const began = new Date()
 const log = openLog(
   join(CACHE, `vagrant-${began.toISOString().replaceAll(':', '').slice(0, 17)}.log`),
 )
-const folder = mkdtempSync(join(CACHE, 'run-'))
+// Of a run that was killed by SIGKILL the folder is still there.
+for (const old of readdirSync(CACHE)) {
+  const [, pid] = /^run-(\d+)-/.exec(old) ?? []
+  if (pid && !existsSync(`/proc/${pid}`)) rmSync(join(CACHE, old), { recursive: true, force: true })
+}
+const folder = mkdtempSync(join(CACHE, `run-${process.pid}-`))
+mkdirSync(join(folder, 'tmp'))
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => ending.abort(new Error(`ended by ${signal}`)))
@@ -82,7 +88,7 @@ try {
 } catch (error) {
   failure = error
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 }
 if (left.length > 0) failure ??= new Error(`left behind: ${left.join(', ')}`)
 log.end(failure)

@@ -19,6 +19,7 @@ import { readReport, table } from './report.ts'
 /** Boxes by what they are made of, logs, and the folder of a run while it lasts. */
 export const CACHE = '/var/cache/weft'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SCRIPT = join(ROOT, 'topologies/vagrant/box.sh')
 const BOX = 'weft/debian12'
 const SOURCES = '/etc/apt/sources.list.d/debian.sources'
 const MINUTE = 60_000
@@ -57,13 +58,16 @@ export async function bringPackages(means: Means): Promise<void> {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   const options = ['-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120']
   await command(['apt-get', 'update', '-q'], { ...means, env, quiet: true })
-  await command(['apt-get', 'install', ...options, ...missing], { ...means, env, quiet: true })
+  // To its end, whoever asks: one that is cut off leaves a Debian to be repaired.
+  const { signal } = new AbortController()
+  await command(['apt-get', 'install', ...options, ...missing], {
+    ...{ log: means.log, signal, env, quiet: true },
+  })
 }
 
 /** @returns the folder that it is in */
 export async function bringBox(means: Means): Promise<string> {
-  const script = join(ROOT, 'topologies/vagrant/box.sh')
-  const parts = [script, join(ROOT, 'package-lock.json'), SOURCES].map((file) =>
+  const parts = [SCRIPT, join(ROOT, 'package-lock.json'), SOURCES].map((file) =>
     existsSync(file) ? readFileSync(file) : '',
   )
   const hash = createHash('sha256').update(process.version)
@@ -77,6 +81,17 @@ export async function bringBox(means: Means): Promise<string> {
   for (const old of readdirSync(CACHE))
     if (/^box-[0-9a-f]{12}(\.part)?$/.test(old)) rmSync(join(CACHE, old), { recursive: true })
   const part = `${folder}.part`
+  try {
+    await makeBox(part, means)
+  } catch (error) {
+    rmSync(part, { recursive: true, force: true, maxRetries: 10 })
+    throw error
+  }
+  renameSync(part, folder)
+  return folder
+}
+
+async function makeBox(part: string, means: Means): Promise<void> {
   const modules = join(part, 'modules')
   mkdirSync(modules, { recursive: true })
   for (const file of ['package.json', 'package-lock.json'])
@@ -84,10 +99,8 @@ export async function bringBox(means: Means): Promise<string> {
   const ci = ['npm', 'ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund']
   await command(['env', '-C', modules, ...ci], { ...means, quiet: true })
   const env = { BOX_NODE: process.execPath, BOX_MODULES: modules, BOX_CHECKOUT: ROOT }
-  await command([script, part], { ...means, env })
+  await command([SCRIPT, part], { ...means, env })
   rmSync(modules, { recursive: true })
-  renameSync(part, folder)
-  return folder
 }
 
 /** Vagrant in the namespace of libvirtd, with a home and machines of this run. */
@@ -103,6 +116,7 @@ const vagrant = (
   })
 
 const environmentOf = ({ folder, libvirtd, box }: Site): Record<string, string> => ({
+  TMPDIR: join(folder, 'tmp'),
   VAGRANT_HOME: join(folder, 'home'),
   VAGRANT_DOTFILE_PATH: join(folder, 'machines'),
   VAGRANT_DEFAULT_PROVIDER: 'libvirt',
@@ -161,18 +175,19 @@ export async function scenarios(site: Site): Promise<void> {
   const reporters = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${report}`]
   const argv = [process.execPath, vitest, 'run', '-c', config, ...reporters]
   const env = { ...environmentOf(site), NO_COLOR: '1', CI: 'true' }
-  await command([...site.libvirtd.inside, ...argv], {
-    ...site,
-    env,
-    mayFail: true,
-    timeoutMs: 60 * MINUTE,
+  let failure: unknown
+  const options = { ...site, env, timeoutMs: 60 * MINUTE }
+  await command([...site.libvirtd.inside, ...argv], options).catch((error) => {
+    failure = error
   })
   const results = readReport(report)
   site.log.say(table(results))
   const wrong = results.filter(({ state }) => state !== 'passed')
-  if (results.length === 0) throw new Error('no scenario ran')
   if (wrong.length > 0)
     throw new Error(wrong.map(({ name, state }) => `${state}: ${name}`).join('; '))
+  // All passed, but the lab was not to be closed, or an error came from beside them.
+  if (failure !== undefined) throw failure
+  if (results.length === 0) throw new Error('no scenario ran')
 }
 
 /** @throws when a machine changed */

@@ -18,6 +18,9 @@ NODE_VERSION=24.21.0
 UNDERLAY=eth2
 OFFICE=eth3
 CHECKOUT=${CHECKOUT:-/weft}
+UNITS=/etc/systemd/system
+# What Weft's own services run.
+CODE=("$CHECKOUT" /opt/weft/package-lock.json)
 
 changes=0
 changed() {
@@ -25,11 +28,11 @@ changed() {
   echo "weft: changed: $*"
 }
 
-# put MODE FILE: its content from standard input; fails when it was that already.
+# put MODE FILE: its content from standard input, unless it is that already.
 put() {
   local text
   text=$(cat)
-  if [ -f "$2" ] && [ "$(cat "$2")" = "$text" ] && [ "$(stat -c %a "$2")" = "$1" ]; then return 1; fi
+  if [ -f "$2" ] && [ "$(cat "$2")" = "$text" ] && [ "$(stat -c %a "$2")" = "$1" ]; then return; fi
   install -d "$(dirname "$2")"
   printf '%s\n' "$text" > "$2"
   chmod "$1" "$2"
@@ -47,12 +50,17 @@ install_packages() {
   changed "packages ${missing[*]}"
 }
 
+# With Debian's own Node: another one does not find the modules that Debian's npm is made of.
+npm() {
+  install_packages npm
+  /usr/bin/node /usr/bin/npm "$@"
+}
+
 # Debian 12 has Node 18: its npm brings a current one.
 install_node() {
   local major
   major=$(node --version 2> /dev/null | sed 's/^v\([0-9]*\).*/\1/' || true)
   [ "${major:-0}" -lt 24 ] || return 0
-  install_packages npm
   npm install --prefix /opt/node --no-audit --no-fund "node@$NODE_VERSION"
   ln -sf /opt/node/node_modules/node/bin/node /usr/local/bin/node
   hash -r
@@ -62,7 +70,6 @@ install_node() {
 # What package-lock.json names lives beside the checkout, which is copied here again and again.
 install_modules() {
   if ! cmp -s "$CHECKOUT/package-lock.json" /opt/weft/package-lock.json; then
-    install_packages npm
     install -d /opt/weft
     rm -f /opt/weft/package-lock.json
     cp "$CHECKOUT/package.json" /opt/weft/
@@ -81,34 +88,39 @@ install_modules() {
 
 # The command line of Weft, on every machine.
 weft() {
-  put 755 /usr/local/bin/weft << SCRIPT || true
+  put 755 /usr/local/bin/weft << SCRIPT
 #!/bin/sh
 export NODE_COMPILE_CACHE=/var/cache/weft
 exec /usr/local/bin/node $CHECKOUT/bin/weft.ts "\$@"
 SCRIPT
 }
 
-# running UNIT [restart]: enabled and active; started again when something that it reads is new.
+# running UNIT PATH…: enabled and active; started again when a file there has been written since this started it last, by a run
+# that failed half-way too. By the time of its inode: that of its content is the one that it had where rsync took it from.
 running() {
-  if ! systemctl --quiet is-enabled "$1" 2> /dev/null; then
-    systemctl --quiet enable "$1"
-    changed "$1 is enabled"
+  local name=$1 started=/var/lib/weft/started/$1
+  shift
+  if ! systemctl --quiet is-enabled "$name" 2> /dev/null; then
+    systemctl --quiet enable "$name"
+    changed "$name is enabled"
   fi
-  if [ "${2:-}" = restart ] || ! systemctl --quiet is-active "$1"; then
-    systemctl restart "$1"
-    changed "$1 is started"
-  fi
+  if systemctl --quiet is-active "$name" && [ -e "$started" ] &&
+    [ -z "$(find "$@" -name node_modules -prune -o -type f -cnewer "$started" -print -quit)" ]; then return; fi
+  install -d "$(dirname "$started")"
+  touch "$started.new"
+  systemctl daemon-reload
+  systemctl restart "$name"
+  mv "$started.new" "$started"
+  changed "$name is started"
 }
 
-# unit NAME, its text from standard input; fails when it was that already.
+# unit NAME, its text from standard input.
 unit() {
-  put 644 "/etc/systemd/system/$1" || return 1
-  systemctl daemon-reload
+  put 644 "$UNITS/$1"
 }
 
 network() {
-  local restart=
-  put 755 /usr/local/sbin/weft-network << SCRIPT && restart=restart
+  put 755 /usr/local/sbin/weft-network << SCRIPT
 #!/bin/sh
 # At every boot: jumbo frames on the underlay and on the physical network, which has no address here.
 set -e
@@ -117,7 +129,7 @@ for device in $UNDERLAY $OFFICE; do
   ip link set dev \$device up
 done
 SCRIPT
-  unit weft-network.service << 'UNIT' && restart=restart
+  unit weft-network.service << 'UNIT'
 [Unit]
 Description=Interfaces of a Weft site
 After=systemd-networkd.service networking.service
@@ -130,17 +142,16 @@ ExecStart=/usr/local/sbin/weft-network
 [Install]
 WantedBy=multi-user.target
 UNIT
-  running weft-network.service $restart
+  running weft-network.service "$UNITS/weft-network.service" /usr/local/sbin/weft-network
 }
 
 # Who it is, and whom to dial; the rest comes over OVSDB and OpenFlow. Debian's ovs-ctl writes the id in this file into the
 # database whenever it starts.
 ovs() {
-  local restart=
   install_packages openvswitch-switch
-  put 644 /etc/openvswitch/system-id.conf <<< "$NAME" || true
-  running openvswitch-switch.service
-  put 755 /usr/local/sbin/weft-host << SCRIPT && restart=restart
+  put 644 /etc/openvswitch/system-id.conf <<< "$NAME"
+  running openvswitch-switch.service /etc/openvswitch/system-id.conf
+  put 755 /usr/local/sbin/weft-host << SCRIPT
 #!/bin/sh
 # At every boot: this host's name, and the controller to dial.
 set -e
@@ -148,7 +159,7 @@ manager=tcp:$CONTROLLER:6640
 ovs-vsctl set Open_vSwitch . external_ids:system-id=$NAME
 ovs-vsctl set-manager \$manager -- set Manager \$manager max_backoff=1000
 SCRIPT
-  unit weft-host.service << 'UNIT' && restart=restart
+  unit weft-host.service << 'UNIT'
 [Unit]
 Description=This machine is a host of a Weft site
 After=weft-network.service openvswitch-switch.service
@@ -162,12 +173,11 @@ ExecStart=/usr/local/sbin/weft-host
 [Install]
 WantedBy=multi-user.target
 UNIT
-  running weft-host.service $restart
+  running weft-host.service "$UNITS/weft-host.service" /usr/local/sbin/weft-host
 }
 
 vtep() {
-  local restart=
-  unit weft-agent.service << UNIT && restart=restart
+  unit weft-agent.service << UNIT
 [Unit]
 Description=Linux bridges of a Weft site (weft agent)
 After=weft-network.service
@@ -181,24 +191,23 @@ RestartSec=2
 [Install]
 WantedBy=multi-user.target
 UNIT
-  running weft-agent.service $restart
+  running weft-agent.service "$UNITS/weft-agent.service" "${CODE[@]}"
 }
 
 # REST on the machine itself alone; who is in there is the operator. The document is applied to an empty store.
 controller() {
-  local restart=
   if [ ! -e /var/lib/weft/site.yaml ]; then
     install -D -m 644 "$CHECKOUT/topologies/mixed.yaml" /var/lib/weft/site.yaml
     changed /var/lib/weft/site.yaml
   fi
-  put 755 /usr/local/sbin/weft-controller << SCRIPT && restart=restart
+  put 755 /usr/local/sbin/weft-controller << SCRIPT
 #!/bin/sh
 set -e
 cd /var/lib/weft
 [ -e site.db ] || set -- --apply site.yaml
 exec /usr/local/bin/node $CHECKOUT/bin/weft.ts serve --store site.db --ovsdb $CONTROLLER:6640 --openflow $CONTROLLER:6653 --no-auth "\$@"
 SCRIPT
-  unit weft-controller.service << 'UNIT' && restart=restart
+  unit weft-controller.service << 'UNIT'
 [Unit]
 Description=Controller of a Weft site
 After=network.target weft-network.service
@@ -212,7 +221,7 @@ RestartSec=2
 [Install]
 WantedBy=multi-user.target
 UNIT
-  running weft-controller.service $restart
+  running weft-controller.service "$UNITS/weft-controller.service" /usr/local/sbin/weft-controller "${CODE[@]}"
 }
 
 install_packages iproute2 ethtool iputils-ping tcpdump iperf3 nftables

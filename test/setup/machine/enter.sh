@@ -5,9 +5,9 @@
 set -e
 folder=$1 checkout=$2
 shift 2
-if [ -z "$MACHINE" ]; then
+if [ -z "$WEFT_MACHINE_INSIDE" ]; then
   exec unshare --mount --pid --net --fork --kill-child --mount-proc --propagation private \
-    env MACHINE=1 "$0" "$folder" "$checkout" "$@"
+    env WEFT_MACHINE_INSIDE=1 "$0" "$folder" "$checkout" "$@"
 fi
 for place in etc usr/local opt var; do
   mkdir -p "$folder/written/$place" "$folder/work/$place"

@@ -12,6 +12,7 @@ import { decoder, encodeMessage, type Reply, type Request } from './messages.ts'
 
 const senders = new Map<string, FrameSender>()
 const children = new Map<number, ChildProcess>()
+const commands = new Map<number, AbortController>()
 
 function reply(message: Reply, bytes?: Uint8Array): void {
   process.stdout.write(encodeMessage(message, bytes))
@@ -21,14 +22,25 @@ const work: {
   readonly [K in Request['do']]: (request: Extract<Request, { do: K }>, bytes: Uint8Array) => void
 } = {
   run({ id, argv, input, timeoutMs }) {
-    const options = { ...(input !== undefined && { input }), ...(timeoutMs && { timeoutMs }) }
-    run(argv, options).then(
-      ({ stdout, stderr }) => reply({ is: 'ran', id, stdout, stderr, code: 0 }),
-      (error: Error) => {
-        const { stdout = '', stderr = '', exitCode } = error instanceof RunError ? error : {}
-        reply({ is: 'ran', id, stdout, stderr, code: exitCode, error: error.message })
-      },
-    )
+    const ending = new AbortController()
+    const { signal } = ending
+    const options = {
+      signal,
+      ...(input !== undefined && { input }),
+      ...(timeoutMs && { timeoutMs }),
+    }
+    commands.set(id, ending)
+    run(argv, options)
+      .then(
+        ({ stdout, stderr }): Reply => ({ is: 'ran', id, stdout, stderr, code: 0 }),
+        (error: Error): Reply => {
+          const { stdout = '', stderr = '', exitCode } = error instanceof RunError ? error : {}
+          return { is: 'ran', id, stdout, stderr, code: exitCode, error: error.message }
+        },
+      )
+      .then((message) => reply(message))
+      .catch((error: Error) => reply({ is: 'error', id, error: error.message }))
+      .finally(() => commands.delete(id))
   },
   launch({ id, argv }) {
     const child = launch(argv)
@@ -43,6 +55,7 @@ const work: {
   },
   kill({ id, signal }) {
     children.get(id)?.kill(signal)
+    commands.get(id)?.abort()
   },
   tap({ id, namespace, devices, leaving }) {
     const tap = leaving ? leavingTap(namespace, devices) : frameTap(namespace, devices)
@@ -67,8 +80,11 @@ process.stdin.on(
     }
   }),
 )
-process.stdin.on('end', () => {
+const end = (): void => {
   for (const child of children.values()) child.kill('SIGKILL')
+  for (const command of commands.values()) command.abort()
   process.exit(0)
-})
+}
+process.stdin.on('end', end)
+process.stdout.on('error', end)
 reply({ is: 'ready', id: 0 })

@@ -38,16 +38,18 @@ export function guestScript(guests: readonly WorkloadPlan[]): string {
     .join('\n')
 }
 
-/** For `sh -e`: what labs have left on a machine goes, processes first. */
+/** For `sh -e`: what labs have left on a machine goes, processes first. One may end by itself meanwhile, and a veth with its namespace. */
 export const REMOVAL = `
 for namespace in $(ip netns list | sed -n 's/^\\(${PREFIX}[^ ]*\\).*/\\1/p'); do
-  ip netns pids $namespace | xargs -r kill -KILL
+  ip netns pids $namespace | xargs -r kill -KILL || true
   ip netns del $namespace
 done
 if systemctl --quiet is-active openvswitch-switch && ovs-vsctl br-exists br-int; then
   for port in $(ovs-vsctl list-ports br-int | grep '^w[0-9a-f]\\{6\\}-' || true); do ovs-vsctl del-port br-int $port; done
 fi
-for link in $(ip -oneline link show type veth | sed -n 's/^[0-9]*: \\(w[0-9a-f]*-[0-9]*\\)@.*/\\1/p'); do ip link del $link; done
+for link in $(ip -oneline link show type veth | sed -n 's/^[0-9]*: \\(w[0-9a-f]*-[0-9]*\\)@.*/\\1/p'); do
+  ip link del $link || [ ! -e /sys/class/net/$link ]
+done
 `
 
 /** The guest of a plan, whose namespace is up on its machine. */

@@ -1,6 +1,6 @@
 /**
- * A lab on the virtual machines of the Vagrantfile. Implements the `Lab` of ../lab.ts; the machines are up already, or `up`
- * brings them up, and they stay when the lab is closed: a lab is a document on them, and its guests.
+ * A lab on the virtual machines of the Vagrantfile. Implements the `Lab` of ../lab.ts; the machines are up already, and they
+ * stay when the lab is closed: a lab is a document on them, and its guests.
  *
  *     machine.ts, far.ts, messages.ts   one session with each machine: commands, raw frames
  *     ssh.ts, tunnel.ts                 how to get there, and to REST
@@ -15,7 +15,6 @@ import { parseIpv4, parseMac } from '../../../southbound/wire/address.ts'
 import type { LabDocument, Segment, Step, Unsubscribe } from '../lab.ts'
 import { NetnsError } from '../netns/error.ts'
 import { planSite, type SitePlan } from '../netns/plan.ts'
-import { run } from '../netns/run.ts'
 import { together } from '../netns/together.ts'
 import type { RealLab, RealOvsHost, RealVtepHost, RealWorkload } from '../real.ts'
 import { realTime } from '../real-time.ts'
@@ -28,9 +27,9 @@ import { type SshConfig, sshConfig } from './ssh.ts'
 import { openTunnel } from './tunnel.ts'
 
 /** Of the Vagrantfile. */
+const FOLDER = fileURLToPath(new URL('../../..', import.meta.url))
 const CONTROLLER = 'controller'
 const CONTROLLER_ADDRESS = '192.168.56.10'
-const UP_TIMEOUT_MS = 1_200_000
 /** Bounds of what takes seconds with KVM, and minutes where a busy machine emulates. */
 const REALIZED_TIMEOUT_MS = 300_000
 const HEALTHY_TIMEOUT_MS = 300_000
@@ -47,26 +46,19 @@ export interface VagrantLabOptions {
   readonly document: LabDocument
   /** Text of the document as the controller gets it; left out: written anew. */
   readonly text?: string
-  /** Of the Vagrantfile; left out: of Weft. */
-  readonly folder?: string
-  /** Runs `vagrant up` first. */
-  readonly up?: boolean
   readonly signal?: AbortSignal
   readonly step?: Step
 }
 
-/** Brings the document up on machines that are up; when that fails they are as they were. */
+/**
+ * Brings the document up on machines that are up, in place of whatever the controller there had: its store starts empty. When
+ * that fails no guest is left.
+ */
 export async function openVagrantLab(options: VagrantLabOptions): Promise<VagrantLab> {
-  const { document, signal, step, up = false } = options
-  const folder = options.folder ?? fileURLToPath(new URL('../../..', import.meta.url))
+  const { document, signal, step } = options
   await using closing = new AsyncDisposableStack()
-  if (up) {
-    const argv = ['env', '-C', folder, 'vagrant', 'up']
-    await run(argv, { signal, timeoutMs: UP_TIMEOUT_MS })
-    step?.('vagrant up')
-  }
   const names = [CONTROLLER, ...Object.keys(document.hosts)]
-  const ssh = await sshConfig(folder, names, signal)
+  const ssh = await sshConfig(FOLDER, names, signal)
   closing.defer(() => ssh.close())
   const machines = await openMachines(ssh, names, closing, signal)
   step?.(`sessions with ${names.join(', ')}`)
@@ -242,17 +234,20 @@ function of<T>(things: ReadonlyMap<string, T>, name: string): T {
 
 async function whenHealthy(url: string, signal: AbortSignal | undefined): Promise<void> {
   const deadline = performance.now() + HEALTHY_TIMEOUT_MS
+  let why: unknown
   for (;;) {
     signal?.throwIfAborted()
     try {
       const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(10_000) })
       await answer.arrayBuffer()
       if (answer.ok) return
+      why = `${answer.status}`
     } catch (cause) {
       // Nobody listens yet: asked again.
-      if (performance.now() > deadline)
-        throw new NetnsError('the controller does not answer', { cause })
+      why = cause
     }
+    if (performance.now() > deadline)
+      throw new NetnsError('the controller does not answer', { cause: why })
     await realTime.clock.sleep(POLL_MS, signal)
   }
 }

@@ -45,6 +45,8 @@ export interface Machine {
 
 type Answer = (reply: Reply, bytes: Uint8Array) => void
 
+const NONE = new Uint8Array(0)
+
 /** @param onFault what nobody waits for went wrong: the session ended, a frame did not leave */
 export async function openMachine(
   name: string,
@@ -58,15 +60,18 @@ export async function openMachine(
   })
   const waiting = new Map<number, Answer>()
   let [last, said, isClosed] = [0, '', false]
+  let over: NetnsError | undefined
   const gone = Promise.withResolvers<void>()
   const ready = Promise.withResolvers<void>()
   waiting.set(0, () => ready.resolve())
 
   const fail = (why: string) => {
+    if (over) return
     const error = new NetnsError(`${name}: ${why}${said === '' ? '' : `: ${said.trim()}`}`)
+    over = error
     ready.reject(error)
     for (const [id, answer] of [...waiting])
-      if (id > 0) answer({ is: 'error', id, error: error.message }, new Uint8Array(0))
+      if (id > 0) answer({ is: 'error', id, error: error.message }, NONE)
     if (!isClosed) options.onFault(error)
   }
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -78,17 +83,28 @@ export async function openMachine(
     gone.resolve()
     fail('its session has ended')
   })
-  child.stdout.on(
-    'data',
-    decoder<Reply>((reply, bytes) => {
-      const answer = waiting.get(reply.id)
-      if (answer) answer(reply, bytes)
-      else if (reply.is === 'error') options.onFault(new NetnsError(`${name}: ${reply.error}`))
-    }),
-  )
-  const ask = (request: Request, bytes?: Uint8Array) =>
-    void child.stdin.write(encodeMessage(request, bytes))
   const end = () => void child.kill('SIGKILL')
+  const take = decoder<Reply>((reply, bytes) => {
+    const answer = waiting.get(reply.id)
+    if (answer) answer(reply, bytes)
+    else if (reply.is === 'error') options.onFault(new NetnsError(`${name}: ${reply.error}`))
+  })
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (over) return
+    try {
+      take(chunk)
+    } catch (error) {
+      if (!(error instanceof NetnsError)) throw error
+      fail(error.message)
+      end()
+    }
+  })
+  const ask = (request: Request, bytes?: Uint8Array) => {
+    const { id } = request
+    if (!over) child.stdin.write(encodeMessage(request, bytes))
+    else
+      queueMicrotask(() => waiting.get(id)?.({ is: 'error', id, error: `${over?.message}` }, NONE))
+  }
   const timer = setTimeout(() => {
     fail(`does not answer after ${START_TIMEOUT_MS / 1000} s`)
     end()
@@ -113,17 +129,23 @@ export async function openMachine(
 
   return {
     name,
-    run: (argv, { input, timeoutMs = RUN_TIMEOUT_MS, env = {} } = {}) =>
+    run: (argv, { input, timeoutMs = RUN_TIMEOUT_MS, env = {}, signal } = {}) =>
       new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason)
         const id = ++last
+        const stop = () => ask({ do: 'kill', id, signal: 'SIGKILL' })
+        signal?.addEventListener('abort', stop, { once: true })
         const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`)
         const whole = settings.length > 0 ? ['env', ...settings, ...argv] : argv
         waiting.set(id, (reply) => {
           waiting.delete(id)
+          signal?.removeEventListener('abort', stop)
+          const isDone = reply.is === 'ran' && reply.code === 0
+          if (signal?.aborted && !isDone) return reject(signal.reason)
           if (reply.is === 'error') return reject(new NetnsError(reply.error))
           if (reply.is !== 'ran') return
           const { stdout, stderr, code, error = '' } = reply
-          if (code === 0) return resolve({ stdout, stderr })
+          if (isDone) return resolve({ stdout, stderr })
           const cause: Error & { code?: unknown } = new Error(error)
           if (code !== undefined) cause.code = code
           reject(new RunError([`${name}:`, ...argv], cause, { stdout, stderr }))

@@ -1,7 +1,8 @@
 /**
  * What the lab and the program on a machine (far.ts) say to each other over one stream each way: a header of JSON and bytes
- * behind it. On the wire: u32 length of all that follows, u16 length of the header, header, bytes.
+ * behind it. On the wire: u32 length of all that follows, u32 length of the header, header, bytes.
  */
+import { NetnsError } from '../netns/error.ts'
 import type { Signals } from './machine.ts'
 
 /** From the lab. `id` names what is asked for; answers and what comes of it carry the same. */
@@ -53,22 +54,28 @@ export type Reply =
   | { readonly is: 'error'; readonly id: number; readonly error: string }
 
 const LENGTH = 4
-const HEADER_LENGTH = 2
+const HEADER_LENGTH = 4
+/** Of a message: what a command printed is in its header. */
+const LIMIT_BYTES = 256 * 1024 * 1024
 
+/** @throws NetnsError when it is over 256 MiB */
 export function encodeMessage(
   header: Request | Reply,
   bytes: Uint8Array = new Uint8Array(0),
 ): Buffer {
   const text = Buffer.from(JSON.stringify(header))
-  const message = Buffer.alloc(LENGTH + HEADER_LENGTH + text.length + bytes.length)
+  const message = Buffer.alloc(LENGTH + within(HEADER_LENGTH + text.length + bytes.length))
   message.writeUInt32BE(message.length - LENGTH, 0)
-  message.writeUInt16BE(text.length, LENGTH)
+  message.writeUInt32BE(text.length, LENGTH)
   text.copy(message, LENGTH + HEADER_LENGTH)
   message.set(bytes, LENGTH + HEADER_LENGTH + text.length)
   return message
 }
 
-/** Takes a stream apart: call with each chunk; whole messages come out in order. The bytes are the receiver's to keep. */
+/**
+ * Takes a stream apart: call with each chunk; whole messages come out in order. The bytes are the receiver's to keep. A call
+ * throws NetnsError for what is no message, and then the stream is of no more use.
+ */
 export function decoder<T extends Request | Reply>(
   receive: (header: T, bytes: Uint8Array) => void,
 ): (chunk: Buffer) => void {
@@ -81,15 +88,29 @@ export function decoder<T extends Request | Reply>(
     if (size < wanted) return
     let all = chunks.length === 1 ? chunk : Buffer.concat(chunks)
     while (all.length >= LENGTH) {
-      const end = LENGTH + all.readUInt32BE(0)
-      if (all.length < end) break
-      const headerEnd = LENGTH + HEADER_LENGTH + all.readUInt16BE(LENGTH)
-      const header = JSON.parse(all.toString('utf8', LENGTH + HEADER_LENGTH, headerEnd)) as T
+      const end = LENGTH + within(all.readUInt32BE(0))
+      if (all.length < Math.max(end, LENGTH + HEADER_LENGTH)) break
+      const headerEnd = LENGTH + HEADER_LENGTH + all.readUInt32BE(LENGTH)
+      if (headerEnd > end) throw new NetnsError('a message ends within its header')
+      const header = headerOf(all.toString('utf8', LENGTH + HEADER_LENGTH, headerEnd)) as T
       receive(header, new Uint8Array(all.subarray(headerEnd, end)))
       all = all.subarray(end)
     }
     chunks = [all]
     size = all.length
     wanted = size < LENGTH ? LENGTH : LENGTH + all.readUInt32BE(0)
+  }
+}
+
+function within(length: number): number {
+  if (length > LIMIT_BYTES) throw new NetnsError(`a message of ${length} bytes is too long`)
+  return length
+}
+
+function headerOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new NetnsError(`no header of a message: ${text.slice(0, 80)}`, { cause })
   }
 }
