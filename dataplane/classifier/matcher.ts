@@ -5,8 +5,14 @@
  * matches. Neighbours: key-layout.ts (slots), flow-table.ts (flows and their identity).
  */
 import type { Match } from '../../southbound/openflow/match.ts'
-import { type FieldName, fieldOf } from '../../southbound/openflow/oxm.ts'
-import { fieldWords, KEY_WORDS, keyField } from '../packet/key-layout.ts'
+import type { FieldName } from '../../southbound/openflow/oxm.ts'
+import {
+  fieldWords,
+  KEY_WORDS,
+  keyField,
+  wholeMask,
+  writeFieldWords,
+} from '../packet/key-layout.ts'
 import type { Secret } from './secret-hash.ts'
 
 /** Triples (slot, mask, value) by slot: key[slot] & mask must equal value for all of them. */
@@ -15,6 +21,7 @@ export type CompiledMatch = Uint32Array
 // Scratch of gather(): all zero between calls of those that use it.
 const values = new Uint32Array(KEY_WORDS)
 const masks = new Uint32Array(KEY_WORDS)
+const ownWords = new Uint32Array(KEY_WORDS)
 
 /**
  * Adds up the words of a match in the scratch, and their slots. Returns the first field of which
@@ -25,10 +32,11 @@ function gather(match: Match, slots: number[]): FieldName | undefined {
   for (const name in match) {
     const { slot, words } = keyField[name as FieldName]
     const entry = match[name as FieldName]!
-    const [value, mask] =
-      typeof entry === 'object' ? entry : [entry, fieldOf[name as FieldName].ones]
-    const valueWords = fieldWords(name as FieldName, value)
-    const maskWords = fieldWords(name as FieldName, mask)
+    const isMasked = typeof entry === 'object'
+    const valueWords = writeFieldWords(name as FieldName, isMasked ? entry[0] : entry, ownWords)
+    const maskWords = isMasked
+      ? fieldWords(name as FieldName, entry[1])
+      : wholeMask(name as FieldName)
     for (let i = 0; i < words; i++) {
       const word = maskWords[i]!
       if (word === 0) continue

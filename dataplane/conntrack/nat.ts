@@ -65,15 +65,20 @@ const PORT_RANGES = [
   [1024, 65_535],
 ] as const
 
+/** A choice that failed, and how often in a row. */
+interface Full {
+  readonly request: NatRequest
+  readonly choice: Uint32Array
+  failures: number
+  /** Fails without a search until then. */
+  readonly until: number
+}
+
 export function natChooser(table: ConnectionTable, seed: number, random: () => number): Nat {
   const hashed = new Uint32Array(16)
   const choice = new Uint32Array(TUPLE_WORDS)
-  const full = Array.from({ length: FULL_PLACES }, () => ({
-    request: undefined as NatRequest | undefined,
-    choice: new Uint32Array(TUPLE_WORDS),
-    failures: 0,
-    until: 0,
-  }))
+  /** Places that are in use: most tables never have one. */
+  const full: (Full | undefined)[] = Array.from({ length: FULL_PLACES })
   let attemptsLeft = 0
 
   /** The port in word `at` of the tuple for answers that is free, beginning with `first`. */
@@ -165,22 +170,23 @@ export function natChooser(table: ConnectionTable, seed: number, random: () => n
       const ports = [pair[REPLY + SRC_PORT]!, pair[REPLY + DST_PORT]!] as const
       const addresses = fixed ? 1 : Math.min(more + 1, MAX_ADDRESSES)
       readChoice(pair, request, fixed)
-      const known = full[hashTuple(choice, 0, seed) % FULL_PLACES]!
-      const isSame = known.request === request && sameTuple(known.choice, 0, choice, 0)
-      if (isSame && now < known.until) return false
+      const place = hashTuple(choice, 0, seed) % FULL_PLACES
+      const before = full[place]
+      const known =
+        before?.request === request && sameTuple(before.choice, 0, choice, 0) ? before : undefined
+      if (known && now < known.until) return false
       for (let i = 0; i < addresses; i++) {
         attemptsLeft = MAX_ATTEMPTS / addresses
         if (!fixed && address) addOffset(pair, to, address, (hash + i) % (more + 1))
         pair[REPLY + SRC_PORT] = ports[0]
         pair[REPLY + DST_PORT] = ports[1]
         if (!choosePorts(pair, request, offset, now)) continue
-        if (isSame) known.failures = 0
+        if (known) known.failures = 0
         return true
       }
-      known.failures = isSame ? known.failures + 1 : 1
-      known.request = request
-      known.choice.set(choice)
-      known.until = known.failures < FULL_AFTER ? 0 : now + FULL_MS
+      const failures = known ? known.failures + 1 : 1
+      const until = failures < FULL_AFTER ? 0 : now + FULL_MS
+      full[place] = { request, choice: choice.slice(), failures, until }
       return false
     },
   }

@@ -108,12 +108,39 @@ export const keyField = Object.fromEntries(
 
 /** The words of a field's value, most significant first, its bits where they stand in the key. */
 export function fieldWords(name: FieldName, value: number | bigint): Uint32Array {
+  return writeFieldWords(name, value, new Uint32Array(keyField[name].words))
+}
+
+/** The same into the first words of `out`, which it returns. */
+export function writeFieldWords(
+  name: FieldName,
+  value: number | bigint,
+  out: Uint32Array,
+): Uint32Array {
   const { words: count, shift } = keyField[name]
-  const out = new Uint32Array(count)
   // The older name of ip_dscp has room for ip_ecn, and does not mean it.
-  let rest = (BigInt(value) & (name === 'nw_tos' ? 0xfcn : -1n)) << BigInt(shift)
+  const means = name === 'nw_tos' ? 0xfc : -1
+  if (count === 1 && typeof value === 'number') {
+    out[0] = (value & means) << shift
+    return out
+  }
+  if (count === 2 && typeof value === 'number') {
+    out[0] = value / 2 ** 32
+    out[1] = value
+    return out
+  }
+  let rest = (BigInt(value) & BigInt(means)) << BigInt(shift)
   for (let i = count - 1; i >= 0; i--, rest >>= 32n) out[i] = Number(rest & 0xffff_ffffn)
   return out
+}
+
+const whole = new Map<FieldName, Uint32Array>()
+
+/** The words of a mask over all bits of a field: one array for all, which nobody changes. */
+export function wholeMask(name: FieldName): Uint32Array {
+  const words = whole.get(name) ?? fieldWords(name, fieldOf[name].ones)
+  whole.set(name, words)
+  return words
 }
 
 const slotOf = (name: FieldName) => keyField[name].slot

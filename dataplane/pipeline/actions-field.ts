@@ -8,7 +8,7 @@ import { moveBits, readBits, writeBits } from '../packet/bits.ts'
 import { packetEnd } from '../packet/checksums.ts'
 import { DROP } from '../packet/drop.ts'
 import { HEADER } from '../packet/headers.ts'
-import { fieldWords, isInFrame, type KeyField, keyField } from '../packet/key-layout.ts'
+import { fieldWords, isInFrame, type KeyField, keyField, wholeMask } from '../packet/key-layout.ts'
 import type { Packet } from '../packet/packet.ts'
 import { hasField, prerequisites } from '../packet/prerequisite.ts'
 import { setField, storeField } from '../packet/set-field.ts'
@@ -27,15 +27,8 @@ import {
 import { refuse } from './refusal.ts'
 import { STACK_PLACES, STACK_WORDS, type Step } from './run.ts'
 
-/** Of whole fields, which most flows write: one for all. */
-const wholeMasks = new Map<FieldName, Uint32Array>()
-
-function maskWords(name: FieldName, mask: number | bigint): Uint32Array {
-  if (BigInt(mask) !== BigInt(fieldOf[name].ones)) return fieldWords(name, mask)
-  const words = wholeMasks.get(name) ?? fieldWords(name, mask)
-  wholeMasks.set(name, words)
-  return words
-}
+const maskWords = (name: FieldName, mask: number | bigint): Uint32Array =>
+  BigInt(mask) === BigInt(fieldOf[name].ones) ? wholeMask(name) : fieldWords(name, mask)
 
 /** Writes value under mask, both shifted to where they belong. */
 export function writeStep(field: KeyField, value: number | bigint, mask: number | bigint): Step {

@@ -9,6 +9,8 @@ import { checkedMatch, programOf } from './checked.ts'
 import type { Program } from './program.ts'
 
 export interface CompiledFlow {
+  /** As given; of equal flows one bigint. */
+  readonly cookie: bigint
   /** flowKey() */
   readonly key: string
   /** Copies of what was given; nobody changes them. */
@@ -18,7 +20,7 @@ export interface CompiledFlow {
   readonly program: Program
 }
 
-type Uncompiled = Pick<FlowBytes, 'table_id' | 'priority' | 'match' | 'instructions'>
+type Uncompiled = Pick<FlowBytes, 'table_id' | 'priority' | 'cookie' | 'match' | 'instructions'>
 
 /** @throws Refusal */
 export type CompileFlow = (flow: Uncompiled) => CompiledFlow
@@ -27,7 +29,8 @@ export const compileFlow: CompileFlow = (flow) => {
   const match = checkedMatch(flow.match)
   const behaviour = programOf(flow.instructions, match, flow.table_id)
   const compiled = compileMatch(match)
-  return { key: flowKey(flow), match: flow.match.slice(), compiled, ...behaviour }
+  const { cookie } = flow
+  return { cookie, key: flowKey(flow), match: flow.match.slice(), compiled, ...behaviour }
 }
 
 /** Flows that are remembered; then all are forgotten, and whoever has them keeps them. */
@@ -46,13 +49,14 @@ interface Known extends CompiledFlow {
 export function sharedCompiler(): CompileFlow {
   const known = new Map<number, Known>()
   return (flow) => {
-    const { table_id, priority, match, instructions } = flow
+    const { table_id, priority, cookie, match, instructions } = flow
     const hash = hashOf(instructions, hashOf(match, (table_id << 16) | priority))
     const first = known.get(hash)
     for (let each = first; each !== undefined; each = each.next)
       if (
         each.table_id === table_id &&
         each.priority === priority &&
+        each.cookie === cookie &&
         sameBytes(each.match, match) &&
         sameBytes(each.given, instructions)
       )

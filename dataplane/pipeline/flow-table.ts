@@ -19,7 +19,6 @@ import {
   compileMatch,
   isWithin,
   type Matchable,
-  type Matcher,
   type NewMatcher,
   overlaps,
 } from '../classifier/matcher.ts'
@@ -106,6 +105,20 @@ export interface Table {
 export type ReferenceCheck = (program: Program) => void
 
 const ALL_TABLES = 0xff
+
+/** Something that each table has, made when it is asked for: most tables never have a flow. */
+function ofTables<T>(make: () => T) {
+  const made: (T | undefined)[] = Array.from({ length: TABLES })
+  const at = (id: number): T => {
+    const known = made[id]
+    if (known !== undefined) return known
+    const thing = make()
+    made[id] = thing
+    return thing
+  }
+  return { at, all: (): readonly T[] => Array.from(made, (_, id) => at(id)) }
+}
+
 const KNOWN_FLAGS = Object.values(flowFlags).reduce<number>((bits, flag) => bits | flag, 0)
 
 export function flowTables(
@@ -115,24 +128,12 @@ export function flowTables(
   random: Random = systemRandom,
   make: CompileFlow = compileFlow,
 ): FlowTables {
-  const tables = Array.from(
-    { length: TABLES },
-    (): Table => ({
-      name: '',
-      config: 0,
-      absent: false,
-      maxFlows: limits.flowsPerTable,
-    }),
-  )
+  const tables = ofTables((): Table => {
+    return { name: '', config: 0, absent: false, maxFlows: limits.flowsPerTable }
+  })
   const secret = newSecret(random)
-  /** Of tables that ever had a flow: most of them never have. */
-  const matchers: (Matcher<Flow> | undefined)[] = Array.from({ length: TABLES }, () => undefined)
-  const matcherOf = (table_id: number): Matcher<Flow> =>
-    (matchers[table_id] ??= conjunctiveMatcher<Flow>(newMatcher, secret))
-  const counts = Array.from(
-    { length: TABLES },
-    (): TableCounts => ({ active: 0, lookups: 0, matched: 0 }),
-  )
+  const matchers = ofTables(() => conjunctiveMatcher<Flow>(newMatcher, secret))
+  const counts = ofTables((): TableCounts => ({ active: 0, lookups: 0, matched: 0 }))
   const index = flowIndex(TABLES)
   /** Flows that were ever added, identical ones once. */
   let added = 0
@@ -141,14 +142,14 @@ export function flowTables(
 
   const put = (flow: Flow) => {
     index.add(flow)
-    matcherOf(flow.table_id).insert(flow)
-    counts[flow.table_id]!.active++
+    matchers.at(flow.table_id).insert(flow)
+    counts.at(flow.table_id).active++
     if (flow.idle_timeout + flow.hard_timeout > 0) timed.add(flow)
   }
   const take = (flow: Flow) => {
     index.remove(flow)
-    matcherOf(flow.table_id).remove(flow)
-    counts[flow.table_id]!.active--
+    matchers.at(flow.table_id).remove(flow)
+    counts.at(flow.table_id).active--
     timed.delete(flow)
   }
   /** Gives a flow other instructions. */
@@ -157,9 +158,9 @@ export function flowTables(
     const { clauses } = next.program
     // A matcher keeps parts of conjunctive matches elsewhere than whole flows.
     const moves = clauses !== undefined || before.clauses !== undefined
-    if (moves) matcherOf(flow.table_id).remove(flow)
+    if (moves) matchers.at(flow.table_id).remove(flow)
     Object.assign(flow, next, { clauses })
-    if (moves) matcherOf(flow.table_id).insert(flow)
+    if (moves) matchers.at(flow.table_id).insert(flow)
     index.changed(flow, before)
   }
 
@@ -173,22 +174,23 @@ export function flowTables(
     const made = make(flow)
     const { program } = made
     checkReferences(program)
-    if (program.goto >= 0 && tables[program.goto]!.absent) {
+    if (program.goto >= 0 && tables.at(program.goto).absent) {
       refuse('bad_instruction.bad_table_id', `table ${program.goto} was taken out`)
     }
     return made
   }
 
   const add = (mod: FlowMod, now: number, journal: Journal) => {
-    const table = tables[mod.table_id]
-    if (!table || table.absent) return refuse('flow_mod_failed.bad_table_id', `${mod.table_id}`)
+    if (mod.table_id >= TABLES) return refuse('flow_mod_failed.bad_table_id', `${mod.table_id}`)
+    const table = tables.at(mod.table_id)
+    if (table.absent) return refuse('flow_mod_failed.bad_table_id', `${mod.table_id}`)
     const made = compile(mod)
     const old = index.find(mod.table_id, made.key)
     const keep = old !== undefined && (mod.flags & flowFlags.reset_counts) === 0
     const flow: Flow = {
       table_id: mod.table_id,
       priority: mod.priority,
-      cookie: mod.cookie,
+      cookie: made.cookie,
       key: made.key,
       match: made.match,
       instructions: made.instructions,
@@ -206,7 +208,7 @@ export function flowTables(
       usedAt: now,
     }
     if ((mod.flags & flowFlags.check_overlap) !== 0) checkOverlap(flow, old)
-    const full = counts[mod.table_id]!.active >= table.maxFlows || index.size >= limits.flows
+    const full = counts.at(mod.table_id).active >= table.maxFlows || index.size >= limits.flows
     if (!old && full) refuse('flow_mod_failed.table_full', `${index.size} flows`)
     if (old) {
       take(old)
@@ -227,8 +229,9 @@ export function flowTables(
   const modify = (mod: FlowMod, flows: readonly Flow[], journal: Journal) => {
     for (const flow of flows) {
       const { instructions, program, packets, bytes } = flow
-      const { table_id, priority, match } = flow
-      const made = compile({ table_id, priority, match, instructions: mod.instructions })
+      const { table_id, priority, cookie, match } = flow
+      const wanted = { table_id, priority, cookie, match, instructions: mod.instructions }
+      const made = compile(wanted)
       const next = { instructions: made.instructions, program: made.program }
       const changed = !sameBytes(next.instructions, instructions)
       become(flow, next)
@@ -260,12 +263,16 @@ export function flowTables(
   }
 
   return {
-    counts,
-    tables,
+    get counts() {
+      return counts.all()
+    },
+    get tables() {
+      return tables.all()
+    },
     lookup(tableId, key) {
-      const count = counts[tableId]!
+      const count = counts.at(tableId)
       count.lookups++
-      const flow = matchers[tableId]?.lookup(key)
+      const flow = matchers.at(tableId).lookup(key)
       if (flow) count.matched++
       return flow
     },
@@ -274,7 +281,7 @@ export function flowTables(
       if (command > flowCommand.delete_strict) refuse('flow_mod_failed.bad_command', `${command}`)
       if ((flags & ~KNOWN_FLAGS) !== 0) refuse('flow_mod_failed.bad_flags', `${flags}`)
       if (command === flowCommand.delete || command === flowCommand.delete_strict) {
-        if (table_id !== ALL_TABLES && tables[table_id]!.absent) {
+        if (table_id !== ALL_TABLES && tables.at(table_id).absent) {
           refuse('flow_mod_failed.bad_table_id', `${table_id}`)
         }
         const flows = command === flowCommand.delete ? select(mod) : strict(mod)
@@ -283,7 +290,7 @@ export function flowTables(
       }
       // No packet waits in a buffer here.
       if (mod.buffer_id !== OFP_NO_BUFFER) refuse('bad_request.buffer_unknown', `${mod.buffer_id}`)
-      if (table_id === ALL_TABLES || tables[table_id]!.absent) {
+      if (table_id === ALL_TABLES || tables.at(table_id).absent) {
         refuse('flow_mod_failed.bad_table_id', `${table_id}`)
       }
       if (command === flowCommand.add) return add(mod, now, journal)

@@ -36,19 +36,22 @@ export async function capture(
     stop()
     return writer.close()
   }
-  // What the port says of itself it says at each look, so that everything but sending is its own.
-  const tee: FramePort = Object.create(port, {
-    transmit: {
-      value(bytes: Uint8Array, start: number, end: number) {
-        if (direction !== 'rx') write(bytes, start, end)
-        port.transmit(bytes, start, end)
-      },
+  const own: Pick<FramePort, 'transmit' | 'close'> = {
+    transmit(bytes, start, end) {
+      if (direction !== 'rx') write(bytes, start, end)
+      port.transmit(bytes, start, end)
     },
-    close: {
-      value() {
-        port.close?.()
-        end().catch(() => {}) // writer.error says why
-      },
+    close() {
+      port.close?.()
+      end().catch(() => {}) // writer.error says why
+    },
+  }
+  // What the port says of itself it says at each look, so that everything but sending is its own.
+  const tee = new Proxy(port, {
+    get(_, name) {
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name)
+      const value: unknown = Reflect.get(port, name, port)
+      return typeof value === 'function' ? value.bind(port) : value
     },
   })
   return { port: tee, writer, close: end }

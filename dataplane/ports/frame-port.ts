@@ -100,23 +100,26 @@ export interface Listeners<T extends (...of: never[]) => void> {
   clear(): void
 }
 
-export function listeners<T extends (...of: never[]) => void>(): Listeners<T> {
-  let list: readonly T[] = []
-  return {
-    get list() {
-      return list
-    },
-    add(listener) {
-      list = [...list, listener]
-      let added = true
-      return () => {
-        const at = added ? list.indexOf(listener) : -1
-        added = false
-        if (at >= 0) list = list.toSpliced(at, 1)
-      }
-    },
-    clear() {
-      list = []
-    },
+export const listeners = <T extends (...of: never[]) => void>(): Listeners<T> => new List<T>()
+
+const NOBODY: readonly never[] = []
+
+/** A class: objects with getters of their own take a kilobyte each, and every port has three. */
+class List<T extends (...of: never[]) => void> implements Listeners<T> {
+  list: readonly T[] = NOBODY
+
+  /** May be called by itself. */
+  readonly add = (listener: T): (() => void) => {
+    this.list = [...this.list, listener]
+    let added = true
+    return () => {
+      const at = added ? this.list.indexOf(listener) : -1
+      added = false
+      if (at >= 0) this.list = this.list.toSpliced(at, 1)
+    }
+  }
+
+  clear(): void {
+    this.list = NOBODY
   }
 }

@@ -39,94 +39,113 @@ export interface MemoryPortOptions {
 /** Frames under way to one end, at most; further ones are dropped and counted at the sender. */
 const QUEUE_LENGTH = 4096
 
-interface End extends MemoryPort {
-  arrive(frame: Uint8Array): boolean
-  link(peer: End | undefined): void
-}
+export const memoryPort = (options: MemoryPortOptions): MemoryPort => new End(options)
 
-export function memoryPort(options: MemoryPortOptions): MemoryPort {
-  const receivers = listeners<FrameListener>()
-  const senders = listeners<FrameListener>()
-  const watchers = listeners<() => void>()
-  const counters = newPortCounters()
-  let mtuBytes = options.mtuBytes ?? 65_535
-  let peer: End | undefined
-  let queue: Uint8Array[] = []
+class End implements MemoryPort {
+  readonly name: string
+  readonly mac: number
+  readonly counters = newPortCounters()
+  readonly #receivers = listeners<FrameListener>()
+  readonly #senders = listeners<FrameListener>()
+  readonly #watchers = listeners<() => void>()
+  #mtuBytes: number
+  #peer: End | undefined
+  #queue: Uint8Array[] = []
 
-  const deliver = () => {
-    const batch = queue
-    queue = []
+  constructor({ name, mac = 0, mtuBytes = 65_535 }: MemoryPortOptions) {
+    this.name = name
+    this.mac = mac
+    this.#mtuBytes = mtuBytes
+  }
+
+  get mtuBytes(): number {
+    return this.#mtuBytes
+  }
+
+  get up(): boolean {
+    return this.#peer !== undefined
+  }
+
+  transmit(bytes: Uint8Array, start: number, end: number): void {
+    const peer = this.#peer
+    if (peer === undefined || !peer.#arrive(bytes.slice(start, end))) {
+      this.counters.txDropped++
+      return
+    }
+    this.counters.txFrames++
+    this.counters.txBytes += end - start
+    for (const sent of this.#senders.list) sent(bytes, start, end)
+  }
+
+  send(frame: Uint8Array): void {
+    this.transmit(frame, 0, frame.length)
+  }
+
+  onReceive(listener: FrameListener): () => void {
+    return this.#receivers.add(listener)
+  }
+
+  onTransmit(listener: FrameListener): () => void {
+    return this.#senders.add(listener)
+  }
+
+  onFrame(listener: (frame: Uint8Array) => void): () => void {
+    return this.onReceive((bytes, start, end) => listener(bytes.slice(start, end)))
+  }
+
+  onState(listener: () => void): () => void {
+    return this.#watchers.add(listener)
+  }
+
+  setMtu(bytes: number): void {
+    this.#mtuBytes = bytes
+    this.#changed()
+  }
+
+  connect(other: MemoryPort): void {
+    if (!(other instanceof End)) throw new TypeError(`${other.name} is no memory port`)
+    if (this.up || other.up) {
+      throw new Error(`${this.name} or ${other.name} is already connected`)
+    }
+    this.#link(other)
+    other.#link(this)
+  }
+
+  disconnect(): void {
+    const other = this.#peer
+    this.#link(undefined)
+    if (other) other.#link(undefined)
+  }
+
+  #link(peer: End | undefined): void {
+    if (this.#peer === peer) return
+    this.#peer = peer
+    this.#changed()
+  }
+
+  #changed(): void {
+    for (const watch of this.#watchers.list) watch()
+  }
+
+  #arrive(frame: Uint8Array): boolean {
+    if (this.#queue.length >= QUEUE_LENGTH) return false
+    if (this.#queue.push(frame) === 1) setImmediate(() => this.#deliver())
+    return true
+  }
+
+  #deliver(): void {
+    const batch = this.#queue
+    this.#queue = []
     for (const frame of batch) {
-      if (frame.length > maxFrameSize(frame, mtuBytes)) {
-        counters.rxOversize++
+      if (frame.length > maxFrameSize(frame, this.#mtuBytes)) {
+        this.counters.rxOversize++
         continue
       }
-      counters.rxFrames++
-      counters.rxBytes += frame.length
-      for (const receive of receivers.list) receive(frame, 0, frame.length)
+      this.counters.rxFrames++
+      this.counters.rxBytes += frame.length
+      for (const receive of this.#receivers.list) receive(frame, 0, frame.length)
     }
   }
-  const changed = () => {
-    for (const watch of watchers.list) watch()
-  }
-
-  const port: End = {
-    name: options.name,
-    mac: options.mac ?? 0,
-    counters,
-    get mtuBytes() {
-      return mtuBytes
-    },
-    get up() {
-      return peer !== undefined
-    },
-    transmit(bytes, start, end) {
-      if (peer?.arrive(bytes.slice(start, end))) {
-        counters.txFrames++
-        counters.txBytes += end - start
-        for (const sent of senders.list) sent(bytes, start, end)
-      } else {
-        counters.txDropped++
-      }
-    },
-    send(frame) {
-      port.transmit(frame, 0, frame.length)
-    },
-    onReceive: receivers.add,
-    onTransmit: senders.add,
-    onFrame(listener) {
-      return port.onReceive((bytes, start, end) => listener(bytes.slice(start, end)))
-    },
-    onState: watchers.add,
-    setMtu(bytes) {
-      mtuBytes = bytes
-      changed()
-    },
-    connect(other) {
-      const end = other as End
-      if (peer !== undefined || end.up) {
-        throw new Error(`${port.name} or ${end.name} is already connected`)
-      }
-      port.link(end)
-      end.link(port)
-    },
-    disconnect() {
-      const other = peer
-      port.link(undefined)
-      other?.link(undefined)
-    },
-    arrive(frame) {
-      if (queue.length >= QUEUE_LENGTH) return false
-      if (queue.push(frame) === 1) setImmediate(deliver)
-      return true
-    },
-    link(end) {
-      if (peer === end) return
-      peer = end
-      changed()
-    },
-  }
-  return port
 }
 
 /** Two connected ends, as `ip link add A type veth peer name B`. */

@@ -20,7 +20,7 @@ const done = Promise.resolve()
  * Those of the messages of one turn of the event loop are enough.
  */
 const idle: Writer[] = []
-const MOST_IDLE = 8
+const MOST_IDLE = 64
 /** One that grew beyond is not kept. */
 const MOST_IDLE_BYTES = 1 << 20
 
@@ -78,7 +78,7 @@ export class Outbox {
   }
 
   #gathering(): Writer {
-    this.#out ??= idle.pop() ?? new Writer(PIECE_BYTES)
+    this.#out ??= idle.pop() ?? new Writer(4096)
     return this.#out
   }
 

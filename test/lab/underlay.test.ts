@@ -34,7 +34,7 @@ function stationOn(underlay: MemoryUnderlay, hostId: string, mac: number, clock:
   rawUnderlay({ port, mac, addresses, routes }, silent)
   const seen: Uint8Array[] = []
   port.onFrame((frame) => seen.push(frame))
-  return { mac, seen, send: port.send } satisfies Station
+  return { mac, seen, send: (frame) => port.send(frame) } satisfies Station
 }
 
 function site(hosts: Readonly<Record<string, string>>, text: string, random = () => 0.5) {
