@@ -126,11 +126,12 @@ export async function serveControl(options: ControlOptions): Promise<Control> {
     )
   })
 
-  app.post('/capture', { schema: { body: CaptureRequest } }, ({ body }, reply) => {
+  app.post('/capture', { schema: { body: CaptureRequest } }, async ({ body }, reply) => {
     const stream = new PassThrough()
     const now = () =>
       BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n
     const capture = startCapture(up(), { ...body, stream, now })
+    await capture.ready
     const id = String(++lastCapture)
     captures.set(id, capture)
     stream.once('close', () => captures.delete(id))

@@ -122,7 +122,6 @@ const environmentOf = ({ folder, libvirtd, box }: Site): Record<string, string> 
   VAGRANT_DEFAULT_PROVIDER: 'libvirt',
   VAGRANT_CHECKPOINT_DISABLE: '1',
   LIBVIRT_DEFAULT_URI: libvirtd.uri,
-  WEFT_LIBVIRT_DRIVER: process.env.WEFT_LIBVIRT_DRIVER ?? 'qemu',
   WEFT_BOX: BOX,
   WEFT_BOX_KERNEL: box,
 })

@@ -47,6 +47,8 @@ export interface CaptureCounts {
 export interface Capture {
   /** Names of what is watched. */
   readonly places: readonly string[]
+  /** Resolves when all of them are; rejects when one cannot be, and the capture has ended. */
+  readonly ready: Promise<void>
   /** Final once it has ended. */
   readonly counts: CaptureCounts
   /** A second call does nothing. */
@@ -99,8 +101,11 @@ export function startCapture(lab: Lab, options: CaptureOptions): Capture {
   }
   // A reader that went away.
   stream.once('close', stop)
+  const ready = Promise.all(open.map((tap) => tap.ready)).then(() => {})
+  ready.catch(stop)
   return {
     places: taps.map(({ name }) => name),
+    ready,
     get counts() {
       return { packets: writer.packets, dropped: writer.dropped }
     },

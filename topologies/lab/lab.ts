@@ -188,6 +188,8 @@ export interface Tap {
 }
 
 export interface OpenTap {
+  /** Resolves when frames are being seen, rejects when none can be; left out: they are. */
+  readonly ready?: Promise<void>
   /** Frames that went by and were not seen, for want of room. */
   readonly lost: number
   close(): void

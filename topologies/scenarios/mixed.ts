@@ -147,6 +147,33 @@ export const mixed: readonly Scenario[] = [
     },
   },
   {
+    name: 'a capture sees a frame leave a guest, cross the underlay and arrive, each once and the right way',
+    topology,
+    shows: {},
+    async run(lab) {
+      const [from, to] = [lab.guest('h2.acme-vm2'), lab.guest('h1.acme-vm1')]
+      const mark = lab.mark()
+      const wanted = ['h2 acme-vm2 out', 'underlay h2 out', 'underlay h1 in', 'h1 acme-vm1 in']
+      const seen: string[] = []
+      using watched = new DisposableStack()
+      for (const tap of lab.taps) {
+        if (!wanted.some((each) => each.startsWith(tap.name))) continue
+        const open = tap.open((frame, direction) => {
+          if (Buffer.from(frame).includes(Buffer.from(mark))) seen.push(`${tap.name} ${direction}`)
+        })
+        watched.defer(() => open.close())
+        await open.ready
+      }
+      const frame = markedPacket(mark, from, to)
+      await lab.send(from.name, frame)
+      await lab.expectAt(to.name, frame)
+      await lab.until(`it is seen: ${wanted.join(', ')}`, () =>
+        wanted.every((each) => seen.includes(each)),
+      )
+      if (seen.length !== wanted.length) throw new Error(`seen: ${seen.join(', ')}`)
+    },
+  },
+  {
     name: 'Open vSwitch forwards in the kernel, and a bridge that somebody has filter VLANs is put right',
     topology,
     shows: {},

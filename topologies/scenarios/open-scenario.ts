@@ -90,6 +90,7 @@ export function openScenario(
     signal,
     clock,
     run: lab.run,
+    taps: lab.taps ?? [],
     guest,
     realizer: (hostId) => realizerOf(lab, hostId),
     pairs() {

@@ -6,7 +6,7 @@
 import type { Claims } from '../lab/checks/claims.ts'
 import type { Site } from '../lab/checks/site.ts'
 import type { LabSwitch, Realizer } from '../lab/host-switch.ts'
-import type { Faults, Lab, Segment, Workload } from '../lab/lab.ts'
+import type { Faults, Lab, Segment, Tap, Workload } from '../lab/lab.ts'
 import type { MemoryLab } from '../lab/memory/lab.ts'
 import type { NetnsLab } from '../lab/netns/lab.ts'
 import type { RealLab } from '../lab/real.ts'
@@ -39,6 +39,7 @@ export interface ScenarioLab {
   /** The lab's time: a scenario asks no other clock, and waits for nothing outside the lab but through netns(). */
   readonly clock: Lab['clock']
   readonly run: Lab['run']
+  readonly taps: readonly Tap[]
   /** Throws for a name that the topology does not have. */
   guest(name: string): Workload
   /** All ordered pairs of guests of one network. */

@@ -1,6 +1,6 @@
 /**
- * Interfaces of a netns lab as places to watch, both ways, with the times of the kernel: packet sockets that are opened inside
- * the namespace and read from here. Neighbours: raw-socket.ts (what arrives alone), plan.ts (names).
+ * Interfaces of a lab of real hosts as places to watch, both ways, with the times of the kernel: packet sockets that are opened
+ * inside the namespace and read from here. Neighbours: raw-socket.ts (what arrives alone), plan.ts (names).
  */
 import { LARGEST_FRAME } from '../../../dataplane/ports/frame-port.ts'
 import {
@@ -14,7 +14,7 @@ import {
 import { LibcError, libc, whenReadable } from '../../../dataplane/ports/libc.ts'
 import type { Tap } from '../lab.ts'
 import { inNamespace } from './namespace.ts'
-import { GUEST_NIC, type SitePlan, UNDERLAY_NIC } from './plan.ts'
+import { GUEST_NIC, type HostPlan, type SitePlan, UNDERLAY_NIC } from './plan.ts'
 import { indexOf, type Place } from './raw-socket.ts'
 
 const ROOM = receiveBuffer(64 * 1024 * 1024)
@@ -26,28 +26,46 @@ const SIOCGSTAMPNS = 0x8907
 const EAGAIN = 11
 const ENETDOWN = 100
 
+/** How the interfaces of hosts are reached: of a netns lab each is in a namespace of this machine. */
+export interface Reach {
+  readonly underlayNic: string
+  /** Of a host's own interfaces. */
+  readonly namespaceOf: (host: HostPlan) => string
+  readonly open: (hostId: string, place: Place) => Tap['open']
+}
+
+const here: Reach = {
+  underlayNic: UNDERLAY_NIC,
+  namespaceOf: ({ namespace }) => namespace,
+  open: (_, place) => opener(place),
+}
+
 /** Guests, then hosts with what they have to the underlay and to physical networks. */
-export function tapsOf({ hosts, uplinks, workloads }: SitePlan): Tap[] {
+export function tapsOf({ hosts, uplinks, workloads }: SitePlan, reach: Reach = here): Tap[] {
+  const { underlayNic, namespaceOf, open } = reach
   const guests = workloads.map(({ name, hostId, namespace }) => ({
     ...{ name: name.replace('.', ' '), hostId, guest: name },
-    open: opener({ namespace, device: GUEST_NIC }),
+    open: open(hostId, { namespace, device: GUEST_NIC }),
   }))
-  const own = hosts.flatMap(({ id, namespace }) => [
-    { name: `underlay ${id}`, hostId: id, open: opener({ namespace, device: UNDERLAY_NIC }) },
-    ...uplinks
-      .filter(({ hostId }) => hostId === id)
-      .map(({ device, physicalNetwork }) => ({
+  const own = hosts.flatMap((host) => {
+    const { id } = host
+    const at = (device: string) => open(id, { namespace: namespaceOf(host), device })
+    const outward = uplinks.filter(({ hostId }) => hostId === id)
+    return [
+      { name: `underlay ${id}`, hostId: id, open: at(underlayNic) },
+      ...outward.map(({ device, physicalNetwork }) => ({
         ...{ name: `${physicalNetwork} ${id} ${device}`, hostId: id, physicalNetwork },
-        open: opener({ namespace, device }),
+        open: at(device),
       })),
-  ])
+    ]
+  })
   return [...guests, ...own]
 }
 
 /** Shared by all taps: a frame is read and handed on within one call. */
 let area: ReceiveArea | undefined
 
-function opener(place: Place): Tap['open'] {
+export function opener(place: Place): Tap['open'] {
   return (seen) => {
     const fd = inNamespace(place.namespace, () =>
       openReceiver(indexOf(place), [ROOM, WITH_OUTGOING]),

@@ -6,13 +6,18 @@
  * A namespace `''` is the machine's own.
  */
 import type { ChildProcess } from 'node:child_process'
+import type { OpenTap } from '../lab.ts'
 import { type FrameSender, frameSender, frameTap, leavingTap } from '../netns/raw-socket.ts'
 import { launch, RunError, run } from '../netns/run.ts'
+import { opener } from '../netns/taps.ts'
 import { decoder, encodeMessage, type Reply, type Request } from './messages.ts'
 
 const senders = new Map<string, FrameSender>()
 const children = new Map<number, ChildProcess>()
 const commands = new Map<number, AbortController>()
+const watches = new Map<number, OpenTap>()
+/** Bytes that may wait for the lab before frames of watches are left out. */
+const MOST_WAITING = 32 * 1024 * 1024
 
 function reply(message: Reply, bytes?: Uint8Array): void {
   process.stdout.write(encodeMessage(message, bytes))
@@ -61,6 +66,19 @@ const work: {
     const tap = leaving ? leavingTap(namespace, devices) : frameTap(namespace, devices)
     tap.onFrame((frame) => reply({ is: 'frame', id }, frame))
     reply({ is: 'tapped', id })
+  },
+  watch({ id, namespace, device }) {
+    let left = 0
+    const watch = opener({ namespace, device })((frame, direction, at) => {
+      if (process.stdout.writableLength > MOST_WAITING) left++
+      else reply({ is: 'seen', id, direction, at: at?.toString(), lost: left }, frame)
+    })
+    watches.set(id, watch)
+    reply({ is: 'watched', id })
+  },
+  unwatch({ id }) {
+    watches.get(id)?.close()
+    watches.delete(id)
   },
   send({ namespace, device }, frame) {
     const place = `${namespace} ${device}`

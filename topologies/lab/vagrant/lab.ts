@@ -15,6 +15,7 @@ import { parseIpv4, parseMac } from '../../../southbound/wire/address.ts'
 import type { LabDocument, Segment, Step, Unsubscribe } from '../lab.ts'
 import { NetnsError } from '../netns/error.ts'
 import { planSite, type SitePlan } from '../netns/plan.ts'
+import { tapsOf } from '../netns/taps.ts'
 import { together } from '../netns/together.ts'
 import type { RealLab, RealOvsHost, RealVtepHost, RealWorkload } from '../real.ts'
 import { realTime } from '../real-time.ts'
@@ -62,7 +63,7 @@ export async function openVagrantLab(options: VagrantLabOptions): Promise<Vagran
   closing.defer(() => ssh.close())
   const machines = await openMachines(ssh, names, closing, signal)
   step?.(`sessions with ${names.join(', ')}`)
-  const tunnel = await openTunnel(ssh, CONTROLLER)
+  const tunnel = await openTunnel(ssh, CONTROLLER, warn)
   closing.defer(() => tunnel.close())
 
   const clean = () =>
@@ -165,6 +166,11 @@ async function labOf(
       onFrame: (listener) => underlay.onFrame((frame) => listener(frame, '')),
     },
     physicalNetworks,
+    taps: tapsOf(plan, {
+      underlayNic: UNDERLAY_NIC,
+      namespaceOf: () => '',
+      open: (hostId, place) => of(machines, hostId).watch(place),
+    }),
     machines: hosts,
     controller: {
       kill: controller.kill,
@@ -190,15 +196,17 @@ async function labOf(
 /** ssh hands one line to a shell over there; this quotes. */
 const REMOTE = fileURLToPath(new URL('remote.ts', import.meta.url))
 
+/** Of what nobody waits for. */
+const warn = ({ message }: Error): void => void process.stderr.write(`${message}\n`)
+
 async function openMachines(
   ssh: SshConfig,
   names: readonly string[],
   closing: AsyncDisposableStack,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, Machine>> {
-  const onFault = ({ message }: Error) => void process.stderr.write(`${message}\n`)
   const open = (name: string) => async (either: AbortSignal) => {
-    const machine = await openMachine(name, ssh, { signal: either, onFault })
+    const machine = await openMachine(name, ssh, { signal: either, onFault: warn })
     closing.defer(() => machine.close())
     return [name, machine] as const
   }

@@ -5,8 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
-import type { Unsubscribe } from '../lab.ts'
+import type { Tap, Unsubscribe } from '../lab.ts'
 import { NetnsError } from '../netns/error.ts'
+import type { Place } from '../netns/raw-socket.ts'
 import { type Output, RunError, type RunOptions } from '../netns/run.ts'
 import type { Running } from '../real.ts'
 import { decoder, encodeMessage, type Reply, type Request } from './messages.ts'
@@ -38,6 +39,8 @@ export interface Machine {
   launch(argv: readonly string[]): Running
   /** Resolves when frames are being seen. */
   tap(place: TapPlace, listener: (frame: Uint8Array) => void): Promise<Unsubscribe>
+  /** A device as a place to watch both ways, with the times of the machine's own clock. */
+  watch(place: Place): Tap['open']
   /** Puts a frame on the wire of a device; what cannot leave is told by `onFault`. */
   send(namespace: string, device: string, frame: Uint8Array): void
   close(): Promise<void>
@@ -174,6 +177,29 @@ export async function openMachine(
         })
         ask({ do: 'tap', id, ...place })
       }),
+    watch: (place) => (seen) => {
+      const id = ++last
+      const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
+      let lost = 0
+      waiting.set(id, (reply, bytes) => {
+        if (reply.is === 'watched') resolve()
+        if (reply.is === 'error') reject(new NetnsError(`${name}: ${reply.error}`))
+        if (reply.is !== 'seen') return
+        lost = reply.lost
+        seen(bytes, reply.direction, reply.at === undefined ? undefined : BigInt(reply.at))
+      })
+      ask({ do: 'watch', id, ...place })
+      return {
+        ready,
+        get lost() {
+          return lost
+        },
+        close() {
+          waiting.set(id, () => {})
+          ask({ do: 'unwatch', id })
+        },
+      }
+    },
     send(namespace, device, frame) {
       ask({ do: 'send', id: ++last, namespace, device }, frame)
     },

@@ -24,6 +24,14 @@ export type Request =
       readonly devices: readonly string[]
       readonly leaving: boolean
     }
+  /** Frames both ways, until it is ended by `unwatch`. */
+  | {
+      readonly do: 'watch'
+      readonly id: number
+      readonly namespace: string
+      readonly device: string
+    }
+  | { readonly do: 'unwatch'; readonly id: number }
   /** Its bytes are the frame. */
   | {
       readonly do: 'send'
@@ -47,6 +55,15 @@ export type Reply =
   | { readonly is: 'tapped'; readonly id: number }
   /** With the frame. */
   | { readonly is: 'frame'; readonly id: number }
+  | { readonly is: 'watched'; readonly id: number }
+  /** With the frame: when it was seen, nanoseconds since 1970, and how many before it were not, for want of room. */
+  | {
+      readonly is: 'seen'
+      readonly id: number
+      readonly direction: 'in' | 'out'
+      readonly at?: string | undefined
+      readonly lost: number
+    }
   /** With what was printed. */
   | { readonly is: 'output'; readonly id: number; readonly stream: 'stdout' | 'stderr' }
   | { readonly is: 'exit'; readonly id: number; readonly code: number | null }

@@ -2,10 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname, join } from 'node:path'
+import { NetnsError } from '../netns/error.ts'
 import { openRelay } from '../netns/relay.ts'
 import type { SshConfig } from './ssh.ts'
 
 const REST = '127.0.0.1:8080'
+/** Of what ssh has said. */
+const LAST_WORDS = 1000
 
 export interface Tunnel {
   /** `http://127.0.0.1:PORT`; while nobody serves there, connections are closed as they come. */
@@ -13,19 +16,35 @@ export interface Tunnel {
   close(): Promise<void>
 }
 
-export async function openTunnel(ssh: SshConfig, machine: string): Promise<Tunnel> {
+/** @param onFault it has ended by itself: REST is gone for as long as the lab is open */
+export async function openTunnel(
+  ssh: SshConfig,
+  machine: string,
+  onFault: (error: Error) => void,
+): Promise<Tunnel> {
   const socket = join(dirname(ssh.file), 'rest.sock')
-  const forward = ['-o', 'StreamLocalBindUnlink=yes', '-L', `${socket}:${REST}`]
+  const options = ['StreamLocalBindUnlink=yes', 'ExitOnForwardFailure=yes']
+  const forward = [...options.flatMap((each) => ['-o', each]), '-L', `${socket}:${REST}`]
   // It ends with its input, and so with this process, however that ends.
   const child = spawn('ssh', [...forward, ...ssh.arguments(machine), 'cat'], {
-    stdio: ['pipe', 'ignore', 'ignore'],
+    stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
   })
-  const closed = once(child, 'close').catch(() => {})
+  let [said, isClosed] = ['', false]
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = `${said}${text}`.slice(-LAST_WORDS)
+  })
+  const closed = once(child, 'close')
+    .catch(({ message }: Error) => void (said += message))
+    .then(() => {
+      if (!isClosed)
+        onFault(new NetnsError(`the way to REST on ${machine} is gone: ${said.trim()}`))
+    })
   const relay = await openRelay(socket)
   return {
     url: `http://127.0.0.1:${relay.port}`,
     async close() {
+      isClosed = true
       await relay.close()
       child.kill('SIGTERM')
       await closed
