@@ -122,6 +122,8 @@ const environmentOf = ({ folder, libvirtd, box }: Site): Record<string, string> 
   VAGRANT_DEFAULT_PROVIDER: 'libvirt',
   VAGRANT_CHECKPOINT_DISABLE: '1',
   LIBVIRT_DEFAULT_URI: libvirtd.uri,
+  // A KVM inside a virtual machine makes machines and then fails to start them: whoever has one that works says kvm.
+  WEFT_LIBVIRT_DRIVER: process.env.WEFT_LIBVIRT_DRIVER ?? 'qemu',
   WEFT_BOX: BOX,
   WEFT_BOX_KERNEL: box,
 })

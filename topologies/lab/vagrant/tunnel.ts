@@ -35,7 +35,9 @@ export async function openTunnel(
     said = `${said}${text}`.slice(-LAST_WORDS)
   })
   const closed = once(child, 'close')
-    .catch(({ message }: Error) => void (said += message))
+    .catch(({ message }: Error) => {
+      said += message
+    })
     .then(() => {
       if (!isClosed)
         onFault(new NetnsError(`the way to REST on ${machine} is gone: ${said.trim()}`))
