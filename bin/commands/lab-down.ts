@@ -1,4 +1,5 @@
 /** `weft lab down` and `weft lab status`. Neighbours: lab-run-options.ts, ../lab/. */
+import { removeDeadLabs } from '../../topologies/lab/netns/state.ts'
 import { askLab } from '../lab/control-client.ts'
 import type { LabStatus } from '../lab/control-schema.ts'
 import { isAlive, LabError, type RunningLab, runningLab, runningLabs } from '../lab/run-folder.ts'
@@ -24,6 +25,7 @@ export async function labDown(
   const running = await runningLabs()
   const asked = name === undefined ? running : running.filter((lab) => lab.name === name)
   if (asked.length === 0) {
+    if (all) await removeDeadLabs()
     process.stdout.write(name === undefined ? 'No lab runs.\n' : `No lab ${name} runs.\n`)
     return 0
   }
@@ -33,8 +35,9 @@ export async function labDown(
     await end(lab, signal)
     process.stdout.write(`Lab ${lab.name} is down; nothing of it is left.\n`)
   }
-  // What a lab that was killed meanwhile has left.
+  // What labs have left that were killed, also those of tests, which are not among these.
   await runningLabs()
+  if (all) await removeDeadLabs()
   return 0
 }
 

@@ -151,6 +151,10 @@ Examples:
         const { labExec } = await import('./lab-exec.ts')
         // What stands behind the place is passed through as it is, with the -- before it.
         const command = argv[0] === '--' ? argv.slice(1) : argv
+        if (argv[0] !== '--' && argv[0]?.startsWith('-'))
+          throw new UsageError(
+            `options stand before the place: weft lab exec ${argv[0]} … ${place} --`,
+          )
         if (command.length === 0) throw new UsageError(`exec ${place} -- COMMAND: which one?`)
         return labExec(place, command, { ...options, signal })
       }),

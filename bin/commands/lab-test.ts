@@ -34,6 +34,8 @@ export interface LabTestOptions {
 const CHANGED =
   'Scenarios take ports, networks and hosts away: for another test, weft lab down and up.'
 
+const CONTRARY =
+  'By the flows it arrives: it is lost between the hosts, on its way back, or a host lacks one of them (weft doctor, weft trace --send)'
 const LARGEST_SEED = 2 ** 32 - 1
 
 /** @returns 0 when all is as the document says and nothing failed, else 1 */
@@ -55,7 +57,7 @@ export async function labTest(what: string | undefined, options: LabTestOptions)
     : await testOwn(what, options, step)
   const isChanged =
     running !== undefined && result.scenarios.some(({ state }) => state !== 'skipped')
-  await print(output, result, () => [...lines(result), ...(isChanged ? [CHANGED] : [])])
+  await print(output, result, () => [...lines(result, scenarios), ...(isChanged ? [CHANGED] : [])])
   return result.ok ? 0 : 1
 }
 
@@ -100,21 +102,24 @@ async function testOwn(
   }
 }
 
-function lines({ checks, matrix, walks, scenarios }: TestResult): string[] {
+function lines({ checks, matrix, walks, scenarios }: TestResult, isAsked: boolean): string[] {
   const columns = process.stdout.columns ?? 110
   const look = { columns, colour: Boolean(process.stdout.isTTY) }
-  const walked = walks.flatMap(({ pair, trace, why }) => [
+  const walked = walks.flatMap(({ pair, trace, why, isContrary }) => [
     '',
     `${pair}:`,
-    ...(trace ? traceLines(trace, paint, columns - 2).map((line) => `  ${line}`) : [`  ${why}`]),
+    ...(trace
+      ? traceLines(trace, paint, { columns: columns - 2, isContrary }).map((line) => `  ${line}`)
+      : [`  ${why}`]),
+    ...(isContrary ? [`  ${CONTRARY}`] : []),
   ])
   return [
     ...['', ...formatChecks(checks, look)],
     ...['', 'Who reaches whom, from the left to above:', '', ...formatMatrix(matrix, look)],
     ...walked,
-    ...['', ...scenarioLines(scenarios, paint)],
+    ...(isAsked ? ['', ...scenarioLines(scenarios, paint)] : []),
     ...['', `checks     ${count(checks)}`, `matrix     ${countMatrix(matrix)}`],
-    `scenarios  ${countScenarios(scenarios)}`,
+    `scenarios  ${isAsked ? countScenarios(scenarios) : 'not asked for'}`,
   ]
 }
 

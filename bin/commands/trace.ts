@@ -31,7 +31,9 @@ export async function trace(options: TraceOptions): Promise<number> {
   }
   const rest = openSession(options, signal)
   const { body } = await rest.ask<Traced>(send ? 'POST' : 'GET', '/v1:trace', { query })
-  await print(output, body, () => traceLines(body, paint, process.stdout.columns))
   const isCounted = (body.counted ?? []).every(({ flows, counted }) => flows === counted)
+  const { columns } = process.stdout
+  const look = { ...(columns !== undefined && { columns }), isContrary: !isCounted }
+  await print(output, body, () => traceLines(body, paint, look))
   return body.verdict === 'delivered' && isCounted ? 0 : 1
 }

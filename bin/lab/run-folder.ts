@@ -138,7 +138,7 @@ export async function runningLab(name?: string): Promise<RunningLab> {
   const labs = await runningLabs()
   if (name === undefined && labs.length > 1) {
     const names = labs.map((lab) => lab.name)
-    throw new LabError(`there are ${names.length} labs, which one? --name ${names.join(' | ')}`)
+    throw new LabError(`there are ${names.length} labs, which one? ${names.join(' | ')}`)
   }
   const lab = name === undefined ? labs[0] : labs.find((each) => each.name === name)
   if (lab) return lab

@@ -18,6 +18,8 @@ export interface TestResult {
   readonly walks: readonly {
     readonly pair: string
     readonly trace?: Traced
+    /** By the walk it arrives, and it does not. */
+    readonly isContrary: boolean
     readonly why?: string
   }[]
   readonly scenarios: readonly ScenarioResult[]
@@ -65,6 +67,16 @@ export async function runTest(
 /** Nothing failed; a site that can show none of the sentences has nothing to fail. */
 const isGreen = (checks: readonly CheckResult[]): boolean => summarize(checks).failed === 0
 
+async function problemOf(answer: Response): Promise<string> {
+  const text = await answer.text()
+  try {
+    const { detail, title } = JSON.parse(text) as { detail?: string; title?: string }
+    return detail ?? title ?? text
+  } catch {
+    return `${answer.status} ${text}`
+  }
+}
+
 async function walksOf(
   lab: Lab,
   { cells }: Matrix,
@@ -79,8 +91,12 @@ async function walksOf(
         ...{ from: workloads[cell.from] ?? '', to: workloads[cell.to] ?? '' },
       })
       const answer = await lab.fetch(`/v1:trace?${query}`, { signal })
-      if (answer.ok) return { pair, trace: (await answer.json()) as Traced }
-      return { pair, why: `${answer.status} ${await answer.text()}` }
+      if (!answer.ok) return { pair, isContrary: false, why: await problemOf(answer) }
+      const trace = (await answer.json()) as Traced
+      return {
+        ...{ pair, trace },
+        isContrary: cell.expected === 'reached' && trace.verdict === 'delivered',
+      }
     }),
   )
 }

@@ -1,5 +1,10 @@
 /** The walk of a packet on a terminal. Neighbours: ../../controller/trace/text.ts (the text), ../commands/trace.ts. */
-import { type Traced, type TraceLine, traceText } from '../../controller/trace/text.ts'
+import {
+  type Traced,
+  type TraceLine,
+  type TraceTextOptions,
+  traceText,
+} from '../../controller/trace/text.ts'
 import { printable } from './printable.ts'
 import { type Paint, type Style, unpainted } from './terminal.ts'
 
@@ -9,13 +14,12 @@ const styles: Readonly<Record<NonNullable<TraceLine['means']>, Style>> = {
   bad: 'red',
 }
 
-/** @param columns of the terminal; left out, as traceText has it */
 export const traceLines = (
   traced: Traced,
   paint: Paint = unpainted,
-  columns?: number | undefined,
+  options: TraceTextOptions = {},
 ): string[] =>
-  traceText(traced, columns === undefined ? {} : { columns }).map(({ text, means }) => {
+  traceText(traced, options).map(({ text, means }) => {
     const line = printable(text)
     return means === undefined ? line : paint(styles[means], line)
   })

@@ -51,6 +51,8 @@ export interface TraceTextOptions {
   readonly columns?: number
   /** One line for the question for the address where it was answered. */
   readonly isBrief?: boolean
+  /** It was sent and has not come: the verdict is what should be. */
+  readonly isContrary?: boolean
 }
 
 const COLUMNS = 110
@@ -70,15 +72,19 @@ export function traceText(traced: Traced, options: TraceTextOptions = {}): Trace
   })
   const where = fault?.host === undefined ? '' : ` on ${fault.host}`
   const why = fault ? `${where}: ${fault.reason}, ${fault.sentence}` : ''
-  const means = verdict === 'delivered' ? 'good' : 'bad'
+  const isContrary = options.isContrary === true && verdict === 'delivered'
+  const says = isContrary ? 'should be delivered, and was not' : verdict
+  const means = verdict === 'delivered' && !isContrary ? 'good' : 'bad'
   return [
     ...shown,
-    ...wrapped(`${from} -> ${to} ${verdict}${why}`, columns, means),
+    ...wrapped(`${from} -> ${to} ${says}${why}`, columns, means),
     ...advice.flatMap(({ says, proven }) =>
       wrapped(`  ${says}${proven ? ' (tried on a copy of the site: it arrives)' : ''}`, columns),
     ),
-    ...counted.flatMap(({ host, flows, counted: count, silent }) => {
-      const doubt = silent === undefined ? '' : `; it did not pass ${silent}`
+    ...counted.flatMap(({ host, flows, counted: count, silent }, at) => {
+      // Flows that carry others' packets as well have counted theirs.
+      const before = at === 0 ? 'it was' : 'it was lost on the way there, or'
+      const doubt = silent === undefined ? '' : `; ${before} dropped before ${silent}`
       const text = `  sent for real: ${count} of ${flows} flows of ${host} counted it${doubt}`
       return wrapped(text, columns, count === flows ? 'good' : 'bad')
     }),

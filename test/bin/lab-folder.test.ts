@@ -82,7 +82,7 @@ test('a living lab of another version is neither listed nor removed', async () =
 
 test('of several labs one has to be named', async () => {
   const owns = [await claimFolder(lab), await claimFolder({ ...lab, name: 'b' })]
-  await expect(runningLab()).rejects.toThrow('there are 2 labs, which one? --name a | b')
+  await expect(runningLab()).rejects.toThrow('there are 2 labs, which one? a | b')
   expect((await runningLab('b')).name).toBe('b')
   for (const own of owns) own.remove()
 })

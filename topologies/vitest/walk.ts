@@ -37,7 +37,7 @@ export async function walkLines(lab: Lab, asked: Asked, options: WalkOptions): P
     if ('verdict' in back && back.verdict === 'dropped') return linesOf(back)
   }
   const sent = await trace(lab, 'POST', asked)
-  const lines = linesOf('refused' in sent ? there : sent)
+  const lines = linesOf('refused' in sent ? there : sent, true)
   if ('refused' in sent) lines.push(`  sent for real: not possible, ${sent.refused}`)
   const hosts = new Set(there.walks.flatMap(({ hops }) => hops.map(({ host }) => host)))
   for (const host of hosts) if (await isAway(lab, host)) lines.push(`  ${host} is away`)
@@ -50,8 +50,8 @@ async function isAway(lab: Lab, host: string): Promise<boolean> {
   return status?.phase === 'away'
 }
 
-const linesOf = (traced: Traced): string[] =>
-  traceText(traced, { columns: COLUMNS, isBrief: true }).map(({ text }) => text)
+const linesOf = (traced: Traced, isContrary = false): string[] =>
+  traceText(traced, { columns: COLUMNS, isBrief: true, isContrary }).map(({ text }) => text)
 
 async function trace(
   lab: Lab,

@@ -2,8 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { NetnsError } from '../netns/error.ts'
 import { run } from '../netns/run.ts'
 
+const NOT_UP = /not yet ready for SSH/
 const VAGRANT_TIMEOUT_MS = 120_000
 
 export interface SshConfig {
@@ -13,7 +15,7 @@ export interface SshConfig {
   close(): void
 }
 
-/** @param folder of the Vagrantfile. @throws RunError when a machine is not up */
+/** @param folder of the Vagrantfile. @throws NetnsError when a machine is not up, RunError for what else Vagrant says */
 export async function sshConfig(
   folder: string,
   machines: readonly string[],
@@ -23,6 +25,9 @@ export async function sshConfig(
   const { stdout } = await run(['env', '-C', folder, ...command], {
     signal,
     timeoutMs: VAGRANT_TIMEOUT_MS,
+  }).catch((cause: Error) => {
+    if (!NOT_UP.test(cause.message)) throw cause
+    throw new NetnsError(`not all of ${machines.join(', ')} are up: vagrant up`, { cause })
   })
   const directory = mkdtempSync(join(tmpdir(), 'weft-vagrant-'))
   const file = join(directory, 'ssh-config')
