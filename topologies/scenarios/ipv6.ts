@@ -1,43 +1,22 @@
 /** VTEPs on IPv6 and on both families, on every kind of host: VXLAN then costs 70 bytes. */
 
 import { together } from '../lab/checks/manners.ts'
-import { oversize } from '../lab/checks/mtu.ts'
-import { fullPing, SHORT_PING } from '../lab/checks/ping.ts'
+import { fullPing } from '../lab/checks/ping.ts'
 import { portSecurityClaims } from '../lab/checks/port-security.ts'
 import { tenantClaims } from '../lab/checks/tenants.ts'
+import { everyPairFits } from './full-size.ts'
 import { ALL_SWITCHES, type Scenario } from './scenario.ts'
 
 const topology = 'ipv6-underlay'
 const LARGEST = 8930
 const [IPV4, IPV6] = ['0800', '86dd']
-/** A VTEP may lose the first frame to a peer whose MAC it has yet to resolve. */
-const ATTEMPTS = 4
 
 export const ipv6: readonly Scenario[] = [
   {
     name: 'packets of 8,930 bytes cross an underlay of 9000 over IPv6 between every pair of kinds, and one byte more does not',
     topology,
     shows: { ipv6: ALL_SWITCHES },
-    async run(lab) {
-      for (const { from, to } of lab.pairs())
-        for (const bytes of [SHORT_PING, fullPing(LARGEST)]) {
-          let answered = false
-          for (let attempt = 0; attempt < ATTEMPTS && !answered; attempt++)
-            answered = await from.ping(to.address, { bytes, timeoutMs: 1000, signal: lab.signal })
-          if (!answered) throw new Error(`${from.name} -> ${to.name}, ${bytes} bytes: lost`)
-        }
-      await lab.prove((site) =>
-        together(
-          site.networks.flatMap((network) =>
-            network.workloads.flatMap((sender) =>
-              network.workloads
-                .filter(({ hostId }) => hostId !== sender.hostId)
-                .map((peer) => oversize(site.lab, { network, sender, peer }, 1)),
-            ),
-          ),
-        ),
-      )
-    },
+    run: everyPairFits,
   },
   {
     name: 'a host with both families uses IPv6 to one peer and IPv4 to another, by one tunnel port',

@@ -6,16 +6,13 @@ import { IP_PROTO, ipv4 } from '../../southbound/wire/ipv4.ts'
 import { udp } from '../../southbound/wire/udp.ts'
 import { VXLAN_PORT, vxlan } from '../../southbound/wire/vxlan.ts'
 import { together } from '../lab/checks/manners.ts'
-import { oversize } from '../lab/checks/mtu.ts'
-import { fullPing, SHORT_PING } from '../lab/checks/ping.ts'
 import { tenantClaims } from '../lab/checks/tenants.ts'
 import { vtepClaims } from '../lab/checks/vtep.ts'
 import type { Workload } from '../lab/lab.ts'
+import { everyPairFits } from './full-size.ts'
 import { ALL_SWITCHES, type Scenario, type ScenarioLab } from './scenario.ts'
 
 const topology = 'leaf-spine'
-/** A VTEP may lose the first frame to a router whose MAC it has yet to resolve, and so may the router. */
-const ATTEMPTS = 6
 const FLOWS = 64
 const [FIRST_PORT, TO_PORT] = [20_000, 4242]
 const SPINES = ['spine1', 'spine2']
@@ -27,26 +24,7 @@ export const leafSpine: readonly Scenario[] = [
     name: 'guests behind different routers reach each other, up to the last byte of a jumbo frame with DF',
     topology,
     shows: { routed: ALL_SWITCHES },
-    async run(lab) {
-      for (const { from, to } of lab.pairs())
-        for (const bytes of [SHORT_PING, fullPing(from.mtuBytes)]) {
-          let answered = false
-          for (let attempt = 0; attempt < ATTEMPTS && !answered; attempt++)
-            answered = await from.ping(to.address, { bytes, timeoutMs: 1000, signal: lab.signal })
-          if (!answered) throw new Error(`${from.name} -> ${to.name}, ${bytes} bytes: lost`)
-        }
-      await lab.prove((site) =>
-        together(
-          site.networks.flatMap((network) =>
-            network.workloads.flatMap((sender) =>
-              network.workloads
-                .filter(({ hostId }) => hostId !== sender.hostId)
-                .map((peer) => oversize(site.lab, { network, sender, peer }, 1)),
-            ),
-          ),
-        ),
-      )
-    },
+    run: everyPairFits,
   },
   {
     name: 'flows between two hosts take both spines, by the outer UDP source port, and each flow keeps to its own',
