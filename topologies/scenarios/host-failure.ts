@@ -27,10 +27,12 @@ export const hostFailure: readonly Scenario[] = [
       const pings = WAYS.map((way) => pinging(lab, way))
       try {
         await lab.faults().hostOff(DEAD)
-        await lab.until('its end is told', async () => {
+        const isTold = async () => {
           const told = (await lab.events('host_disconnected')).slice(length)
           return told.some((message) => message.startsWith(`${DEAD}: `))
-        })
+        }
+        // As long as silence takes to be noticed: three echoes that nobody answers.
+        await lab.until('its end is told', isTold, PATIENCE_MS)
         for (const { tenant, portId } of guestsOf(lab)) {
           const { realized, hosts } = await statusOf(lab, `${tenant}/ports/${portId}`)
           const state = hosts[DEAD]?.state

@@ -30,10 +30,11 @@ export function netnsFaults(
   async function hostOff(id: string): Promise<void> {
     if (off.has(id)) return
     off.add(id)
+    // First of all: who is without power says no goodbye, and the controller has to find out.
+    await set(id, [MANAGEMENT_NIC, UNDERLAY_NIC], 'down')
     await machineOf(id).kill()
     // A kernel's bridges outlive their agent, and not their machine.
     await site.vteps.get(id)?.remove()
-    await set(id, [MANAGEMENT_NIC, UNDERLAY_NIC], 'down')
   }
   async function hostOn(id: string): Promise<void> {
     if (!off.delete(id)) return
