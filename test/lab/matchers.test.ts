@@ -193,6 +193,20 @@ test('a wall that has fallen is seen', async () => {
   )
 })
 
+test.each([
+  ['toReach', (site: Site) => expect(site.guest('h1.web')).toReach('h2.db')],
+  ['toBeIsolatedFrom', (site: Site) => expect(site.guest('h1.web')).toBeIsolatedFrom('h2.other')],
+  [
+    'toArriveAt',
+    (site: Site) => expect(site.frame({ from: 'h1.web', to: 'h2.db' })).toArriveAt('h2.db'),
+  ],
+])('who does not wait for %s and closes the lab is told so', async (matcher, ask) => {
+  const site = await lab(SHOP, { seed: 7 })
+  const said = failure(ask(site))
+  await site.close()
+  expect(await said).toBe(`the lab was closed before this was known: await expect(…).${matcher}(…)`)
+})
+
 test('hosts of every kind: one network over all of them, and the other tenant beside it', async () => {
   await using site = await lab('../../topologies/three-kinds.yaml')
   await expect(site.guest('h1.acme-vm1')).toReach('h3.acme-vm3', { bytes: 'mtu' })

@@ -29,7 +29,8 @@ expect.extend({
     const to = workloadOf(inside, named)
     const bytes = bytesOf(options.bytes, from, PING_HEADERS)
     const timeoutMs = options.timeoutMs ?? PING_MS
-    const { isAnswered, asked } = await reach(inside, from, to, { bytes, timeoutMs })
+    const asking = reach(inside, from, to, { bytes, timeoutMs })
+    const { isAnswered, asked } = await awaited(inside, 'toReach', asking)
     const isReached = isAnswered && asked.includes(to.name)
     const ping = `a ping of ${thousands(bytes)} bytes of IP`
     const said = isReached
@@ -50,7 +51,7 @@ expect.extend({
     const other = workloadOf(inside, named)
     if (one === other)
       throw new Error(`${one.name} is not isolated from itself: name another guest`)
-    const breaches = await breachesOf(inside, one, other)
+    const breaches = await awaited(inside, 'toBeIsolatedFrom', breachesOf(inside, one, other))
     const pass = breaches.length === 0
     const said = pass
       ? [`${one.name} is isolated from ${other.name}: nothing that one sent was seen by the other`]
@@ -68,7 +69,8 @@ expect.extend({
   async toArriveAt(received: unknown, named: string | Guest) {
     const { inside, sending } = frameOf(received, 'toArriveAt')
     const place = typeof named === 'string' ? named : named.name
-    const { isSeen, problems } = await arrivalOf(inside, sending, place)
+    const arriving = arrivalOf(inside, sending, place)
+    const { isSeen, problems } = await awaited(inside, 'toArriveAt', arriving)
     const pass = this.isNot ? isSeen : problems.length === 0
     const said = pass
       ? [`${arrow(sending.from, { name: place })}, ${sending.what}: it arrived`]
@@ -76,6 +78,15 @@ expect.extend({
     return verdict(this.isNot, pass, () => told(inside, said, sending.asked, { isSeen }))
   },
 })
+
+/** What was asked of a lab. @throws Error when that is closed by now: the test has not waited */
+async function awaited<T>({ isClosed }: Inside, matcher: string, asking: Promise<T>): Promise<T> {
+  const [answer] = await Promise.allSettled([asking])
+  if (isClosed())
+    throw new Error(`the lab was closed before this was known: await expect(…).${matcher}(…)`)
+  if (answer.status === 'rejected') throw answer.reason
+  return answer.value
+}
 
 /** The message is made only of what fails: it asks the controller. */
 async function verdict(

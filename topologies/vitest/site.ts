@@ -20,6 +20,7 @@ export interface Inside {
   readonly replay?: string
   /** Lets time of the lab pass. */
   sleep(ms: number): Promise<void>
+  isClosed(): boolean
 }
 
 /** Marks begin with it: there is one watch on a lab. */
@@ -58,7 +59,8 @@ export function workloadOf({ lab }: Inside, named: string | Guest): Workload {
 export function siteOn(lab: Lab, given: Pick<Inside, 'signal' | 'seed' | 'replay'>): Site {
   const watch = createWatch(lab, RUN)
   const sleep = (ms: number) => lab.clock.sleep(ms, given.signal)
-  const inside: Inside = { lab, watch, sleep, ...given }
+  let isClosed = false
+  const inside: Inside = { lab, watch, sleep, isClosed: () => isClosed, ...given }
   const guest = (named: string | Guest): Guest => {
     const workload = workloadOf(inside, named)
     const { name, hostId, tenant, portId, mac, address, mtuBytes } = workload
@@ -68,6 +70,7 @@ export function siteOn(lab: Lab, given: Pick<Inside, 'signal' | 'seed' | 'replay
     return made
   }
   const close = async () => {
+    isClosed = true
     watch.close()
     await lab.close()
   }
