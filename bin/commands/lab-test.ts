@@ -7,7 +7,7 @@ import { followLab } from '../lab/control-client.ts'
 import type { Backend } from '../lab/control-schema.ts'
 import { checkBackend, openLab } from '../lab/open-lab.ts'
 import { type RunningLab, runningLab, runningLabs } from '../lab/run-folder.ts'
-import { runTest, type TestResult } from '../lab/test-run.ts'
+import { FRESH, runTest, type TestResult } from '../lab/test-run.ts'
 import { readTopology } from '../lab/topology.ts'
 import { scenarioLines } from '../print/lab-test.ts'
 import { print } from '../print/output.ts'
@@ -31,8 +31,7 @@ export interface LabTestOptions {
 }
 
 /** Behind a run on a lab that goes on. */
-const CHANGED =
-  'Scenarios take ports, networks and hosts away: for another test, weft lab down and up.'
+const CHANGED = `Scenarios take ports, networks and hosts away: ${FRESH}.`
 
 const CONTRARY =
   'By the flows it arrives: it is lost between the hosts, on its way back, or a host lacks one of them (weft doctor, weft trace --send)'

@@ -38,7 +38,7 @@ export const tenantOption = (says: string): Option => new Option('--tenant <tena
 export const outputOption = (...formats: readonly OutputFormat[]): Option => {
   const choices = formats.length > 0 ? formats : outputs
   const says = choices.includes('table')
-    ? 'table for people, json or yaml for programs'
+    ? `table for people, ${choices.filter((each) => each !== 'table').join(' or ')} for programs`
     : 'how it is written'
   return new Option('-o, --output <format>', says).choices(choices).default(choices[0])
 }

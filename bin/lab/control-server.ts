@@ -31,7 +31,7 @@ import {
 import { runInGuest } from './guest-commands.ts'
 import { siteStatus } from './lab-status.ts'
 import type { OwnLab } from './run-folder.ts'
-import { runTest } from './test-run.ts'
+import { FRESH, runTest } from './test-run.ts'
 
 export interface ControlOptions {
   readonly own: OwnLab
@@ -70,6 +70,7 @@ export async function serveControl(options: ControlOptions): Promise<Control> {
   const answers = new Set<Promise<void>>()
   let lastCapture = 0
   let isTested = false
+  let hasScenarios = false
   const up = (): Lab => {
     const lab = options.lab()
     if (lab && !signal.aborted) return lab
@@ -119,11 +120,14 @@ export async function serveControl(options: ControlOptions): Promise<Control> {
     const lab = up()
     if (isTested) throw new Refusal(409, `lab ${own.name} is being tested already`)
     isTested = true
-    return lines(reply, signal, (say, ends) =>
-      runTest(lab, { ...body, signal: ends, say }).finally(() => {
+    return lines(reply, signal, (say, ends) => {
+      if (hasScenarios)
+        say(`scenarios have run on this lab, and what they took is missed here: ${FRESH}`)
+      hasScenarios ||= body.scenarios
+      return runTest(lab, { ...body, signal: ends, say }).finally(() => {
         isTested = false
-      }),
-    )
+      })
+    })
   })
 
   app.post('/capture', { schema: { body: CaptureRequest } }, async ({ body }, reply) => {

@@ -34,6 +34,9 @@ export interface TestOptions {
   readonly say: (line: string) => void
 }
 
+/** After scenarios that take a lab apart. */
+export const FRESH = 'for another test, weft lab down and up'
+
 const WALKS = 3
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 

@@ -103,6 +103,18 @@ test('a test of it has checks, the matrix and the scenarios of its topology', as
   expect(result.checks.map(({ passed }) => passed)).toEqual(Array(7).fill(true))
   expect(result.matrix.cells.filter(({ seen }) => seen === 'reached')).toHaveLength(12)
   expect(result.scenarios.map(({ state }) => state)).toEqual(['passed'])
+  const again = await shell.weft(['test', '--no-scenarios'])
+  expect(again.stdout).toMatch(
+    /scenarios have run on this lab, .*: for another test, weft lab down and up/,
+  )
+})
+
+test.each([
+  ['jumbo', / is .*topologies\/jumbo\.yaml meant\?\n$/],
+  ['stop', / nor is it a command; weft lab --help has those there are\n$/],
+])('%s is no file: what may be meant is said', async (word, words) => {
+  const { code, stderr } = await shell.weft(['up', word])
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(words) })
 })
 
 test('down leaves nothing, and is fine when there is nothing', async () => {
