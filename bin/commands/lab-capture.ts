@@ -7,9 +7,10 @@ import {
   CAPTURE_PLACES,
   type CaptureRequest,
   DROPPED,
+  FAULT,
   PACKETS,
 } from '../lab/control-schema.ts'
-import { runningLab } from '../lab/run-folder.ts'
+import { LabError, type RunningLab, runningLab } from '../lab/run-folder.ts'
 import { counted } from '../print/table.ts'
 import { UsageError } from '../usage.ts'
 
@@ -36,8 +37,7 @@ export async function labCapture(
   const lab = await runningLab(name)
   const json: CaptureRequest = { where: [...where], hosts: [...host], guests: [...guest] }
   const own = count === undefined ? json : { ...json, count }
-  const patient = new AbortController().signal
-  const answer = await openAnswer(lab, '/capture', { method: 'POST', json: own, signal: patient })
+  const answer = await answerOf(lab, own, signal)
   const places = JSON.parse(String(answer.headers[CAPTURE_PLACES])) as string[]
   const say = (line: string) => void process.stderr.write(`${line}\n`)
   const until = count === undefined ? 'until Ctrl-C' : counted(count, 'packet')
@@ -45,7 +45,8 @@ export async function labCapture(
   const stop = () => {
     const path = `/capture/${String(answer.headers[CAPTURE_ID])}`
     // A lab that goes down meanwhile ends the stream by itself.
-    askLab(lab, path, { method: 'DELETE', signal: patient }).catch(() => answer.destroy())
+    const patient = new AbortController()
+    askLab(lab, path, { method: 'DELETE', signal: patient.signal }).catch(() => answer.destroy())
   }
   if (signal.aborted) stop()
   else signal.addEventListener('abort', stop, { once: true })
@@ -61,9 +62,26 @@ export async function labCapture(
   }
   const [packets, dropped] = [PACKETS, DROPPED].map((key) => Number(answer.trailers[key] ?? 0))
   const file = isPiped ? '' : ` in ${write}`
-  const lost = dropped ? `, ${counted(dropped, 'packet')} dropped: the reader was too slow` : ''
+  const lost = dropped
+    ? `, ${counted(dropped, 'packet')} dropped: the reader was too slow, or a host`
+    : ''
   say(`${counted(packets ?? 0, 'packet')}${file}${lost}`)
+  const fault = decodeURIComponent(String(answer.trailers[FAULT] ?? ''))
+  if (fault !== '') throw new LabError(`the capture has ended before its time: ${fault}`)
   return 0
+}
+
+/** Its head, for which nobody waits longer than the signal; what comes behind it ends by being asked to. */
+async function answerOf(lab: RunningLab, json: CaptureRequest, signal: AbortSignal) {
+  const asking = new AbortController()
+  const giveUp = () => asking.abort(signal.reason)
+  if (signal.aborted) giveUp()
+  signal.addEventListener('abort', giveUp, { once: true })
+  try {
+    return await openAnswer(lab, '/capture', { method: 'POST', json, signal: asking.signal })
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
 }
 
 const NAMED = 8

@@ -48,6 +48,8 @@ export const CAPTURE_PLACES = 'weft-capture-places'
 /** In its trailers. */
 export const PACKETS = 'weft-packets'
 export const DROPPED = 'weft-dropped'
+/** Percent-encoded; empty: it ended as it was asked to. */
+export const FAULT = 'weft-fault'
 
 export interface GuestStatus {
   readonly name: string

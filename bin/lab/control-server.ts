@@ -21,6 +21,7 @@ import {
   CaptureRequest,
   type CommandAnswer,
   DROPPED,
+  FAULT,
   type LabStatus,
   type Line,
   NameQuery,
@@ -135,16 +136,24 @@ export async function serveControl(options: ControlOptions): Promise<Control> {
     const now = () =>
       BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n
     const capture = startCapture(up(), { ...body, stream, now })
-    await capture.ready
     const id = String(++lastCapture)
     captures.set(id, capture)
     stream.once('close', () => captures.delete(id))
     const { promise, resolve } = Promise.withResolvers<void>()
     answers.add(promise)
+    // Also of who goes before the first byte: it ends the capture.
     reply.raw.once('close', () => {
+      stream.destroy()
       answers.delete(promise)
       resolve()
     })
+    try {
+      await capture.ready
+    } catch (error) {
+      stream.destroy()
+      throw error
+    }
+    reply.trailer(FAULT, async () => encodeURIComponent(capture.fault ?? ''))
     reply.trailer(PACKETS, async () => String(capture.counts.packets))
     reply.trailer(DROPPED, async () => String(capture.counts.dropped))
     return reply

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parseDocument } from '../../controller/model/document.ts'
 import { type CaptureChoice, startCapture } from '../../topologies/lab/capture.ts'
 import type { Tap } from '../../topologies/lab/lab.ts'
@@ -97,6 +97,49 @@ test('when one place cannot be watched, those before it are let go', () => {
   const options = { ...everywhere, stream: new PassThrough(), now: () => 7n }
   expect(() => startCapture({ ...lab, taps }, options)).toThrow('is gone')
   expect(watched).toEqual(new Set())
+})
+
+describe('at a machine that is elsewhere, as those of a Vagrant lab are', () => {
+  /** What the machine says of the one place that is watched there. */
+  function begin() {
+    const failed = Promise.withResolvers<never>()
+    const closed = Promise.withResolvers<void>()
+    const machine = { lost: 0, failed: failed.promise, close: () => closed.promise }
+    let seen: Parameters<Tap['open']>[0] = () => {}
+    const [first] = lab.taps ?? []
+    const tap: Tap = {
+      ...(first as Tap),
+      open(listener) {
+        seen = listener
+        return machine
+      },
+    }
+    const stream = new PassThrough()
+    const options = { ...everywhere, stream, now: () => 7n }
+    const capture = startCapture({ ...lab, taps: [tap] }, options)
+    const see = () => seen(new Uint8Array(60), 'out')
+    return { machine, capture, see, failed, closed, bytes: buffer(stream) }
+  }
+
+  test('what it hands over and counts until its answer to the end is in the file', async () => {
+    const { machine, capture, see, closed, bytes } = begin()
+    see()
+    capture.stop()
+    see()
+    machine.lost = 3
+    closed.resolve()
+    expect(blocksOf(await bytes).packets).toHaveLength(2)
+    expect(capture).toMatchObject({ counts: { packets: 2, dropped: 3 }, fault: undefined })
+  })
+
+  test('one that is gone ends the capture, which says so', async () => {
+    const { capture, see, failed, closed, bytes } = begin()
+    see()
+    failed.reject(new Error('h1: its session has ended'))
+    closed.resolve()
+    expect(blocksOf(await bytes).packets).toHaveLength(1)
+    expect(capture.fault).toBe('h1: its session has ended')
+  })
 })
 
 test.each([

@@ -51,7 +51,9 @@ export interface Capture {
   readonly ready: Promise<void>
   /** Final once it has ended. */
   readonly counts: CaptureCounts
-  /** A second call does nothing. */
+  /** Why it has ended by itself although nobody asked it to: a machine is gone. */
+  readonly fault: string | undefined
+  /** It ends with what has been on the wire by now. A second call does nothing. */
   stop(): void
 }
 
@@ -67,7 +69,8 @@ export function startCapture(lab: Lab, options: CaptureOptions): Capture {
     interfaces: taps.map((tap) => ({ name: tap.name, description: describe(lab, tap) })),
     now,
   })
-  let isOpen = true
+  let [isOpen, isEnding] = [true, false]
+  let fault: string | undefined
   let seen: PcapngPacket[] = []
   /** Places are read one after the other: what came in one turn of the loop is put into the order of its times. */
   const flush = (): void => {
@@ -92,8 +95,13 @@ export function startCapture(lab: Lab, options: CaptureOptions): Capture {
     throw error
   }
   function stop(): void {
-    if (!isOpen) return
-    for (const tap of open) tap.close()
+    if (isEnding) return
+    isEnding = true
+    const closing = open.map((tap) => tap.close()).filter((each) => each !== undefined)
+    if (closing.length === 0) end()
+    else void Promise.allSettled(closing).then(end)
+  }
+  function end(): void {
     isOpen = false
     flush()
     for (const [interfaceId, tap] of open.entries()) writer.lost(interfaceId, tap.lost)
@@ -103,11 +111,19 @@ export function startCapture(lab: Lab, options: CaptureOptions): Capture {
   stream.once('close', stop)
   const ready = Promise.all(open.map((tap) => tap.ready)).then(() => {})
   ready.catch(stop)
+  for (const { failed } of open)
+    failed?.catch(({ message }: Error) => {
+      fault ??= message
+      stop()
+    })
   return {
     places: taps.map(({ name }) => name),
     ready,
     get counts() {
       return { packets: writer.packets, dropped: writer.dropped }
+    },
+    get fault() {
+      return fault
     },
     stop,
   }

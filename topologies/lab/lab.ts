@@ -190,9 +190,12 @@ export interface Tap {
 export interface OpenTap {
   /** Resolves when frames are being seen, rejects when none can be; left out: they are. */
   readonly ready?: Promise<void>
-  /** Frames that went by and were not seen, for want of room. */
+  /** Rejects when none come any more although it is not closed; left out: that cannot be. */
+  readonly failed?: Promise<never>
+  /** Frames that went by and were not seen, for want of room; final once it is closed. */
   readonly lost: number
-  close(): void
+  /** What has been on the wire by now is seen before it resolves; without a promise it has been. A second call does nothing. */
+  close(): void | Promise<void>
 }
 
 /** A running lab. All hosts are connected and all ports realized when the back end hands it out. */

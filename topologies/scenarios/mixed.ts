@@ -155,7 +155,7 @@ export const mixed: readonly Scenario[] = [
       const mark = lab.mark()
       const wanted = ['h2 acme-vm2 out', 'underlay h2 out', 'underlay h1 in', 'h1 acme-vm1 in']
       const seen: string[] = []
-      using watched = new DisposableStack()
+      await using watched = new AsyncDisposableStack()
       for (const tap of lab.taps) {
         if (!wanted.some((each) => each.startsWith(tap.name))) continue
         const open = tap.open((frame, direction) => {

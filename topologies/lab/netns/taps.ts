@@ -20,6 +20,8 @@ import { indexOf, type Place } from './raw-socket.ts'
 const ROOM = receiveBuffer(64 * 1024 * 1024)
 /** Frames read in one turn of the event loop. */
 const BATCH = 256
+/** Of them, when it ends: what may wait, small ones too, and no more where others keep coming. */
+const LAST_BATCHES = 1024
 const PACKET_STATISTICS = 6
 /** struct timespec of the last frame that was read; without any it is refused, and asking switches the times on. */
 const SIOCGSTAMPNS = 0x8907
@@ -79,21 +81,23 @@ export function opener(place: Place): Tap['open'] {
       libc().getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statistics)
       lost += statistics.readUInt32LE(4) // since it was asked for last
     }
-    const read = () => {
+    /** @returns whether there may be more */
+    const read = (): boolean => {
       area ??= receiveArea(0)
       for (let done = 0; done < BATCH && isOpen; done++) {
         const size = area.receive(fd)
         if (size < 0) {
           const errno = libc().errno()
-          if (errno === EAGAIN || errno === ENETDOWN) return
+          if (errno === EAGAIN || errno === ENETDOWN) return false
           throw new LibcError('recvmsg', errno)
         }
         const start = area.restoreTag(size)
         const frame = area.bytes.subarray(start, area.offset + Math.min(size, LARGEST_FRAME))
         seen(frame, area.isOutgoing ? 'out' : 'in', stampOf(fd, stamp))
       }
+      return isOpen
     }
-    const stopWaiting = whenReadable(fd, read)
+    const stopWaiting = whenReadable(fd, () => void read())
     return {
       get lost() {
         if (isOpen) count()
@@ -102,7 +106,7 @@ export function opener(place: Place): Tap['open'] {
       close() {
         if (!isOpen) return
         // What has been on the wire already belongs to the capture.
-        read()
+        for (let batches = 0; batches < LAST_BATCHES && read(); ) batches++
         count()
         isOpen = false
         stopWaiting()

@@ -6,7 +6,6 @@
  * A namespace `''` is the machine's own.
  */
 import type { ChildProcess } from 'node:child_process'
-import type { OpenTap } from '../lab.ts'
 import { type FrameSender, frameSender, frameTap, leavingTap } from '../netns/raw-socket.ts'
 import { launch, RunError, run } from '../netns/run.ts'
 import { opener } from '../netns/taps.ts'
@@ -15,7 +14,8 @@ import { decoder, encodeMessage, type Reply, type Request } from './messages.ts'
 const senders = new Map<string, FrameSender>()
 const children = new Map<number, ChildProcess>()
 const commands = new Map<number, AbortController>()
-const watches = new Map<number, OpenTap>()
+/** What taps and watches are ended by. */
+const eyes = new Map<number, { readonly lost: number; close(): void }>()
 /** Bytes that may wait for the lab before frames of watches are left out. */
 const MOST_WAITING = 32 * 1024 * 1024
 
@@ -65,20 +65,28 @@ const work: {
   tap({ id, namespace, devices, leaving }) {
     const tap = leaving ? leavingTap(namespace, devices) : frameTap(namespace, devices)
     tap.onFrame((frame) => reply({ is: 'frame', id }, frame))
+    eyes.set(id, { lost: 0, close: () => tap.close() })
     reply({ is: 'tapped', id })
   },
   watch({ id, namespace, device }) {
     let left = 0
     const watch = opener({ namespace, device })((frame, direction, at) => {
       if (process.stdout.writableLength > MOST_WAITING) left++
-      else reply({ is: 'seen', id, direction, at: at?.toString(), lost: left }, frame)
+      else reply({ is: 'seen', id, direction, at: at?.toString() }, frame)
     })
-    watches.set(id, watch)
+    eyes.set(id, {
+      get lost() {
+        return left + watch.lost
+      },
+      close: () => void watch.close(),
+    })
     reply({ is: 'watched', id })
   },
-  unwatch({ id }) {
-    watches.get(id)?.close()
-    watches.delete(id)
+  end({ id }) {
+    const eye = eyes.get(id)
+    eyes.delete(id)
+    eye?.close()
+    reply({ is: 'ended', id, lost: eye?.lost ?? 0 })
   },
   send({ namespace, device }, frame) {
     const place = `${namespace} ${device}`

@@ -1,6 +1,6 @@
 /**
  * A machine of a Vagrant lab from here: one ssh session with the program of far.ts at the other end, and what it can do there
- * as root. Neighbours: messages.ts (what is said), ssh.ts (how to get there).
+ * as root. Neighbours: messages.ts (what is said), eyes.ts (frames that it sees), ssh.ts (how to get there).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
@@ -10,6 +10,7 @@ import { NetnsError } from '../netns/error.ts'
 import type { Place } from '../netns/raw-socket.ts'
 import { type Output, RunError, type RunOptions } from '../netns/run.ts'
 import type { Running } from '../real.ts'
+import { type Answer, type EyeLine, openTap, openWatch, type TapPlace } from './eyes.ts'
 import { decoder, encodeMessage, type Reply, type Request } from './messages.ts'
 import type { SshConfig } from './ssh.ts'
 
@@ -23,13 +24,6 @@ const RUN_TIMEOUT_MS = 300_000
 /** What V8 has made of the program is kept: seconds of an emulated processor. */
 const COMPILED = 'NODE_COMPILE_CACHE=/var/cache/weft'
 const FAR = '/weft/topologies/lab/vagrant/far.ts'
-
-/** Where frames are seen: `leaving` those that the machine sends by the devices, else those that arrive there. */
-export interface TapPlace {
-  readonly namespace: string
-  readonly devices: readonly string[]
-  readonly leaving: boolean
-}
 
 export interface Machine {
   readonly name: string
@@ -46,8 +40,6 @@ export interface Machine {
   close(): Promise<void>
 }
 
-type Answer = (reply: Reply, bytes: Uint8Array) => void
-
 const NONE = new Uint8Array(0)
 
 /** @param onFault what nobody waits for went wrong: the session ended, a frame did not leave */
@@ -63,18 +55,19 @@ export async function openMachine(
   })
   const waiting = new Map<number, Answer>()
   let [last, said, isClosed] = [0, '', false]
-  let over: NetnsError | undefined
+  /** Why, without the name. */
+  let over: string | undefined
   const gone = Promise.withResolvers<void>()
   const ready = Promise.withResolvers<void>()
   waiting.set(0, () => ready.resolve())
 
   const fail = (why: string) => {
     if (over) return
-    const error = new NetnsError(`${name}: ${why}${said === '' ? '' : `: ${said.trim()}`}`)
-    over = error
+    over = `${why}${said === '' ? '' : `: ${said.trim()}`}`
+    const error = new NetnsError(`${name}: ${over}`)
     ready.reject(error)
     for (const [id, answer] of [...waiting])
-      if (id > 0) answer({ is: 'error', id, error: error.message }, NONE)
+      if (id > 0) answer({ is: 'error', id, error: over }, NONE)
     if (!isClosed) options.onFault(error)
   }
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -104,9 +97,9 @@ export async function openMachine(
   })
   const ask = (request: Request, bytes?: Uint8Array) => {
     const { id } = request
-    if (!over) child.stdin.write(encodeMessage(request, bytes))
-    else
-      queueMicrotask(() => waiting.get(id)?.({ is: 'error', id, error: `${over?.message}` }, NONE))
+    const error = over
+    if (error === undefined) child.stdin.write(encodeMessage(request, bytes))
+    else queueMicrotask(() => waiting.get(id)?.({ is: 'error', id, error }, NONE))
   }
   const timer = setTimeout(() => {
     fail(`does not answer after ${START_TIMEOUT_MS / 1000} s`)
@@ -130,6 +123,7 @@ export async function openMachine(
     options.signal?.removeEventListener('abort', abort)
   }
 
+  const line: EyeLine = { name, newId: () => ++last, answers: waiting, ask }
   return {
     name,
     run: (argv, { input, timeoutMs = RUN_TIMEOUT_MS, env = {}, signal } = {}) =>
@@ -145,7 +139,7 @@ export async function openMachine(
           signal?.removeEventListener('abort', stop)
           const isDone = reply.is === 'ran' && reply.code === 0
           if (signal?.aborted && !isDone) return reject(signal.reason)
-          if (reply.is === 'error') return reject(new NetnsError(reply.error))
+          if (reply.is === 'error') return reject(new NetnsError(`${name}: ${reply.error}`))
           if (reply.is !== 'ran') return
           const { stdout, stderr, code, error = '' } = reply
           if (isDone) return resolve({ stdout, stderr })
@@ -167,39 +161,8 @@ export async function openMachine(
       ask({ do: 'launch', id, argv })
       return running
     },
-    tap: (place, listener) =>
-      new Promise((resolve, reject) => {
-        const id = ++last
-        waiting.set(id, (reply, bytes) => {
-          if (reply.is === 'frame') listener(bytes)
-          if (reply.is === 'tapped') resolve(() => void waiting.set(id, () => {}))
-          if (reply.is === 'error') reject(new NetnsError(`${name}: ${reply.error}`))
-        })
-        ask({ do: 'tap', id, ...place })
-      }),
-    watch: (place) => (seen) => {
-      const id = ++last
-      const { promise: ready, resolve, reject } = Promise.withResolvers<void>()
-      let lost = 0
-      waiting.set(id, (reply, bytes) => {
-        if (reply.is === 'watched') resolve()
-        if (reply.is === 'error') reject(new NetnsError(`${name}: ${reply.error}`))
-        if (reply.is !== 'seen') return
-        lost = reply.lost
-        seen(bytes, reply.direction, reply.at === undefined ? undefined : BigInt(reply.at))
-      })
-      ask({ do: 'watch', id, ...place })
-      return {
-        ready,
-        get lost() {
-          return lost
-        },
-        close() {
-          waiting.set(id, () => {})
-          ask({ do: 'unwatch', id })
-        },
-      }
-    },
+    tap: (place, listener) => openTap(line, place, listener),
+    watch: (place) => openWatch(line, place),
     send(namespace, device, frame) {
       ask({ do: 'send', id: ++last, namespace, device }, frame)
     },

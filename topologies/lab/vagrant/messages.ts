@@ -24,14 +24,15 @@ export type Request =
       readonly devices: readonly string[]
       readonly leaving: boolean
     }
-  /** Frames both ways, until it is ended by `unwatch`. */
+  /** Frames both ways. */
   | {
       readonly do: 'watch'
       readonly id: number
       readonly namespace: string
       readonly device: string
     }
-  | { readonly do: 'unwatch'; readonly id: number }
+  /** No more frames of the tap or watch of this id. */
+  | { readonly do: 'end'; readonly id: number }
   /** Its bytes are the frame. */
   | {
       readonly do: 'send'
@@ -56,14 +57,15 @@ export type Reply =
   /** With the frame. */
   | { readonly is: 'frame'; readonly id: number }
   | { readonly is: 'watched'; readonly id: number }
-  /** With the frame: when it was seen, nanoseconds since 1970, and how many before it were not, for want of room. */
+  /** With the frame: when it was seen, nanoseconds since 1970. */
   | {
       readonly is: 'seen'
       readonly id: number
       readonly direction: 'in' | 'out'
       readonly at?: string | undefined
-      readonly lost: number
     }
+  /** Of a tap or watch: the last that is said of it. `lost`: frames that went by and were not seen, for want of room. */
+  | { readonly is: 'ended'; readonly id: number; readonly lost: number }
   /** With what was printed. */
   | { readonly is: 'output'; readonly id: number; readonly stream: 'stdout' | 'stderr' }
   | { readonly is: 'exit'; readonly id: number; readonly code: number | null }
