@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { V8_OPTIONS } from '../../topologies/lab/memory/v8-options.ts'
+import { v8Options } from '../../topologies/lab/memory/v8-options.ts'
 import type { Told } from './lab-process.ts'
 import { LabError, LOG, newLog } from './run-folder.ts'
 
@@ -27,7 +27,7 @@ export interface StartOptions {
 export async function startLab({ args, text, step, signal }: StartOptions): Promise<void> {
   const log = newLog()
   const output = openSync(log, 'a+', 0o600)
-  const argv = [...V8_OPTIONS, WEFT, 'lab', 'up', ...args, '--foreground']
+  const argv = [...v8Options(), WEFT, 'lab', 'up', ...args, '--foreground']
   const child = spawn(process.execPath, argv, {
     // A session of its own: neither Ctrl-C here nor the end of this terminal is meant for it.
     detached: true,

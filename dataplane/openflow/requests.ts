@@ -120,7 +120,7 @@ export const requests: Requests = {
   meter_mod: (bridge, { cause }, mod) => bridge.applyMeterMod(mod, cause(mod.xid)),
   table_mod({ flows }, _peer, { table_id, config }) {
     if ((config & ~TABLE_CONFIG) !== 0) refuse('table_mod_failed.bad_config', `${config}`)
-    const wanted = table_id === ALL_TABLES ? flows.tables : [flows.tables[table_id]!]
+    const wanted = table_id === ALL_TABLES ? flows.tables : [flows.table(table_id)!]
     if (wanted[0]!.absent) refuse('table_mod_failed.bad_table', `${table_id}`)
     for (const table of wanted) table.config = config
   },

@@ -50,13 +50,13 @@ export function aggregateStatistics(bridge: Bridge, filter: FlowRequest) {
 
 /** The filter, of a table that is there. */
 function checked(bridge: Bridge, filter: FlowRequest): FlowRequest {
-  const absent = filter.table_id !== 0xff && bridge.flows.tables[filter.table_id]!.absent
+  const absent = filter.table_id !== 0xff && bridge.flows.table(filter.table_id)!.absent
   return absent ? refuse('bad_request.bad_table_id', `${filter.table_id}`) : filter
 }
 
 export const tableStatistics = (bridge: Bridge): ReplyElement<'table'>[] =>
   bridge.flows.counts.flatMap((count, table_id) =>
-    bridge.flows.tables[table_id]!.absent
+    bridge.flows.table(table_id)!.absent
       ? []
       : [
           {

@@ -44,7 +44,7 @@ const present = ({ flows }: Bridge): number[] =>
 export function tableFeatures(bridge: Bridge): TableFeatures[] {
   const all = present(bridge)
   return all.map((table_id) => {
-    const { name, config, maxFlows } = bridge.flows.tables[table_id]!
+    const { name, config, maxFlows } = bridge.flows.table(table_id)!
     const tables = Uint8Array.from(all.filter((other) => other > table_id))
     const [instructions, ...others] = same
     return {
@@ -102,7 +102,7 @@ export function setTableFeatures(bridge: Bridge, wanted: readonly TableFeatures[
   if (tables.size < wanted.length) bad('bad_table', 'a table twice')
   if (!tables.has(0)) bad('bad_table', 'the pipeline starts at table 0')
   for (const { table_id, config, max_entries, properties } of wanted) {
-    const table = bridge.flows.tables[table_id]
+    const table = bridge.flows.table(table_id)
     if (!table) return bad('bad_table', `${table_id}`)
     if ((config & ~TABLE_CONFIG) !== 0) bad('bad_argument', `config ${config}`)
     if (max_entries > table.maxFlows) bad('bad_argument', `${max_entries} flows`)
@@ -122,7 +122,7 @@ export function setTableFeatures(bridge: Bridge, wanted: readonly TableFeatures[
   })
   bridge.lessons.changed(journal.events)
   for (const { table_id, name, config } of wanted) {
-    Object.assign(bridge.flows.tables[table_id]!, { name, config })
+    Object.assign(bridge.flows.table(table_id)!, { name, config })
   }
 }
 

@@ -48,9 +48,11 @@ interface Known extends CompiledFlow {
 /** The same, for several switches: equal flows are one object. */
 export function sharedCompiler(): CompileFlow {
   const known = new Map<number, Known>()
+  let count = 0
   return (flow) => {
     const { table_id, priority, cookie, match, instructions } = flow
-    const hash = hashOf(instructions, hashOf(match, (table_id << 16) | priority))
+    const place = hashOf(match, (table_id << 16) | priority)
+    const hash = hashOf(instructions, place) ^ Number(BigInt.asIntN(32, cookie ^ (cookie >> 32n)))
     const first = known.get(hash)
     for (let each = first; each !== undefined; each = each.next)
       if (
@@ -65,8 +67,10 @@ export function sharedCompiler(): CompileFlow {
     const given = sameBytes(made.instructions, instructions)
       ? made.instructions
       : instructions.slice()
-    const entry: Known = { ...made, table_id, priority, given, next: first }
-    if (known.size === MOST) known.clear()
+    const isFull = count === MOST
+    if (isFull) known.clear()
+    count = isFull ? 1 : count + 1
+    const entry: Known = { ...made, table_id, priority, given, next: isFull ? undefined : first }
     known.set(hash, entry)
     return entry
   }

@@ -67,7 +67,7 @@ export interface FlowTables {
   lookup(tableId: number, key: Uint32Array): Flow | undefined
   /** Carries out a flow-mod; throws a Refusal, after which the journal must be rolled back. */
   apply(mod: FlowMod, now: number, journal: Journal): void
-  /** Flows that the filter takes, by table and priority as they were added. */
+  /** Flows that the filter takes, in no order that means anything. */
   select(filter: FlowFilter): Flow[]
   remove(flow: Flow, reason: number, journal: Journal): void
   /** Adds a flow that a packet taught; the same flow again has all of its timeouts before it. */
@@ -82,6 +82,9 @@ export interface FlowTables {
   usersOfGroup(id: number): ReadonlySet<Flow>
   usersOfMeter(id: number): ReadonlySet<Flow>
   readonly counts: readonly TableCounts[]
+  /** Undefined for a number that is no table's. */
+  table(id: number): Table | undefined
+  /** All of them, also those that nobody has used: look at it once. */
   readonly tables: readonly Table[]
 }
 
@@ -266,6 +269,7 @@ export function flowTables(
     get counts() {
       return counts.all()
     },
+    table: (id) => (id < TABLES ? tables.at(id) : undefined),
     get tables() {
       return tables.all()
     },

@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { loadavg } from 'node:os'
 import { argv, execPath, stdout } from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { V8_OPTIONS } from '../../topologies/lab/memory/v8-options.ts'
+import { v8Options } from '../../topologies/lab/memory/v8-options.ts'
 import type { Measured } from './lab/one.ts'
 import { quantile } from './port-realized/statistics.ts'
 
@@ -18,7 +18,7 @@ const ROUNDS = 3
 const IDLE_SECONDS = 60
 const GOAL = { hosts: 1000, up_ms: 30_000, peak_rss_mib: 2048 }
 /** A heap that leaves room in GOAL for what is not heap. */
-const V8 = [...V8_OPTIONS, '--max-old-space-size=1650']
+const V8 = [...v8Options(), '--max-old-space-size=1650']
 const program = fileURLToPath(new URL('./lab/one.ts', import.meta.url))
 const print = (line: string): void => void stdout.write(`${line}\n`)
 
