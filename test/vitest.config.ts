@@ -1,17 +1,29 @@
 /**
  * Three groups of tests, one after the other. `fast`: everything that needs neither root nor minutes; `npm run check` runs these
  * alone. `real`: files below setup/ and slow/ (whole installs, long runs) and *.peer.test.ts (other people's programs beside
- * ours). `hosts`: files below netns/, one at a time: a site of real hosts has the machine to itself, since guests count packets.
+ * ours). `hosts`: files below netns/, sites of real hosts in namespaces of their own.
  * Those of virtual machines (vagrant/) are run by `npm run test:vagrant` alone.
  */
 
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { countingReporter } from './reporter.ts'
 
 const real = ['test/{setup,slow}/**/*.test.ts', 'test/**/*.peer.test.ts']
 const hosts = ['test/netns/**/*.test.ts']
 const machines = ['test/vagrant/**']
+/** Takes as long as all others of its group together. */
+const LONGEST = /\/netns\/scenarios\.test\.ts$/
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const first = sorted.filter(({ moduleId }) => LONGEST.test(moduleId))
+    return [...first, ...sorted.filter((each) => !first.includes(each))]
+  }
+}
+
 const patience = { testTimeout: 180_000, hookTimeout: 180_000 }
 
 // Vitest reads its configuration from a default export; there is no other way.
@@ -20,6 +32,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', countingReporter],
     projects: [
       {
@@ -47,7 +60,6 @@ export default defineConfig({
           name: 'hosts',
           include: hosts,
           ...patience,
-          fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
       },

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { namespacesNamed, processesIn } from '../../topologies/lab/netns/namespace.ts'
 import { run } from '../../topologies/lab/netns/run.ts'
 import { openSite } from '../../topologies/lab/netns/site.ts'
@@ -40,6 +40,8 @@ async function newTraces(before: readonly string[], id: string): Promise<string[
 }
 
 describe('the life of a netns lab', needed, () => {
+  afterEach(() => vi.unstubAllEnvs())
+
   test('two labs run side by side with the same addresses, and closing one leaves the other', async () => {
     const before = await traces()
     const [first, second] = await Promise.all([openHandMadeSite(), openHandMadeSite()])
@@ -61,6 +63,9 @@ describe('the life of a netns lab', needed, () => {
   })
 
   test('what a killed lab left is removed by the next one, with all its processes', async () => {
+    // Labs of other tests come up meanwhile, and would remove it first.
+    const own = mkdtempSync(join(tmpdir(), 'weft-test-'))
+    vi.stubEnv('TMPDIR', own)
     const program = fileURLToPath(new URL('./abandoned.ts', import.meta.url))
     const lab = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] })
     const [said] = (await once(lab.stdout, 'data')) as [Buffer]
@@ -83,7 +88,9 @@ describe('the life of a netns lab', needed, () => {
     await next.close()
     expect(steps.join()).toContain(id)
     expect(namespacesNamed(`weft-${id}-`)).toEqual([])
-    expect(existsSync(join(tmpdir(), `weft-${id}`))).toBe(false)
+    expect(readdirSync(own)).toEqual([])
+    vi.unstubAllEnvs()
+    rmSync(own, { recursive: true })
     expect(processesIn(namespaces)).toEqual([])
     for (const pid of pids) expect(existsSync(`/proc/${pid}/ns/net`) && pid).toBe(false)
   })
