@@ -8,7 +8,20 @@ import { randomFillSync, randomUUID } from 'node:crypto'
 /** From 0 up to 1. */
 export type Random = () => number
 
-export const systemRandom: Random = Math.random
+const NUMBER_BYTES = 6
+const pool = Buffer.alloc(1024 * NUMBER_BYTES)
+let taken = pool.length
+
+/** Of node:crypto: what everybody sees of it (a MAC, a port of NAT) says nothing of what tables are hashed by. */
+export const systemRandom: Random = () => {
+  if (taken === pool.length) {
+    randomFillSync(pool)
+    taken = 0
+  }
+  const value = pool.readUIntBE(taken, NUMBER_BYTES)
+  taken += NUMBER_BYTES
+  return value / 2 ** (8 * NUMBER_BYTES)
+}
 
 /** New uuids of version 4 (RFC 9562 §5.4), out of `random`; left out, out of the system's. */
 export function uuids(random?: Random): () => string {

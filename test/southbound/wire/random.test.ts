@@ -1,6 +1,6 @@
 /** Uuids and bytes out of chance that is passed in: theirs alone, and well formed. */
 import { expect, test } from 'vitest'
-import { filler, uuids } from '../../../southbound/wire/random.ts'
+import { filler, systemRandom, uuids } from '../../../southbound/wire/random.ts'
 
 const VERSION_4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
@@ -31,4 +31,13 @@ test('bytes are filled where asked, and nowhere else', () => {
   const bytes = new Uint8Array(8)
   filler(() => 0.5)(bytes, 2, 3)
   expect([...bytes]).toEqual([0, 0, 128, 128, 128, 0, 0, 0])
+})
+
+test('numbers of the system are from 0 up to 1, spread over all of it, and none comes twice', () => {
+  const numbers = Array.from({ length: 20_000 }, systemRandom)
+  expect(new Set(numbers).size).toBe(numbers.length)
+  const tenths = Array.from({ length: 10 }, () => 0)
+  for (const number of numbers) tenths[Math.floor(number * 10)]!++
+  // 2,000 are expected of each, with a deviation of 42.
+  expect(tenths.filter((count) => count > 1600 && count < 2400)).toHaveLength(10)
 })
