@@ -23,6 +23,7 @@ export async function openTunnel(
   onFault: (error: Error) => void,
 ): Promise<Tunnel> {
   const socket = join(dirname(ssh.file), 'rest.sock')
+  const relay = await openRelay(socket)
   const options = ['StreamLocalBindUnlink=yes', 'ExitOnForwardFailure=yes']
   const forward = [...options.flatMap((each) => ['-o', each]), '-L', `${socket}:${REST}`]
   // It ends with its input, and so with this process, however that ends.
@@ -42,7 +43,6 @@ export async function openTunnel(
       if (!isClosed)
         onFault(new NetnsError(`the way to REST on ${machine} is gone: ${said.trim()}`))
     })
-  const relay = await openRelay(socket)
   return {
     url: `http://127.0.0.1:${relay.port}`,
     async close() {
