@@ -13,8 +13,8 @@ import { countingReporter } from './reporter.ts'
 const real = ['test/{setup,slow}/**/*.test.ts', 'test/**/*.peer.test.ts']
 const hosts = ['test/netns/**/*.test.ts']
 const machines = ['test/vagrant/**']
-/** Takes as long as all others of its group together. */
-const LONGEST = /\/netns\/scenarios\.test\.ts$/
+/** These take a good part of their group's time each. */
+const LONGEST = /\/(netns\/scenarios|slow\/fuzz)\.test\.ts$/
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
