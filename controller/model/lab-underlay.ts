@@ -99,6 +99,7 @@ export function checkLabUnderlay(underlay: LabUnderlay | undefined, site: Snapsh
   const badLinks = [
     ...links.flatMap(([id, { ends }]) => badEnds(id, ends, { known, isRouted, hosts })),
     ...twice(links),
+    ...tooNarrow(links, hosts),
   ]
   if (namesakes.length + badLinks.length > 0) return [...namesakes, ...badLinks]
   return isRouted ? unrouted(links, routers, [...hosts.values()]) : []
@@ -144,6 +145,23 @@ function twice(links: Links): Problem[] {
     if (owner === undefined) return []
     return [wrong(`${at}/links/${id}/ends`, pair, `two that no other link joins; ${owner} does`)]
   })
+}
+
+/** RFC 8200 §5. */
+const IPV6_LEAST_BYTES = 1280
+
+/** Links that cannot carry IPv6 on a site that has it between its hosts. */
+function tooNarrow(links: Links, hosts: ReadonlyMap<string, Host>): Problem[] {
+  const own = [...hosts.values()].find(({ vtepAddress, alternateVtepAddress }) =>
+    [vtepAddress, alternateVtepAddress].some((each) => each?.includes(':')),
+  )
+  if (own === undefined) return []
+  const expected = `at least ${IPV6_LEAST_BYTES}, since ${own.id} has a VTEP on IPv6`
+  return links.flatMap(([id, { mtuBytes = IPV6_LEAST_BYTES }]) =>
+    mtuBytes < IPV6_LEAST_BYTES
+      ? [wrong(`${at}/links/${id}/mtuBytes`, `${mtuBytes}`, expected)]
+      : [],
+  )
 }
 
 /** Hosts without a link or with two, what no way leads to, and addresses whose other end is somebody else's. */

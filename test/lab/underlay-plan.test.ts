@@ -67,6 +67,15 @@ describe('refused, with its line and column:', () => {
     )
   })
 
+  test('a link that is too narrow for IPv6, where a host has it', () => {
+    const links = 'a: { ends: [h1, underlay], mtuBytes: 1279 }'
+    const hosts = { h1: '192.0.2.11', h2: '2001:db8::21' }
+    expect(() => documentOf(hosts, `{ links: { ${links} } }`)).toThrow(
+      `/lab/underlay/links/a/mtuBytes: 1279 ${link} at least 1280, since h2 has a VTEP on IPv6`,
+    )
+    expect(documentOf(two, `{ links: { ${links} } }`).name).toBe('site')
+  })
+
   test('a router may have any id', () => {
     const links = 'a: { ends: [constructor, h1] }, b: { ends: [h2, constructor] }'
     const plan = planUnderlay(
