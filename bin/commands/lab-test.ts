@@ -33,6 +33,8 @@ export interface LabTestOptions {
 /** Behind a run on a lab that goes on. */
 const CHANGED = `Scenarios take ports, networks and hosts away: ${FRESH}.`
 
+const WORN = `Scenarios had run on this lab before, and what they took away was missed: ${FRESH}.`
+
 const CONTRARY =
   'By the flows it arrives: it is lost between the hosts, on its way back, or a host lacks one of them (weft doctor, weft trace --send)'
 const LARGEST_SEED = 2 ** 32 - 1
@@ -56,7 +58,8 @@ export async function labTest(what: string | undefined, options: LabTestOptions)
     : await testOwn(what, options, step)
   const isChanged =
     running !== undefined && result.scenarios.some(({ state }) => state !== 'skipped')
-  await print(output, result, () => [...lines(result, scenarios), ...(isChanged ? [CHANGED] : [])])
+  const note = result.isWorn && !result.ok ? [WORN] : isChanged ? [CHANGED] : []
+  await print(output, result, () => [...lines(result, scenarios), ...note])
   return result.ok ? 0 : 1
 }
 

@@ -102,7 +102,13 @@ const stateOf = (lab: {
 /** What to type now. */
 function whatNext(name: string, url: string, { workloads, tenants }: TopologyDocument): string[] {
   const [first, ...others] = Object.entries(workloads)
-  const lines = ['', `REST is at ${url}/v1 (${url}/openapi.json)`, '', `  weft lab status ${name}`]
+  const lines = [
+    '',
+    `REST is at ${url}/v1 (${url}/openapi.json)`,
+    '',
+    `  weft lab status ${name}`,
+    `  export WEFT_CONTROLLER=${url}    # for weft get, trace, flows, doctor`,
+  ]
   if (first) {
     const [guest, port] = first
     const [tenant = ''] = port.split('/')

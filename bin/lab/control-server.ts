@@ -122,12 +122,14 @@ export async function serveControl(options: ControlOptions): Promise<Control> {
     if (isTested) throw new Refusal(409, `lab ${own.name} is being tested already`)
     isTested = true
     return lines(reply, signal, (say, ends) => {
-      if (hasScenarios)
-        say(`scenarios have run on this lab, and what they took is missed here: ${FRESH}`)
+      const isWorn = hasScenarios
+      if (isWorn) say(`scenarios have run on this lab, and what they took is missed here: ${FRESH}`)
       hasScenarios ||= body.scenarios
-      return runTest(lab, { ...body, signal: ends, say }).finally(() => {
-        isTested = false
-      })
+      return runTest(lab, { ...body, signal: ends, say })
+        .then((result) => ({ ...result, isWorn }))
+        .finally(() => {
+          isTested = false
+        })
     })
   })
 

@@ -24,6 +24,8 @@ export interface TestResult {
   }[]
   readonly scenarios: readonly ScenarioResult[]
   readonly ok: boolean
+  /** Scenarios had run on this lab before. */
+  readonly isWorn?: boolean
 }
 
 export interface TestOptions {

@@ -9,6 +9,7 @@ import { OFP_NO_BUFFER } from '../../southbound/openflow/message.ts'
 import { allFlows } from '../../southbound/openflow/multipart.ts'
 import { TABLE } from '../../southbound/openflow/port.ts'
 import type { Clock } from '../../southbound/wire/clock.ts'
+import { table } from '../compiler/stages.ts'
 import type { WalkOf } from './trace.ts'
 
 /** What a host counted of the flows that the walk met there. */
@@ -40,8 +41,12 @@ export async function inject(
 ): Promise<Counted[] | undefined> {
   const { connection, signal, clock } = options
   const places = hops
-    .filter(({ met }) => met.length > 0)
-    .map(({ host, met }) => ({ host, flows: unique(met), connection: connection(host) }))
+    .map(({ host, met }) => ({
+      host,
+      flows: unique(met.filter(isSure)),
+      connection: connection(host),
+    }))
+    .filter(({ flows }) => flows.length > 0)
   const sender = sent && connection(sent.host)
   if (!sent || !sender || places.some((place) => !place.connection)) return undefined
   const read = () =>
@@ -69,6 +74,9 @@ export async function inject(
     await clock.sleep(PAUSE_MS, signal)
   }
 }
+
+/** Of what is dropped a frame in seconds is shown to the controller: whether this is the one is nobody's promise. */
+const isSure = ({ table_id }: FlowBytes): boolean => table_id < table.shown
 
 const unique = (flows: readonly FlowBytes[]): FlowBytes[] => [
   ...new Map(flows.map((flow) => [flowKey(flow), flow])).values(),

@@ -200,11 +200,30 @@ test.each([
     'toArriveAt',
     (site: Site) => expect(site.frame({ from: 'h1.web', to: 'h2.db' })).toArriveAt('h2.db'),
   ],
-])('who does not wait for %s and closes the lab is told so', async (matcher, ask) => {
+])('who does not wait for %s and closes the lab is told so, and where', async (matcher, ask) => {
   const site = await lab(SHOP, { seed: 7 })
-  const said = failure(ask(site))
+  const said = ask(site).catch((error: Error) => error)
   await site.close()
-  expect(await said).toBe(`the lab was closed before this was known: await expect(…).${matcher}(…)`)
+  const { message, stack = '' } = (await said) as Error
+  expect(message).toBe(`the lab was closed before this was known: await expect(…).${matcher}(…)`)
+  expect(stack).toContain('matchers.test.ts:')
+})
+
+test('an option that there is not is refused, and the one that is meant is named', async () => {
+  const wrong = (options: object) => lab(SHOP, options)
+  await expect(wrong({ sed: 3 })).rejects.toThrow("lab: no option sed; did you mean 'seed'?")
+  await expect(wrong({ backend: 'netsn' })).rejects.toThrow(
+    "lab: no backend netsn; did you mean 'netns'?",
+  )
+  await using site = await lab(SHOP)
+  const frame = { from: 'h1.web', to: 'h2.db', icmp: 3 }
+  expect(() => site.frame(frame)).toThrow('frame: no option icmp; known: from, to, udp, tcp, bytes')
+  const raw = { from: 'h1.web', raw: new Uint8Array(60), to: 'h2.db' }
+  expect(() => site.frame(raw)).toThrow('frame: no option to; known: from, raw')
+  const options = { byte: 9999 } as object
+  expect(await failure(expect(site.guest('h1.web')).toReach('h2.db', options))).toBe(
+    "toReach: no option byte; did you mean 'bytes'?",
+  )
 })
 
 test('hosts of every kind: one network over all of them, and the other tenant beside it', async () => {

@@ -133,13 +133,30 @@ describe('a trace', needed, () => {
     expect(whole).toBeGreaterThan(asked / 2)
   })
 
-  test('sends the packet for real, and every flow that it named counts it', async () => {
-    const query = 'from=acme/vm41&to=acme/vm42&protocol=udp&port=53&packetBytes=9000'
+  interface Sent {
+    readonly verdict: string
+    readonly counted: readonly { host: string; flows: number; counted: number }[]
+  }
+  const sent = async (query: string): Promise<Sent> => {
     const answer = await fetchChecked(`${lab.url}/v1:trace?${query}`, { method: 'POST' })
-    const { verdict, counted } = (await answer.json()) as {
-      verdict: string
-      counted: { host: string; flows: number; counted: number }[]
+    return (await answer.json()) as Sent
+  }
+
+  test('one that is dropped is counted each time, though it is shown to the controller once in seconds', async () => {
+    for (let times = 0; times < 2; times++) {
+      const { verdict, counted } = await sent('from=acme/vm41&to=acme/vm42&packetBytes=9001')
+      expect(verdict).toBe('dropped')
+      expect(counted).toHaveLength(1)
+      const [at] = counted
+      expect(at?.flows).toBeGreaterThan(1)
+      expect(at?.counted).toBe(at?.flows)
     }
+  })
+
+  test('sends the packet for real, and every flow that it named counts it', async () => {
+    const { verdict, counted } = await sent(
+      'from=acme/vm41&to=acme/vm42&protocol=udp&port=53&packetBytes=9000',
+    )
     expect(verdict).toBe('delivered')
     expect(counted.map(({ host }) => host)).toEqual(['h1', 'h2'])
     for (const { flows, counted: count } of counted) {

@@ -8,6 +8,7 @@ import { thousands } from '../lab/checks/claims.ts'
 import { markedPacket } from '../lab/checks/frames.ts'
 import type { Workload } from '../lab/lab.ts'
 import type { Guest, PacketOptions, RawOptions } from './api.ts'
+import { checkKeys } from './options.ts'
 import type { Asked } from './walk.ts'
 
 export interface Sending {
@@ -34,10 +35,12 @@ export function sendingOf(
 ): Sending {
   const from = find(of.from)
   if ('raw' in of) {
+    checkKeys(of, ['from', 'raw'], 'frame')
     const raw = of.raw.slice()
     const what = `a frame of ${thousands(raw.length)} bytes`
     return { what, from, isRaw: true, frame: () => raw.slice() }
   }
+  checkKeys(of, ['from', 'to', 'udp', 'tcp', 'bytes'], 'frame')
   const to = find(of.to)
   const bytes = bytesOf(of.bytes, from, LEAST_BYTES)
   const [protocol, port] =

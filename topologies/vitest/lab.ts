@@ -14,11 +14,13 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { cwd, env } from 'node:process'
 import { expect } from 'vitest'
+import { hint } from '../../controller/model/suggest.ts'
 import type { Lab } from '../lab/lab.ts'
 import { openMemoryLab } from '../lab/memory/lab.ts'
 import type { LabOptions, Site } from './api.ts'
 import { documentOf, type Given } from './document.ts'
 import './matchers.ts'
+import { checkKeys } from './options.ts'
 import { siteOn } from './site.ts'
 
 export type {
@@ -33,6 +35,7 @@ export type {
   Site,
 } from './api.ts'
 
+const backends: readonly string[] = ['memory', 'netns']
 const [SEED, MOST_SEED] = [1, 2 ** 32 - 1]
 
 /**
@@ -40,12 +43,16 @@ const [SEED, MOST_SEED] = [1, 2 ** 32 - 1]
  * nothing when it does not come up.
  * @param document path, relative to the test file; a file: URL; YAML or JSON as text of more than one line; or the document as
  *   an object
+ * @throws TypeError for an option that there is not
  */
 export async function lab(
   document: string | URL | object,
   options: LabOptions = {},
 ): Promise<Site> {
   const { backend = 'memory', signal = new AbortController().signal } = options
+  checkKeys(options, ['backend', 'seed', 'signal'], 'lab')
+  if (!backends.includes(backend))
+    throw new TypeError(`lab: no backend ${backend}; ${hint(backend, backends)}`)
   const given = documentOf(document)
   if (backend === 'netns') return siteOn(await openNetns(given, signal), { signal })
   const { seed, replay } = seedOf(options.seed)

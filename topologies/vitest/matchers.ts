@@ -10,6 +10,7 @@ import type { Guest, ReachOptions } from './api.ts'
 import { arrivalOf } from './arrival.ts'
 import { bytesOf, PING_BYTES } from './frame.ts'
 import { breachesOf } from './isolation.ts'
+import { checkKeys } from './options.ts'
 import { PING_HEADERS, reach } from './reach.ts'
 import { frameOf, guestOf, type Inside, workloadOf } from './site.ts'
 import { type Asked, COLUMNS, type WalkOptions, walkLines } from './walk.ts'
@@ -27,6 +28,7 @@ expect.extend({
   async toReach(received: unknown, named: string | Guest, options: ReachOptions = {}) {
     const { inside, workload: from } = guestOf(received, 'toReach')
     const to = workloadOf(inside, named)
+    checkKeys(options, ['bytes', 'timeoutMs'], 'toReach')
     const bytes = bytesOf(options.bytes, from, PING_HEADERS)
     const timeoutMs = options.timeoutMs ?? PING_MS
     const asking = reach(inside, from, to, { bytes, timeoutMs })
@@ -81,9 +83,10 @@ expect.extend({
 
 /** What was asked of a lab. @throws Error when that is closed by now: the test has not waited */
 async function awaited<T>({ isClosed }: Inside, matcher: string, asking: Promise<T>): Promise<T> {
+  // Made now, since its stack has the line of the test.
+  const late = new Error(`the lab was closed before this was known: await expect(…).${matcher}(…)`)
   const [answer] = await Promise.allSettled([asking])
-  if (isClosed())
-    throw new Error(`the lab was closed before this was known: await expect(…).${matcher}(…)`)
+  if (isClosed()) throw late
   if (answer.status === 'rejected') throw answer.reason
   return answer.value
 }

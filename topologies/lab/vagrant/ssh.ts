@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NetnsError } from '../netns/error.ts'
-import { run } from '../netns/run.ts'
+import { RunError, run } from '../netns/run.ts'
 
 const NOT_UP = /not yet ready for SSH/
+const UNKNOWN = /machine with the name '(.*)' was not found/
+/** Of a shell, and of env: there is no such command. */
+const NOT_THERE = 127
 const VAGRANT_TIMEOUT_MS = 120_000
 
 export interface SshConfig {
@@ -15,7 +18,18 @@ export interface SshConfig {
   close(): void
 }
 
-/** @param folder of the Vagrantfile. @throws NetnsError when a machine is not up, RunError for what else Vagrant says */
+/** What a person does about it; undefined: nobody knows. */
+function whyNot(error: Error, machines: readonly string[]): string | undefined {
+  const [, unknown] = UNKNOWN.exec(error.message) ?? []
+  if (unknown !== undefined)
+    return `${unknown} is no machine of the Vagrantfile: documents of its lab have h1 and h2 (kind ovs) and v1 (kind vtep), as topologies/mixed.yaml`
+  if (NOT_UP.test(error.message)) return `not all of ${machines.join(', ')} are up: run vagrant up`
+  if (error instanceof RunError && error.exitCode === NOT_THERE)
+    return 'there is no Vagrant here: apt-get install vagrant, and what topologies/README.md says below "Vagrant lab"'
+  return undefined
+}
+
+/** @param folder of the Vagrantfile. @throws NetnsError */
 export async function sshConfig(
   folder: string,
   machines: readonly string[],
@@ -25,9 +39,8 @@ export async function sshConfig(
   const { stdout } = await run(['env', '-C', folder, ...command], {
     signal,
     timeoutMs: VAGRANT_TIMEOUT_MS,
-  }).catch((cause: Error) => {
-    if (!NOT_UP.test(cause.message)) throw cause
-    throw new NetnsError(`not all of ${machines.join(', ')} are up: vagrant up`, { cause })
+  }).catch((error: Error) => {
+    throw new NetnsError(whyNot(error, machines) ?? error.message)
   })
   const directory = mkdtempSync(join(tmpdir(), 'weft-vagrant-'))
   const file = join(directory, 'ssh-config')
