@@ -22,7 +22,7 @@ const rows: readonly (readonly [file: string, asks: readonly string[], why: stri
   ],
   [
     'southbound/wire/random.ts',
-    ['Math.random', 'randomFillSync', 'randomUUID'],
+    ['randomFillSync', 'randomUUID'],
     'the chance of the system, which is the default',
   ],
   ['southbound/wire/stream.ts', ['setTimeout'], 'dials sockets: a lab with a seed has none'],
