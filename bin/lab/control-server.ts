@@ -124,8 +124,10 @@ export async function serveControl(options: ControlOptions): Promise<Control> {
     return lines(reply, signal, (say, ends) => {
       const isWorn = hasScenarios
       if (isWorn) say(`scenarios have run on this lab, and what they took is missed here: ${FRESH}`)
-      hasScenarios ||= body.scenarios
-      return runTest(lab, { ...body, signal: ends, say })
+      const onBegin = () => {
+        hasScenarios = true
+      }
+      return runTest(lab, { ...body, signal: ends, say, onBegin })
         .then((result) => ({ ...result, isWorn }))
         .finally(() => {
           isTested = false

@@ -24,13 +24,17 @@ const TIMEOUT_MS: Readonly<Record<Lab['backend'], number>> = {
   ...{ memory: 20_000, netns: 90_000, vagrant: 300_000 },
 }
 
+export interface ScenarioRunOptions {
+  readonly signal: AbortSignal
+  /** One begins: what it takes from the lab may be gone from now on. */
+  readonly onBegin: () => void
+  readonly onResult: (result: ScenarioResult) => void
+}
+
 /** Runs those of the lab's document one after the other; those that take a lab apart come last. */
 export async function runScenarios(
   lab: Lab,
-  {
-    signal,
-    onResult,
-  }: { readonly signal: AbortSignal; readonly onResult: (result: ScenarioResult) => void },
+  { signal, onBegin, onResult }: ScenarioRunOptions,
 ): Promise<ScenarioResult[]> {
   const results: ScenarioResult[] = []
   announce(lab)
@@ -39,7 +43,7 @@ export async function runScenarios(
       const { topology, also = [] } = scenario
       if (![topology, ...also].includes(lab.document.name)) continue
       const began = lab.clock.now()
-      const outcome = await judge(lab, scenario, signal)
+      const outcome = await judge(lab, scenario, { signal, onBegin })
       signal.throwIfAborted()
       const durationMs = lab.clock.now() - began
       const result = { file, name: scenario.name, ...outcome, durationMs }
@@ -52,10 +56,11 @@ export async function runScenarios(
 async function judge(
   lab: Lab,
   scenario: Scenario,
-  signal: AbortSignal,
+  { signal, onBegin }: Pick<ScenarioRunOptions, 'signal' | 'onBegin'>,
 ): Promise<Pick<ScenarioResult, 'state' | 'why'>> {
   const why = scenario.not?.[lab.backend] ?? (await missing(scenario))
   if (why !== undefined) return { state: 'skipped', why }
+  onBegin()
   const timeoutMs = scenario.timeoutMs ?? TIMEOUT_MS[lab.backend]
   const ends = AbortSignal.any([signal, deadline(lab.clock, timeoutMs)])
   const seen = openScenario(lab, ends)

@@ -24,7 +24,7 @@ export interface TestResult {
   }[]
   readonly scenarios: readonly ScenarioResult[]
   readonly ok: boolean
-  /** Scenarios had run on this lab before. */
+  /** Scenarios had run on this lab before; left out: it is a new one. */
   readonly isWorn?: boolean
 }
 
@@ -34,6 +34,8 @@ export interface TestOptions {
   readonly signal: AbortSignal
   /** What is being done, a line each. */
   readonly say: (line: string) => void
+  /** As of runScenarios. */
+  readonly onBegin?: () => void
 }
 
 /** After scenarios that take a lab apart. */
@@ -45,7 +47,7 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 /** @throws the signal's reason, and what a lab throws that is gone */
 export async function runTest(
   lab: Lab,
-  { signal, say, ...options }: TestOptions,
+  { signal, say, onBegin = () => {}, ...options }: TestOptions,
 ): Promise<TestResult> {
   say('checking on real packets')
   const checks = await runChecks(lab, {
@@ -62,7 +64,7 @@ export async function runTest(
   const walks = await walksOf(lab, matrix, signal)
   const onResult = ({ name, state, durationMs, why }: ScenarioResult) =>
     say(`${state}: ${name} (${state === 'skipped' ? why : seconds(durationMs)})`)
-  const scenarios = options.scenarios ? await runScenarios(lab, { signal, onResult }) : []
+  const scenarios = options.scenarios ? await runScenarios(lab, { signal, onBegin, onResult }) : []
   const isAsSaid = matrix.cells.every(({ ok }) => ok)
   const ok = isAsSaid && isGreen(checks) && scenarios.every(({ state }) => state !== 'failed')
   const { document, backend } = lab

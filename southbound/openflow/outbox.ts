@@ -13,6 +13,8 @@ import { type Outgoing, write } from './message.ts'
  * all that it was given, and by progress a slow peer differs from a dead one.
  */
 const PIECE_BYTES = 65_536
+/** Of a buffer that is new; it grows with what is gathered. */
+const START_BYTES = 4096
 const done = Promise.resolve()
 
 /**
@@ -78,7 +80,7 @@ export class Outbox {
   }
 
   #gathering(): Writer {
-    this.#out ??= idle.pop() ?? new Writer(4096)
+    this.#out ??= idle.pop() ?? new Writer(START_BYTES)
     return this.#out
   }
 

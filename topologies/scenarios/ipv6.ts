@@ -16,7 +16,8 @@ export const ipv6: readonly Scenario[] = [
     name: 'packets of 8,930 bytes cross an underlay of 9000 over IPv6 between every pair of kinds, and one byte more does not',
     topology,
     shows: { ipv6: ALL_SWITCHES },
-    run: everyPairFits,
+    // A VTEP may lose the first frame to a peer whose MAC it has yet to resolve.
+    run: (lab) => everyPairFits(lab, { mtuBytes: LARGEST, attempts: 4 }),
   },
   {
     name: 'a host with both families uses IPv6 to one peer and IPv4 to another, by one tunnel port',

@@ -29,7 +29,7 @@ function whyNot(error: Error, machines: readonly string[]): string | undefined {
   return undefined
 }
 
-/** @param folder of the Vagrantfile. @throws NetnsError */
+/** @param folder of the Vagrantfile. @throws NetnsError with what to do, RunError for what else Vagrant says, the signal's reason */
 export async function sshConfig(
   folder: string,
   machines: readonly string[],
@@ -40,7 +40,8 @@ export async function sshConfig(
     signal,
     timeoutMs: VAGRANT_TIMEOUT_MS,
   }).catch((error: Error) => {
-    throw new NetnsError(whyNot(error, machines) ?? error.message)
+    const why = whyNot(error, machines)
+    throw why === undefined ? error : new NetnsError(why)
   })
   const directory = mkdtempSync(join(tmpdir(), 'weft-vagrant-'))
   const file = join(directory, 'ssh-config')
